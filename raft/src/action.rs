@@ -1,0 +1,63 @@
+//! What the core asks of its driver.
+
+use crate::{Entry, HardState, LogIndex, Message, NodeId, WriteToken};
+
+/// One thing to do. It borrows from the core, so it is carried out (or copied) before the next input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action<'a> {
+    /// Send it now. Whatever it promises is durable already.
+    Send(Message),
+    /// Write it after all writes asked for before, and say `persisted` when it is durable.
+    Persist(Write<'a>),
+    /// Apply the entries `first..=last`, which `committed` reads, and say `applied`.
+    Apply {
+        /// The first entry to apply: always the one after the last that was asked for.
+        first: LogIndex,
+        /// The last one.
+        last: LogIndex,
+    },
+    /// Read entries from disk and hand them to `fetched`.
+    Fetch(Fetch),
+}
+
+/// One write: its parts become durable together, in the order of the fields.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Write<'a> {
+    /// Its name.
+    pub token: WriteToken,
+    /// The hard state, where it changed.
+    pub hard_state: Option<HardState>,
+    /// Remove the entries from this index on, where a conflict was found (§5.3).
+    pub truncate_from: Option<LogIndex>,
+    /// The entries to append, in two runs: `entries.0`, then `entries.1`.
+    pub entries: (&'a [Entry], &'a [Entry]),
+}
+
+/// Asks for entries that are no longer in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fetch {
+    /// Who needs them.
+    pub purpose: FetchPurpose,
+    /// The first one.
+    pub first: LogIndex,
+    /// The last one that is of use.
+    pub last: LogIndex,
+    /// Enough is as many entries as fit in so many bytes, and at least one.
+    pub max_bytes: u64,
+}
+
+/// Who needs fetched entries.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum FetchPurpose {
+    /// A follower that lags behind.
+    Replicate(NodeId),
+    /// This node's own state machine, after a restart.
+    Apply,
+}
+
+impl Write<'_> {
+    /// The entries to append, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.0.iter().chain(self.entries.1)
+    }
+}

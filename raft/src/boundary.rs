@@ -1,0 +1,185 @@
+//! The whole boundary of the core: every input and every view stands here, the actions in `action.rs`.
+//!
+//! The driver has four duties: it carries out `Persist` writes in order; it reports each as done; it applies
+//! entries in order; it feeds the ticks that are due before any other input. A `Send` may go out at once, always.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::role::Role;
+use crate::{
+    Action, Config, ConfigError, Entry, FetchPurpose, HardState, Ignored, LogIndex, LogPosition, Message,
+    NodeId, ProposeError, Raft, Status, TransferError, Write, WriteToken,
+};
+
+/// What storage found at start.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Recovered {
+    /// Which start of this node it is, counted durably; no two lives share a number.
+    pub boot: u64,
+    /// The hard state.
+    pub hard_state: HardState,
+    /// The first entry of each run of entries of one term, in log order: the terms of the whole log.
+    pub terms: Vec<LogPosition>,
+    /// The last entry's index, or 0 where the log is empty.
+    pub last_index: LogIndex,
+    /// The last entries, as many as are worth having in memory; may be none.
+    pub tail: Vec<Entry>,
+}
+
+/// A new life of a replica.
+impl Raft {
+    /// Starts as a follower with what storage found; all of it is durable.
+    ///
+    /// # Errors
+    /// Where the configuration or what was recovered contradicts itself.
+    pub fn new(config: Config, recovered: &Recovered) -> Result<Self, ConfigError> {
+        Self::start(config, recovered)
+    }
+}
+
+/// Inputs.
+impl Raft {
+    /// Time passes, in ticks. A long jump lets each timer fire once.
+    pub fn tick(&mut self, ticks: u64) {
+        self.now = self.now.saturating_add(ticks);
+        if self.now >= self.due_at() {
+            self.handle_time();
+        }
+    }
+
+    /// A message arrives, from anyone, with any content.
+    ///
+    /// # Errors
+    /// The reason for which it was ignored; nothing is to be done about it.
+    pub fn receive(&mut self, message: Message) -> Result<(), Ignored> {
+        self.handle_message(message)
+    }
+
+    /// A client's command. It is in the log at the position returned, and committed when it is applied there;
+    /// if an entry of another term is applied at that index, it never will be.
+    ///
+    /// # Errors
+    /// Says why it was refused; then it has no effect.
+    pub fn propose(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
+        self.handle_proposal(data)
+    }
+
+    /// An operator wants `to` to lead. Proposals are refused until it does or an election timeout has passed.
+    ///
+    /// # Errors
+    /// Says why it cannot be done.
+    pub fn transfer_leadership(&mut self, to: NodeId) -> Result<(), TransferError> {
+        self.handle_transfer(to)
+    }
+
+    /// Campaigns now, where this node does not lead: for explorers and tests, which decide themselves.
+    pub fn campaign(&mut self) {
+        if !matches!(self.role, Role::Leader(_)) {
+            self.become_candidate(false);
+            self.maybe_count_own_vote();
+        }
+    }
+
+    /// A write, and all before it, is durable. A report of an earlier life is ignored.
+    ///
+    /// # Panics
+    /// Where this life never asked for the write.
+    pub fn persisted(&mut self, token: WriteToken) {
+        self.handle_persisted(token);
+    }
+
+    /// The state machine has applied all entries up to `index`.
+    ///
+    /// # Panics
+    /// Where `Apply` has not asked for them.
+    pub fn applied(&mut self, index: LogIndex) {
+        self.handle_applied(index);
+    }
+
+    /// Entries that `Fetch` asked for; none, where the read failed and is to be tried again later.
+    pub fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
+        self.handle_fetched(purpose, entries);
+    }
+}
+
+/// Outputs and views.
+impl Raft {
+    /// The next thing to do, or `None` when all is said. Messages and writes are composed here: whatever came
+    /// in between travels together.
+    pub fn next_action(&mut self) -> Option<Action<'_>> {
+        self.maybe_replicate();
+        if let Some(message) = self.outbox.pop_front() {
+            return Some(Action::Send(message));
+        }
+        if let Some((first, last)) = self.maybe_apply() {
+            return Some(Action::Apply { first, last });
+        }
+        if let Some(fetch) = self.fetches.pop_front() {
+            return Some(Action::Fetch(fetch));
+        }
+        let last_index = self.log.last_index();
+        let due = self.ledger.take_due(last_index, self.now)?;
+        Some(Action::Persist(Write {
+            token: due.token,
+            hard_state: due.hard_state.then_some(self.hard_state),
+            truncate_from: due.truncate_from,
+            entries: self.log.slices(due.first, last_index),
+        }))
+    }
+
+    /// How many ticks may pass before the replica has anything to do.
+    #[must_use]
+    pub fn ticks_until_due(&self) -> u64 {
+        self.due_at().saturating_sub(self.now)
+    }
+
+    /// The entries `first..=last` of an `Apply`, in two runs; they stay until they are reported `applied`.
+    ///
+    /// # Panics
+    /// Where they are not part of an `Apply` that is under way.
+    #[must_use]
+    pub fn committed(&self, first: LogIndex, last: LogIndex) -> (&[Entry], &[Entry]) {
+        assert!(
+            self.last_applied < first && last <= self.applying,
+            "entries {first} to {last} are not being applied ({} to {} are)",
+            self.last_applied.next(),
+            self.applying
+        );
+        match self.fetched_for_apply.first() {
+            Some(held) => {
+                let position = |index: LogIndex| {
+                    let distance =
+                        index.0.checked_sub(held.index.0).expect("an apply begins with what was fetched");
+                    usize::try_from(distance).expect("entries in memory are counted by usize")
+                };
+                (&self.fetched_for_apply[position(first)..=position(last)], &[])
+            }
+            None => self.log.slices(first, last),
+        }
+    }
+
+    /// The replica's state at a glance.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            id: self.config.id,
+            role: self.role.kind(),
+            current_term: self.hard_state.current_term,
+            voted_for: self.hard_state.voted_for,
+            leader: self.leader(),
+            last_log: self.log.last(),
+            durable_index: self.ledger.durable_index(),
+            commit_index: self.commit_index,
+            last_applied: self.last_applied,
+            first_in_memory: self.log.first_in_memory(),
+        }
+    }
+
+    /// The configuration it was started with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}

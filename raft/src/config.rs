@@ -1,0 +1,135 @@
+//! How one replica behaves, and what bounds it.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::NodeId;
+
+/// A replica's configuration. Times are in ticks, of whatever length the driver gives a tick.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Config {
+    /// This replica.
+    pub id: NodeId,
+    /// The replicas that vote, this one among them; sorted, without repetition.
+    pub voters: Vec<NodeId>,
+    /// The election timeout is drawn anew for each election from `[election_timeout, 2 * election_timeout)`
+    /// ticks (§5.2).
+    pub election_timeout: u64,
+    /// Ticks between two heartbeats; less than half of `election_timeout`.
+    pub heartbeat_interval: u64,
+    /// Ask before campaigning (thesis §9.6).
+    pub pre_vote: bool,
+    /// A leader that no quorum answers steps down; a follower that hears its leader is not to be wooed
+    /// (thesis §6.2, §4.2.3).
+    pub check_quorum: bool,
+    /// Entry bytes of one AppendEntries, at most (one entry may exceed it alone).
+    pub max_message_bytes: u64,
+    /// AppendEntries under way to one follower, at most.
+    pub max_in_flight_messages: u64,
+    /// Entry bytes under way to one follower, at most (one message may exceed it alone).
+    pub max_in_flight_bytes: u64,
+    /// One proposal's bytes, at most; a larger one is refused.
+    pub max_proposal_bytes: u64,
+    /// Entry bytes a leader holds uncommitted; above it a proposal is refused.
+    pub max_uncommitted_bytes: u64,
+    /// Entry bytes kept in memory after they are durable and applied, for followers that lag a little.
+    pub cache_bytes: u64,
+    /// Entry bytes held in memory, at most; above it a leader refuses proposals and a follower entries.
+    pub max_log_bytes: u64,
+    /// Entry bytes of one `Apply` or `Fetch`, at most (one entry may exceed it alone).
+    pub max_apply_bytes: u64,
+    /// Keys the random election timeouts, together with `id` and the boot number.
+    pub seed: u64,
+}
+
+/// Says which field of a [`Config`] is wrong, and what would be right.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ConfigError {
+    /// The field.
+    pub field: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What would be right.
+    pub expected: &'static str,
+}
+
+impl Config {
+    /// A configuration with sound defaults, for ticks of about 10 ms: elections after 150 to 300 ms,
+    /// heartbeats every 50 ms.
+    #[must_use]
+    pub fn new(id: NodeId, mut voters: Vec<NodeId>) -> Self {
+        voters.sort_unstable();
+        Self {
+            id,
+            voters,
+            election_timeout: 15,
+            heartbeat_interval: 5,
+            pre_vote: true,
+            check_quorum: true,
+            max_message_bytes: 256 << 10,
+            max_in_flight_messages: 64,
+            max_in_flight_bytes: 8 << 20,
+            max_proposal_bytes: 1 << 20,
+            max_uncommitted_bytes: 64 << 20,
+            cache_bytes: 16 << 20,
+            max_log_bytes: 256 << 20,
+            max_apply_bytes: 1 << 20,
+            seed: 0,
+        }
+    }
+
+    /// Checks the configuration as a whole.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let reject = |field, value, expected| Err(ConfigError { field, value, expected });
+        if self.voters.is_empty() {
+            return reject("voters", 0, "at least one voter");
+        }
+        if let Some(pair) = self.voters.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return reject("voters", pair[1].0, "sorted ids without repetition");
+        }
+        if self.voters.binary_search(&self.id).is_err() {
+            return reject("id", self.id.0, "one of the voters");
+        }
+        if !(1..=1 << 32).contains(&self.heartbeat_interval) {
+            return reject("heartbeat_interval", self.heartbeat_interval, "1 to 2^32 ticks");
+        }
+        if !(self.heartbeat_interval * 2 + 1..=1 << 33).contains(&self.election_timeout) {
+            return reject(
+                "election_timeout",
+                self.election_timeout,
+                "more than twice heartbeat_interval, and at most 2^33 ticks",
+            );
+        }
+        let positive = [
+            ("max_message_bytes", self.max_message_bytes),
+            ("max_in_flight_messages", self.max_in_flight_messages),
+            ("max_in_flight_bytes", self.max_in_flight_bytes),
+            ("max_uncommitted_bytes", self.max_uncommitted_bytes),
+            ("max_log_bytes", self.max_log_bytes),
+            ("max_apply_bytes", self.max_apply_bytes),
+        ];
+        for (field, value) in positive {
+            if value == 0 {
+                return reject(field, value, "at least 1");
+            }
+        }
+        Ok(())
+    }
+
+    /// How many voters make a majority.
+    #[must_use]
+    pub fn quorum(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}; expected {}", self.field, self.value, self.expected)
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,109 @@
+//! Time, the disk and the state machine: what becomes due, durable, applied.
+
+use alloc::vec::Vec;
+
+use crate::role::{Leader, Role};
+use crate::{Entry, Fetch, FetchPurpose, LogIndex, Raft, WriteToken};
+
+impl Raft {
+    /// The tick at which something is due next.
+    pub(crate) fn due_at(&self) -> u64 {
+        match &self.role {
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => self.election_at,
+            Role::Leader(Leader { heartbeat_at, check_at, transfer, .. }) => {
+                let due = (*heartbeat_at).min(*check_at);
+                transfer.map_or(due, |transfer| due.min(transfer.deadline))
+            }
+        }
+    }
+
+    pub(crate) fn handle_time(&mut self) {
+        let Role::Leader(leader) = &mut self.role else {
+            return self.handle_election_timeout();
+        };
+        if leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline) {
+            leader.transfer = None;
+        }
+        let (heartbeat_is_due, check_is_due) = (self.now >= leader.heartbeat_at, self.now >= leader.check_at);
+        if check_is_due {
+            self.check_quorum();
+        }
+        if heartbeat_is_due {
+            self.send_heartbeats();
+        }
+    }
+
+    /// More is durable: held messages may go, votes and matches count.
+    pub(crate) fn handle_persisted(&mut self, token: WriteToken) {
+        if !self.ledger.persisted(token) {
+            return;
+        }
+        if self.ledger.hard_state_is_durable() {
+            self.outbox.extend(self.held.drain(..));
+            self.maybe_count_own_vote();
+        }
+        self.maybe_acknowledge();
+        self.maybe_commit(self.ledger.durable_index());
+    }
+
+    pub(crate) fn handle_applied(&mut self, index: LogIndex) {
+        assert!(
+            index <= self.applying,
+            "entry {index} is reported applied, but {} was asked for",
+            self.applying
+        );
+        self.last_applied = self.last_applied.max(index);
+        if self.last_applied == self.applying {
+            self.fetched_for_apply.clear();
+        }
+        self.log.evict(self.last_applied.min(self.ledger.durable_index()), self.config.cache_bytes);
+    }
+
+    /// The next entries to apply, where some are committed and durable and none are being applied. Entries
+    /// that are no longer in memory are fetched first.
+    pub(crate) fn maybe_apply(&mut self) -> Option<(LogIndex, LogIndex)> {
+        let limit = self.commit_index.min(self.ledger.durable_index());
+        if self.last_applied < self.applying || self.applying >= limit {
+            return None;
+        }
+        let first = self.applying.next();
+        let first_in_memory = self.log.first_in_memory();
+        if let Some(fetched) = self.fetched_for_apply.last() {
+            self.applying = fetched.index;
+        } else if first < first_in_memory {
+            if !self.fetching_for_apply {
+                self.fetching_for_apply = true;
+                let last = limit.min(first_in_memory.prev());
+                let max_bytes = self.config.max_apply_bytes;
+                self.fetches.push_back(Fetch { purpose: FetchPurpose::Apply, first, last, max_bytes });
+            }
+            return None;
+        } else {
+            self.applying = self.log.batch_end(first, limit, self.config.max_apply_bytes).0;
+        }
+        Some((first, self.applying))
+    }
+
+    pub(crate) fn handle_fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
+        match purpose {
+            FetchPurpose::Replicate(to) => self.handle_fetched_for(to, entries),
+            FetchPurpose::Apply => self.handle_fetched_for_apply(entries),
+        }
+    }
+
+    fn handle_fetched_for_apply(&mut self, mut entries: Vec<Entry>) {
+        if !core::mem::take(&mut self.fetching_for_apply) {
+            return;
+        }
+        let limit = self.commit_index.min(self.ledger.durable_index());
+        entries.retain(|entry| entry.index <= limit);
+        let mut expected = self.applying.next();
+        for entry in &entries {
+            if entry.index != expected || !self.log.contains(entry.position()) {
+                return;
+            }
+            expected = expected.next();
+        }
+        self.fetched_for_apply = entries;
+    }
+}

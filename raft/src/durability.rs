@@ -1,0 +1,207 @@
+//! What has been asked to be written, and what is durable.
+//!
+//! The core changes its state at once and asks for the write when the driver drains; what a message promises
+//! is compared with what this ledger says is durable. A completion names its write by a token, and counts only
+//! for this life of the node and for what has not been truncated since.
+
+use alloc::collections::VecDeque;
+
+use crate::{LogIndex, WriteToken};
+
+/// The ledger of writes.
+///
+/// Invariant: `durable_index <= written_index`, and both are at most the log's last index.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Ledger {
+    boot: u64,
+    /// The last write that was asked for, and the last reported durable.
+    asked: u64,
+    persisted: u64,
+    in_flight: VecDeque<InFlight>,
+    /// The write (asked for, or the next to be) that makes the present hard state durable.
+    hard_state_sequence: u64,
+    /// The log's last index as the last write leaves it.
+    written_index: LogIndex,
+    /// A truncation that no write carries yet.
+    truncate_from: Option<LogIndex>,
+    durable_index: LogIndex,
+}
+
+/// A write that the disk has not reported.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct InFlight {
+    sequence: u64,
+    /// Up to where the log is durable once this write is, as far as nothing was truncated since.
+    durable_to: LogIndex,
+    asked_at: u64,
+}
+
+/// What the next write has to carry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Due {
+    pub(crate) token: WriteToken,
+    pub(crate) hard_state: bool,
+    pub(crate) truncate_from: Option<LogIndex>,
+    /// The first entry to write; all from there to the log's end are.
+    pub(crate) first: LogIndex,
+}
+
+impl Ledger {
+    /// All that was recovered is durable.
+    pub(crate) fn new(boot: u64, last_index: LogIndex) -> Self {
+        Self {
+            boot,
+            asked: 0,
+            persisted: 0,
+            in_flight: VecDeque::new(),
+            hard_state_sequence: 0,
+            written_index: last_index,
+            truncate_from: None,
+            durable_index: last_index,
+        }
+    }
+
+    pub(crate) fn durable_index(&self) -> LogIndex {
+        self.durable_index
+    }
+
+    pub(crate) fn hard_state_is_durable(&self) -> bool {
+        self.persisted >= self.hard_state_sequence
+    }
+
+    /// Writes that the disk has not reported.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// When the oldest write that the disk has not reported was asked for.
+    pub(crate) fn waiting_since(&self) -> Option<u64> {
+        self.in_flight.front().map(|write| write.asked_at)
+    }
+
+    /// The hard state changed: the next write carries it.
+    pub(crate) fn hard_state_changed(&mut self) {
+        self.hard_state_sequence = self.asked + 1;
+    }
+
+    /// The entries from `from` on are gone: completions of writes that carried them confirm no more than what
+    /// stands before.
+    pub(crate) fn truncated(&mut self, from: LogIndex) {
+        let kept = from.prev();
+        if self.written_index > kept {
+            self.written_index = kept;
+            self.truncate_from = Some(self.truncate_from.map_or(from, |earlier| earlier.min(from)));
+        }
+        self.durable_index = self.durable_index.min(kept);
+        for write in &mut self.in_flight {
+            write.durable_to = write.durable_to.min(kept);
+        }
+    }
+
+    /// Takes what the next write has to carry, where there is anything, given the log's last index.
+    pub(crate) fn take_due(&mut self, last_index: LogIndex, now: u64) -> Option<Due> {
+        let hard_state = self.hard_state_sequence > self.asked;
+        if !hard_state && self.truncate_from.is_none() && self.written_index == last_index {
+            return None;
+        }
+        assert!(self.written_index <= last_index, "a truncation was not entered in the ledger");
+        self.asked += 1;
+        self.in_flight.push_back(InFlight { sequence: self.asked, durable_to: last_index, asked_at: now });
+        let due = Due {
+            token: WriteToken { boot: self.boot, sequence: self.asked },
+            hard_state,
+            truncate_from: self.truncate_from.take(),
+            first: self.written_index.next(),
+        };
+        self.written_index = last_index;
+        Some(due)
+    }
+
+    /// A write, and all before it, is durable. Returns whether that was news.
+    ///
+    /// # Panics
+    /// Where the driver reports a write of this life that was never asked for.
+    pub(crate) fn persisted(&mut self, token: WriteToken) -> bool {
+        if token.boot != self.boot || token.sequence <= self.persisted {
+            return false;
+        }
+        assert!(
+            token.sequence <= self.asked,
+            "write {} is reported durable, but {} is the last that was asked for",
+            token.sequence,
+            self.asked
+        );
+        self.persisted = token.sequence;
+        while let Some(write) = self.in_flight.front() {
+            if write.sequence > token.sequence {
+                break;
+            }
+            self.durable_index = self.durable_index.max(write.durable_to);
+            self.in_flight.pop_front();
+        }
+        assert!(self.durable_index <= self.written_index, "more is durable than was written");
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(sequence: u64) -> WriteToken {
+        WriteToken { boot: 7, sequence }
+    }
+
+    fn ledger() -> Ledger {
+        Ledger::new(7, LogIndex(10))
+    }
+
+    #[test]
+    fn nothing_is_due_until_something_changes() {
+        let mut ledger = ledger();
+        assert_eq!(ledger.take_due(LogIndex(10), 0), None);
+        ledger.hard_state_changed();
+        assert!(!ledger.hard_state_is_durable());
+        let due = ledger.take_due(LogIndex(12), 0).expect("a hard state and two entries");
+        assert_eq!((due.token, due.hard_state, due.first), (token(1), true, LogIndex(11)));
+        assert_eq!(ledger.take_due(LogIndex(12), 0), None);
+        assert!(ledger.persisted(token(1)));
+        assert!(ledger.hard_state_is_durable());
+        assert_eq!(ledger.durable_index(), LogIndex(12));
+    }
+
+    /// A write under way, the log truncated and grown again to the same length, then the old completion: it
+    /// must not confirm the new entries (the ABA of asynchronous writes).
+    #[test]
+    fn a_late_completion_does_not_confirm_what_was_overwritten() {
+        let mut ledger = ledger();
+        ledger.take_due(LogIndex(15), 0).expect("entries 11 to 15");
+        ledger.truncated(LogIndex(13));
+        let due = ledger.take_due(LogIndex(15), 0).expect("new entries 13 to 15");
+        assert_eq!((due.truncate_from, due.first), (Some(LogIndex(13)), LogIndex(13)));
+        ledger.persisted(token(1));
+        assert_eq!(ledger.durable_index(), LogIndex(12));
+        ledger.persisted(token(2));
+        assert_eq!(ledger.durable_index(), LogIndex(15));
+    }
+
+    #[test]
+    fn entries_that_were_never_written_need_no_truncation_on_disk() {
+        let mut ledger = ledger();
+        ledger.truncated(LogIndex(11));
+        assert_eq!(ledger.take_due(LogIndex(10), 0), None);
+        ledger.truncated(LogIndex(9));
+        ledger.truncated(LogIndex(10));
+        let due = ledger.take_due(LogIndex(9), 0).expect("a truncation");
+        assert_eq!((due.truncate_from, due.first), (Some(LogIndex(9)), LogIndex(9)));
+        assert_eq!(ledger.durable_index(), LogIndex(8), "entry 9 is a new one, and not yet on disk");
+    }
+
+    #[test]
+    fn a_completion_from_an_earlier_life_is_no_news() {
+        let mut ledger = ledger();
+        ledger.take_due(LogIndex(12), 0).expect("two entries");
+        assert!(!ledger.persisted(WriteToken { boot: 6, sequence: 1 }));
+        assert_eq!(ledger.durable_index(), LogIndex(10));
+    }
+}

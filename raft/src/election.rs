@@ -1,0 +1,108 @@
+//! Elections: timeouts, pre-votes and votes (§5.2, §5.4.1; thesis §9.6).
+
+use crate::ballot::Count;
+use crate::role::Role;
+use crate::{
+    Body, HardState, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term,
+};
+
+impl Raft {
+    /// The election timeout has passed without a word from a leader, or without a winner.
+    pub(crate) fn handle_election_timeout(&mut self) {
+        if self.config.pre_vote {
+            self.become_pre_candidate();
+        } else {
+            self.become_candidate(false);
+        }
+        self.maybe_count_own_vote();
+    }
+
+    /// Would this node vote for `from` in the term after `term`? Changes no term, no vote, no timer.
+    pub(crate) fn handle_pre_vote(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        request: PreVote,
+    ) -> Result<(), Ignored> {
+        let granted = request.last_log >= self.log.last() && !self.leader_is_heard();
+        self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted }));
+        Ok(())
+    }
+
+    pub(crate) fn handle_pre_vote_response(
+        &mut self,
+        from: NodeId,
+        response: PreVoteResponse,
+    ) -> Result<(), Ignored> {
+        let (term, quorum) = (self.current_term(), self.config.quorum());
+        let Role::PreCandidate(ballot) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        if response.asked_in != term || !ballot.record(from, response.granted) {
+            return Err(Ignored::StaleResponse);
+        }
+        match ballot.count(quorum) {
+            Count::Won => {
+                self.become_candidate(false);
+                self.maybe_count_own_vote();
+            }
+            Count::Lost => self.become_follower(term),
+            Count::Open => {}
+        }
+        Ok(())
+    }
+
+    /// One vote in a term, first come first served, for a log that is at least as up to date (§5.4.1). The
+    /// answer waits until the vote is durable.
+    pub(crate) fn handle_request_vote(&mut self, from: NodeId, request: RequestVote) -> Result<(), Ignored> {
+        let voted_for = self.hard_state.voted_for;
+        let free = match &self.role {
+            Role::Follower(follower) => {
+                voted_for == Some(from) || (voted_for.is_none() && follower.leader.is_none())
+            }
+            Role::PreCandidate(_) => voted_for.is_none() || voted_for == Some(from),
+            Role::Candidate(_) | Role::Leader(_) => false,
+        };
+        let granted = free && request.last_log >= self.log.last();
+        if granted && voted_for.is_none() {
+            let current_term = self.current_term();
+            // A node that gives its vote gives the candidate time.
+            self.become_follower(current_term);
+            self.set_hard_state(HardState { current_term, voted_for: Some(from) });
+        }
+        self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted }));
+        Ok(())
+    }
+
+    pub(crate) fn handle_request_vote_response(
+        &mut self,
+        from: NodeId,
+        response: RequestVoteResponse,
+    ) -> Result<(), Ignored> {
+        let Role::Candidate(candidate) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        if !candidate.ballot.record(from, response.granted) {
+            return Err(Ignored::StaleResponse);
+        }
+        self.maybe_win();
+        Ok(())
+    }
+
+    /// A candidate's own vote counts like any other: once it is durable.
+    pub(crate) fn maybe_count_own_vote(&mut self) {
+        let id = self.config.id;
+        let durable = self.ledger.hard_state_is_durable();
+        if let Role::Candidate(candidate) = &mut self.role
+            && durable
+            && candidate.ballot.record(id, true)
+        {
+            self.maybe_win();
+        }
+    }
+
+    fn maybe_win(&mut self) {
+        let Role::Candidate(candidate) = &self.role else { return };
+        match candidate.ballot.count(self.config.quorum()) {
+            Count::Won => self.become_leader(),
+            Count::Lost => self.become_follower(self.current_term()),
+            Count::Open => {}
+        }
+    }
+}

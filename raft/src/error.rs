@@ -1,0 +1,128 @@
+//! Refusals, each with its reason.
+
+use core::fmt;
+
+use crate::NodeId;
+
+/// Why a proposal was refused. A refused proposal has no effect.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ProposeError {
+    /// This replica does not lead.
+    NotLeader {
+        /// Who does, as far as it knows.
+        leader: Option<NodeId>,
+    },
+    /// The leader is handing its office to another.
+    Transferring {
+        /// To whom.
+        to: NodeId,
+    },
+    /// A bound on memory or on uncommitted bytes is reached; try again later.
+    Busy,
+    /// Larger than any proposal may be.
+    TooLarge {
+        /// The proposal's bytes.
+        size: u64,
+        /// The bound.
+        max: u64,
+    },
+}
+
+/// Why leadership cannot be handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TransferError {
+    /// This replica does not lead.
+    NotLeader {
+        /// Who does, as far as it knows.
+        leader: Option<NodeId>,
+    },
+    /// The target is this replica itself.
+    AlreadyLeader,
+    /// The target does not vote.
+    NotAVoter {
+        /// The target.
+        to: NodeId,
+    },
+    /// Another transfer is under way.
+    Transferring {
+        /// To whom.
+        to: NodeId,
+    },
+}
+
+/// Why a message was ignored. It had no effect beyond what the variant says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Ignored {
+    /// Meant for another node.
+    NotForMe,
+    /// From nobody that this replica knows, or from itself.
+    UnknownSender,
+    /// Of an earlier term; where it was a request, the sender is told the present term.
+    StaleTerm,
+    /// Answers what is no longer asked, or repeats an answer.
+    StaleResponse,
+    /// A vote request, while a leader is heard (thesis §4.2.3).
+    LeaderIsHeard,
+    /// Contradicts itself: indices out of order, terms that fall, a term of the future.
+    Malformed,
+    /// Claims the office of this very leader, or of the one that is followed.
+    SecondLeader,
+    /// Would remove a committed entry: no leader of this cluster sends that.
+    ContradictsCommitted,
+    /// Confirms what was never sent.
+    BeyondLog,
+    /// Memory for entries is full, or too many writes wait for the disk.
+    Busy,
+    /// Asks a node to campaign that may not, or the term numbers have run out.
+    CannotCampaign,
+}
+
+impl fmt::Display for ProposeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader { leader: Some(leader) } => write!(f, "not the leader: ask {leader}"),
+            Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
+            Self::Transferring { to } => write!(f, "leadership is being handed to {to}"),
+            Self::Busy => f.write_str("too many bytes uncommitted or in memory: try again later"),
+            Self::TooLarge { size, max } => {
+                write!(f, "a proposal of {size} bytes; at most {max} are accepted")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ProposeError {}
+
+impl fmt::Display for TransferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader { leader: Some(leader) } => write!(f, "not the leader: ask {leader}"),
+            Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
+            Self::AlreadyLeader => f.write_str("the target leads already"),
+            Self::NotAVoter { to } => write!(f, "{to} does not vote"),
+            Self::Transferring { to } => write!(f, "leadership is being handed to {to} already"),
+        }
+    }
+}
+
+impl core::error::Error for TransferError {}
+
+impl Ignored {
+    /// Whether an honest, merely slow or duplicating network can cause it.
+    #[must_use]
+    pub fn is_stale(self) -> bool {
+        match self {
+            Self::StaleTerm
+            | Self::StaleResponse
+            | Self::LeaderIsHeard
+            | Self::Busy
+            | Self::CannotCampaign => true,
+            Self::NotForMe
+            | Self::UnknownSender
+            | Self::Malformed
+            | Self::SecondLeader
+            | Self::ContradictsCommitted
+            | Self::BeyondLog => false,
+        }
+    }
+}

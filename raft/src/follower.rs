@@ -1,0 +1,138 @@
+//! A follower's side of replication (§5.3).
+
+use crate::role::{Follower, Heard, Role};
+use crate::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
+    Ignored, LogIndex, LogPosition, NodeId, Raft, Term,
+};
+
+/// Writes that may wait for the disk before a follower takes no more entries.
+const WRITES_IN_FLIGHT_MAX: usize = 1024;
+
+impl Raft {
+    /// Appends what the leader sends, where it fits; the acknowledgement waits for the disk.
+    pub(crate) fn handle_append_entries(
+        &mut self,
+        from: NodeId,
+        request: AppendEntries,
+    ) -> Result<(), Ignored> {
+        let AppendEntries { session, prev_log, entries, leader_commit } = request;
+        let last_new = self.check_shape(prev_log, &entries)?;
+        self.follow(from)?;
+        if !self.log.contains(prev_log) {
+            let index = prev_log.index.min(self.log.last_index());
+            let hint = self.log.latest_within(index, prev_log.term);
+            let result = AppendResult::Conflict { rejected: prev_log.index, hint };
+            self.send(from, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
+            return Ok(());
+        }
+        let full =
+            self.log.bytes() > self.config.max_log_bytes || self.ledger.in_flight() >= WRITES_IN_FLIGHT_MAX;
+        if full && last_new > self.log.last_index() {
+            return Err(Ignored::Busy);
+        }
+        self.append_missing(entries)?;
+        let follower = self.follower_mut();
+        follower.matched = follower.matched.max(last_new);
+        follower.owed = Some(follower.owed.map_or(last_new, |owed| owed.max(last_new)));
+        let commit = leader_commit.min(follower.matched);
+        self.advance_commit(commit);
+        if self.ledger.durable_index() >= last_new {
+            self.maybe_acknowledge();
+        }
+        Ok(())
+    }
+
+    /// A heartbeat is answered at once: no slow disk ends its leader's office.
+    pub(crate) fn handle_heartbeat(&mut self, from: NodeId, request: Heartbeat) -> Result<(), Ignored> {
+        self.follow(from)?;
+        let follower = self.follower_mut();
+        let received = follower.matched;
+        let commit = request.commit.min(follower.matched);
+        self.advance_commit(commit);
+        let response = HeartbeatResponse { session: request.session, round: request.round, received };
+        self.send(from, Body::HeartbeatResponse(response));
+        Ok(())
+    }
+
+    /// Acknowledges what is both owed and durable: never more than was received, never more than the disk has.
+    pub(crate) fn maybe_acknowledge(&mut self) {
+        let durable = self.ledger.durable_index();
+        let term_is_durable = self.ledger.hard_state_is_durable();
+        let session = self.session();
+        let Role::Follower(follower) = &mut self.role else { return };
+        let (Some(heard), Some(owed)) = (follower.leader, follower.owed) else { return };
+        if !term_is_durable || (durable < owed && durable <= follower.acknowledged) {
+            return;
+        }
+        let index = owed.min(durable);
+        follower.acknowledged = follower.acknowledged.max(index);
+        if index == owed {
+            follower.owed = None;
+        }
+        let result = AppendResult::Matched(index);
+        self.send(heard.leader, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
+    }
+
+    /// Takes `from` for the leader of the current term, whose word has just been heard.
+    fn follow(&mut self, from: NodeId) -> Result<(), Ignored> {
+        match &self.role {
+            Role::Leader(_) => return Err(Ignored::SecondLeader),
+            Role::Follower(Follower { leader: Some(heard), .. }) if heard.leader != from => {
+                return Err(Ignored::SecondLeader);
+            }
+            Role::Follower(_) => {}
+            Role::PreCandidate(_) | Role::Candidate(_) => self.become_follower(self.current_term()),
+        }
+        let now = self.now;
+        self.follower_mut().leader = Some(Heard { leader: from, at: now });
+        self.election_at = now + self.election_timeout;
+        Ok(())
+    }
+
+    /// Whether the entries follow one another from `prev_log` on, in no term of the future. Returns the index
+    /// of the last one.
+    fn check_shape(&self, prev_log: LogPosition, entries: &[Entry]) -> Result<LogIndex, Ignored> {
+        // The last place of all is never used, so that there always is a next one.
+        let last_new = prev_log.index.checked_add(entries.len() as u64).filter(|last| last.0 < u64::MAX);
+        let Some(last_new) = last_new else { return Err(Ignored::Malformed) };
+        let mut previous = prev_log;
+        for entry in entries {
+            if entry.index != previous.index.next() || entry.term < previous.term || entry.term == Term::ZERO
+            {
+                return Err(Ignored::Malformed);
+            }
+            previous = entry.position();
+        }
+        let well_formed =
+            previous.term <= self.current_term() && (prev_log.index.0 == 0) == (prev_log.term.0 == 0);
+        if well_formed { Ok(last_new) } else { Err(Ignored::Malformed) }
+    }
+
+    /// Skips what the log has, removes what conflicts, appends the rest (§5.3).
+    fn append_missing(&mut self, entries: Entries) -> Result<(), Ignored> {
+        let known = entries.iter().take_while(|entry| self.log.contains(entry.position())).count();
+        let Some(first_new) = entries.get(known) else { return Ok(()) };
+        let from = first_new.index;
+        if from <= self.log.last_index() {
+            if from <= self.commit_index {
+                return Err(Ignored::ContradictsCommitted);
+            }
+            self.log.truncate(from);
+            self.ledger.truncated(from);
+        }
+        for entry in entries.into_iter().skip(known) {
+            self.log.append(entry);
+        }
+        Ok(())
+    }
+
+    fn follower_mut(&mut self) -> &mut Follower {
+        match &mut self.role {
+            Role::Follower(follower) => follower,
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {
+                panic!("a leader's word was accepted by one that does not follow")
+            }
+        }
+    }
+}

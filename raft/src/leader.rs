@@ -1,0 +1,270 @@
+//! A leader's side of replication (§5.3), and what it takes to commit (§5.4.2).
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::progress::{Mode, Progress};
+use crate::role::{Leader, Role};
+use crate::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Entries, Entry, Fetch, FetchPurpose,
+    Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition, NodeId, Payload, ProposeError, Raft, Round,
+};
+
+impl Raft {
+    pub(crate) fn handle_proposal(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
+        let Role::Leader(leader) = &self.role else {
+            return Err(ProposeError::NotLeader { leader: self.leader() });
+        };
+        if let Some(transfer) = leader.transfer {
+            return Err(ProposeError::Transferring { to: transfer.to });
+        }
+        let (size, max) = (data.len() as u64, self.config.max_proposal_bytes);
+        if size > max {
+            return Err(ProposeError::TooLarge { size, max });
+        }
+        let uncommitted = leader.uncommitted_bytes;
+        let too_much =
+            uncommitted > 0 && uncommitted.saturating_add(size) > self.config.max_uncommitted_bytes;
+        let out_of_room =
+            self.log.bytes() > self.config.max_log_bytes || self.log.last_index().0 >= u64::MAX - 1;
+        if too_much || out_of_room {
+            return Err(ProposeError::Busy);
+        }
+        self.append_own(Payload::Command(data));
+        Ok(self.log.last())
+    }
+
+    /// Sends every follower what it may be sent, where there is reason to look.
+    pub(crate) fn maybe_replicate(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if !core::mem::take(&mut leader.replication_due) {
+            return;
+        }
+        for position in 0..leader.followers.len() {
+            self.replicate_to(position);
+        }
+    }
+
+    /// Sends one follower what its mode and its window allow.
+    fn replicate_to(&mut self, position: usize) {
+        loop {
+            let last_index = self.log.last_index();
+            let first_in_memory = self.log.first_in_memory();
+            let Role::Leader(leader) = &mut self.role else { return };
+            let progress = &mut leader.followers[position];
+            let next = progress.next_index;
+            let ready = match &progress.mode {
+                Mode::Probe { asked } => !asked,
+                Mode::Replicate(window) => next <= last_index && window.has_room(&self.config),
+            };
+            if !ready || progress.fetching {
+                return;
+            }
+            if next <= last_index && next < first_in_memory {
+                progress.fetching = true;
+                let purpose = FetchPurpose::Replicate(progress.id);
+                let (last, max_bytes) = (first_in_memory.prev(), self.config.max_message_bytes);
+                self.fetches.push_back(Fetch { purpose, first: next, last, max_bytes });
+                return;
+            }
+            let entries = if next <= last_index {
+                let (end, _) = self.log.batch_end(next, last_index, self.config.max_message_bytes);
+                self.log.copy(next, end)
+            } else {
+                Entries::Empty
+            };
+            self.send_append_entries(position, entries);
+        }
+    }
+
+    /// Sends `entries`, which begin at the follower's next index, and notes that they are under way.
+    fn send_append_entries(&mut self, position: usize, entries: Entries) {
+        let session = self.session();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let progress = &mut leader.followers[position];
+        let to = progress.id;
+        let prev_index = progress.next_index.prev();
+        match &mut progress.mode {
+            Mode::Probe { asked } => *asked = true,
+            Mode::Replicate(window) => {
+                if let Some(last) = entries.last() {
+                    window.add(last.index, entries.iter().map(Entry::size_bytes).sum());
+                    progress.next_index = last.index.next();
+                }
+            }
+        }
+        let term = self.log.term_at(prev_index).expect("a next index is at most one past the log");
+        let prev_log = LogPosition { term, index: prev_index };
+        let leader_commit = self.commit_index;
+        self.send(to, Body::AppendEntries(AppendEntries { session, prev_log, entries, leader_commit }));
+    }
+
+    /// Asks a follower to acknowledge once more what it has up to `index`.
+    fn send_reminder(&mut self, to: NodeId, index: LogIndex) {
+        let term = self.log.term_at(index).expect("what was sent is in the log");
+        let request = AppendEntries {
+            session: self.session(),
+            prev_log: LogPosition { term, index },
+            entries: Entries::Empty,
+            leader_commit: self.commit_index,
+        };
+        self.send(to, Body::AppendEntries(request));
+    }
+
+    pub(crate) fn handle_append_entries_response(
+        &mut self,
+        from: NodeId,
+        response: AppendEntriesResponse,
+    ) -> Result<(), Ignored> {
+        let last_index = self.log.last_index();
+        let (now, log) = (self.now, &self.log);
+        let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        let Some(progress) = leader.follower_mut(from) else { return Err(Ignored::UnknownSender) };
+        if response.session != progress.session {
+            return Err(Ignored::StaleResponse);
+        }
+        progress.heard_at = now;
+        match response.result {
+            AppendResult::Matched(index) => {
+                if index > last_index {
+                    return Err(Ignored::BeyondLog);
+                }
+                let news = progress.acknowledge(index);
+                leader.replication_due = true;
+                if news {
+                    self.maybe_commit(index);
+                    self.maybe_tell_transfer_target(from);
+                }
+            }
+            AppendResult::Conflict { rejected, hint } => {
+                let current = match &progress.mode {
+                    Mode::Probe { .. } => rejected == progress.next_index.prev(),
+                    Mode::Replicate(_) => rejected < progress.next_index,
+                };
+                if !current || rejected <= progress.match_index || hint.index > rejected {
+                    return Err(Ignored::StaleResponse);
+                }
+                let may_agree = log.latest_within(hint.index, hint.term).index;
+                progress.become_probe(may_agree.next().min(rejected));
+                leader.replication_due = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The follower is alive; what it has received tells what was lost on the way.
+    pub(crate) fn handle_heartbeat_response(
+        &mut self,
+        from: NodeId,
+        response: HeartbeatResponse,
+    ) -> Result<(), Ignored> {
+        let now = self.now;
+        let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        let Some(progress) = leader.follower_mut(from) else { return Err(Ignored::UnknownSender) };
+        if response.session != progress.session {
+            return Err(Ignored::StaleResponse);
+        }
+        progress.heard_at = now;
+        if response.round != progress.round || progress.fetching {
+            return Ok(());
+        }
+        // What was sent before the round before this one has had more than a heartbeat's time to arrive.
+        let sent = progress.next_at_previous_round.prev();
+        match &progress.mode {
+            // The probe or its answer was lost, or waits for the follower's disk: ask again, without entries.
+            Mode::Probe { asked: true } => {
+                let index = progress.next_index.prev();
+                self.send_reminder(from, index);
+            }
+            Mode::Probe { asked: false } => {}
+            Mode::Replicate(_) if response.received < sent => {
+                progress.become_probe(response.received.next());
+                leader.replication_due = true;
+            }
+            // All was received; the acknowledgement was lost, or waits for the follower's disk.
+            Mode::Replicate(_) if progress.match_index < sent => self.send_reminder(from, sent),
+            Mode::Replicate(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Commits what a quorum has, durably, if it is of this term (§5.4.2): entries of earlier terms are
+    /// committed with it, never by counting. Only a newly acknowledged `index` can move the quorum.
+    pub(crate) fn maybe_commit(&mut self, index: LogIndex) {
+        let own = self.ledger.durable_index();
+        let Role::Leader(leader) = &self.role else { return };
+        if index <= self.commit_index {
+            return;
+        }
+        let committed = quorum_index(leader, own, self.config.quorum());
+        if committed > self.commit_index && committed >= leader.first_index {
+            self.advance_commit(committed);
+        }
+    }
+
+    /// Tells every follower that the office is held, and what it may take as committed.
+    pub(crate) fn send_heartbeats(&mut self) {
+        let session = self.session();
+        let commit_index = self.commit_index;
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.round = Round(leader.round.0.checked_add(1).expect("rounds of one term never run out"));
+        leader.heartbeat_at = self.now + self.config.heartbeat_interval;
+        let round = leader.round;
+        for position in 0..leader.followers.len() {
+            let Role::Leader(leader) = &mut self.role else { return };
+            let progress = &mut leader.followers[position];
+            progress.begin_round(round);
+            let (to, commit) = (progress.id, commit_index.min(progress.match_index));
+            self.send(to, Body::Heartbeat(Heartbeat { session, round, commit }));
+        }
+    }
+
+    /// A leader that no quorum has answered for an election timeout, or whose own disk has not, steps down
+    /// (thesis §6.2): somebody else may be able to serve.
+    pub(crate) fn check_quorum(&mut self) {
+        let (now, timeout) = (self.now, self.config.election_timeout);
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.check_at = now + timeout;
+        let heard = leader.followers.iter().filter(|progress| progress.heard_at + timeout >= now).count();
+        let alone = leader.followers.is_empty();
+        let quorum_is_heard = heard + 1 >= self.config.quorum();
+        let disk_is_heard = self.ledger.waiting_since().is_none_or(|since| since + timeout >= now);
+        if self.config.check_quorum && !alone && !(quorum_is_heard && disk_is_heard) {
+            self.become_follower(self.current_term());
+        }
+    }
+
+    /// Entries from disk for a follower that lags behind.
+    pub(crate) fn handle_fetched_for(&mut self, to: NodeId, entries: Vec<Entry>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Ok(position) = leader.followers.binary_search_by_key(&to, |progress| progress.id) else { return };
+        let progress = &mut leader.followers[position];
+        if !core::mem::take(&mut progress.fetching) {
+            return;
+        }
+        leader.replication_due = true;
+        let next = progress.next_index;
+        let of_use = entries.first().is_some_and(|entry| entry.index == next)
+            && may_send(progress, &self.config)
+            && entries.iter().all(|entry| self.log.contains(entry.position()));
+        if of_use {
+            self.send_append_entries(position, Entries::from(entries));
+        }
+    }
+}
+
+fn may_send(progress: &Progress, config: &Config) -> bool {
+    match &progress.mode {
+        Mode::Probe { asked } => !asked,
+        Mode::Replicate(window) => window.has_room(config),
+    }
+}
+
+/// The highest index that at least `quorum` voters have, where the leader itself has `own`.
+fn quorum_index(leader: &Leader, own: LogIndex, quorum: usize) -> LogIndex {
+    let matches =
+        || leader.followers.iter().map(|progress| progress.match_index).chain(core::iter::once(own));
+    let has_quorum = |index: &LogIndex| matches().filter(|other| other >= index).count() >= quorum;
+    matches().filter(has_quorum).max().unwrap_or(LogIndex::ZERO)
+}

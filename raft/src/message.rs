@@ -1,0 +1,183 @@
+//! What replicas say to one another (Figure 2, and §9.6 of Ongaro's thesis for PreVote).
+//!
+//! Messages are plain values; their bytes are the business of another crate.
+
+use core::fmt;
+
+use crate::{Entries, LogIndex, LogPosition, NodeId, Round, Session, Term};
+
+/// One message from one replica to another.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Message {
+    /// Who sends it.
+    pub from: NodeId,
+    /// Whom it is for.
+    pub to: NodeId,
+    /// The sender's current term.
+    pub term: Term,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a message says.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Body {
+    /// "Would you vote for me in the term after `term`?" Changes no term and no vote (thesis §9.6).
+    PreVote(PreVote),
+    /// Answers a [`PreVote`]; a refusal carries the refuser's term back.
+    PreVoteResponse(PreVoteResponse),
+    /// Asks for a vote in `term` (§5.2).
+    RequestVote(RequestVote),
+    /// Answers a [`RequestVote`].
+    RequestVoteResponse(RequestVoteResponse),
+    /// Replicates entries (§5.3).
+    AppendEntries(AppendEntries),
+    /// Answers an [`AppendEntries`].
+    AppendEntriesResponse(AppendEntriesResponse),
+    /// Holds the office, and tells what is committed (§5.2).
+    Heartbeat(Heartbeat),
+    /// Answers a [`Heartbeat`]; waits for no disk but for the term's own record.
+    HeartbeatResponse(HeartbeatResponse),
+    /// Asks the receiver to campaign at once (thesis §3.10).
+    TimeoutNow,
+}
+
+/// Asks whether a campaign would succeed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PreVote {
+    /// The sender's last entry.
+    pub last_log: LogPosition,
+}
+
+/// Says whether a campaign would get this vote.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PreVoteResponse {
+    /// The term that the asker was in when it asked; its campaign would be for the next.
+    pub asked_in: Term,
+    /// Whether this vote would be given.
+    pub granted: bool,
+}
+
+/// Asks for a vote.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RequestVote {
+    /// The candidate's last entry.
+    pub last_log: LogPosition,
+    /// The leader itself asked for this campaign: stickiness does not apply (thesis §4.2.3).
+    pub leadership_transfer: bool,
+}
+
+/// Gives or refuses a vote.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RequestVoteResponse {
+    /// Whether the vote was given.
+    pub granted: bool,
+}
+
+/// Replicates entries.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct AppendEntries {
+    /// The stay of the receiver that this is for.
+    pub session: Session,
+    /// The entry that must stand before the first of `entries`.
+    pub prev_log: LogPosition,
+    /// What follows it; may be none, when the leader probes.
+    pub entries: Entries,
+    /// The leader's commit index.
+    pub leader_commit: LogIndex,
+}
+
+/// Answers an [`AppendEntries`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AppendEntriesResponse {
+    /// Echoed.
+    pub session: Session,
+    /// What became of it.
+    pub result: AppendResult,
+}
+
+/// What became of an [`AppendEntries`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AppendResult {
+    /// The log matches the leader's up to here, durably: previous index plus entries received, never
+    /// "my last index".
+    Matched(LogIndex),
+    /// The previous entry is not there.
+    Conflict {
+        /// The index of the previous entry that was asked for.
+        rejected: LogIndex,
+        /// The latest entry of the follower's log that may match: its index at most `rejected`, its term
+        /// at most the one asked for.
+        hint: LogPosition,
+    },
+}
+
+/// Holds the office.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Heartbeat {
+    /// The stay of the receiver that this is for.
+    pub session: Session,
+    /// The leader's round.
+    pub round: Round,
+    /// The leader's commit index, bounded by what the receiver has acknowledged.
+    pub commit: LogIndex,
+}
+
+/// Answers a [`Heartbeat`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct HeartbeatResponse {
+    /// Echoed.
+    pub session: Session,
+    /// Echoed.
+    pub round: Round,
+    /// Up to where the log is known to match this leader's, durable or not: it tells the leader what was
+    /// lost on the way and counts for nothing else.
+    pub received: LogIndex,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}>{} term {} {}", self.from, self.to, self.term, self.body)
+    }
+}
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answer = |granted| if granted { "granted" } else { "refused" };
+        match self {
+            Self::PreVote(request) => write!(f, "PreVote last {}", request.last_log),
+            Self::PreVoteResponse(response) => {
+                write!(f, "PreVoteResponse {} asked in {}", answer(response.granted), response.asked_in)
+            }
+            Self::RequestVote(request) => {
+                let transfer = if request.leadership_transfer { " by transfer" } else { "" };
+                write!(f, "RequestVote last {}{transfer}", request.last_log)
+            }
+            Self::RequestVoteResponse(response) => {
+                write!(f, "RequestVoteResponse {}", answer(response.granted))
+            }
+            Self::AppendEntries(request) => {
+                write!(f, "AppendEntries prev {} [", request.prev_log)?;
+                match &request.entries[..] {
+                    [] => {}
+                    [only] => write!(f, "{}", only.position())?,
+                    [first, .., last] => write!(f, "{}..{}", first.position(), last.position())?,
+                }
+                write!(f, "] commit {}", request.leader_commit)
+            }
+            Self::AppendEntriesResponse(response) => match response.result {
+                AppendResult::Matched(index) => write!(f, "AppendEntriesResponse matched {index}"),
+                AppendResult::Conflict { rejected, hint } => {
+                    write!(f, "AppendEntriesResponse conflict at {rejected}, perhaps {hint}")
+                }
+            },
+            Self::Heartbeat(request) => {
+                write!(f, "Heartbeat round {} commit {}", request.round.0, request.commit)
+            }
+            Self::HeartbeatResponse(response) => {
+                write!(f, "HeartbeatResponse round {} received {}", response.round.0, response.received)
+            }
+            Self::TimeoutNow => f.write_str("TimeoutNow"),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The replica's state (Figure 2) and its changes of role. What it does with inputs stands in the files named
+//! after them; nothing here reads a clock, a disk or a network.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::ballot::{Ballot, Count};
+use crate::durability::Ledger;
+use crate::log::Log;
+use crate::progress::Progress;
+use crate::random::Random;
+use crate::role::{Candidate, Follower, Leader, Role};
+use crate::{
+    Body, Config, Entry, Fetch, HardState, LogIndex, Message, NodeId, Payload, PreVote, RequestVote, Round,
+    Term,
+};
+
+/// One replica of one Raft group: a plain value. Inputs are its methods; what it wants done is drained with
+/// [`next_action`](Raft::next_action). See `boundary.rs` for all of them.
+///
+/// Equality and hash leave out the random stream.
+///
+/// Invariant: `last_applied <= commit_index <= log.last_index()`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Raft {
+    pub(crate) config: Config,
+    pub(crate) random: Random,
+    /// Ticks since the start of this life.
+    pub(crate) now: u64,
+    pub(crate) hard_state: HardState,
+    pub(crate) log: Log,
+    pub(crate) ledger: Ledger,
+    pub(crate) commit_index: LogIndex,
+    pub(crate) last_applied: LogIndex,
+    /// Up to where `Apply` has been asked for.
+    pub(crate) applying: LogIndex,
+    /// Entries that `Apply` needs and that came from disk.
+    pub(crate) fetched_for_apply: Vec<Entry>,
+    pub(crate) fetching_for_apply: bool,
+    pub(crate) role: Role,
+    /// When a node that does not lead campaigns, and the timeout that was drawn for this wait (§5.2).
+    pub(crate) election_at: u64,
+    pub(crate) election_timeout: u64,
+    /// Messages that may go out.
+    pub(crate) outbox: VecDeque<Message>,
+    /// Messages that wait for the hard state to be durable; all are of the current term.
+    pub(crate) held: Vec<Message>,
+    pub(crate) fetches: VecDeque<Fetch>,
+}
+
+impl Raft {
+    pub(crate) fn current_term(&self) -> Term {
+        self.hard_state.current_term
+    }
+
+    /// Follows `term`, whose leader is not known yet. The vote of an earlier term is history; the vote of this
+    /// one stays.
+    pub(crate) fn become_follower(&mut self, term: Term) {
+        assert!(term >= self.current_term(), "terms never fall: {} to {term}", self.current_term());
+        if term > self.current_term() {
+            self.set_hard_state(HardState { current_term: term, voted_for: None });
+        }
+        // What the former role still wanted to say in this term is not said any more.
+        self.held.clear();
+        self.role = Role::Follower(Follower::default());
+        self.draw_election_timeout();
+    }
+
+    /// Asks the others whether a campaign would succeed, and changes nothing else (thesis §9.6).
+    pub(crate) fn become_pre_candidate(&mut self) {
+        self.draw_election_timeout();
+        let mut ballot = Ballot::default();
+        ballot.record(self.config.id, true);
+        let won = ballot.count(self.config.quorum()) == Count::Won;
+        self.role = Role::PreCandidate(ballot);
+        if won {
+            return self.become_candidate(false);
+        }
+        let last_log = self.log.last();
+        self.send_to_others(&Body::PreVote(PreVote { last_log }));
+    }
+
+    /// Campaigns in the next term (§5.2). The requests, and the node's own vote, wait until the vote is
+    /// durable.
+    pub(crate) fn become_candidate(&mut self, leadership_transfer: bool) {
+        let Some(term) = self.current_term().next() else {
+            return self.become_follower(self.current_term());
+        };
+        self.set_hard_state(HardState { current_term: term, voted_for: Some(self.config.id) });
+        self.draw_election_timeout();
+        self.role = Role::Candidate(Candidate { ballot: Ballot::default() });
+        let last_log = self.log.last();
+        self.send_to_others(&Body::RequestVote(RequestVote { last_log, leadership_transfer }));
+    }
+
+    /// Leads the current term, and begins it with a no-op (§8).
+    pub(crate) fn become_leader(&mut self) {
+        assert!(matches!(self.role, Role::Candidate(_)), "only a candidate becomes leader");
+        let next_index = self.log.last_index().next();
+        let followers = self.others().map(|id| Progress::new(id, next_index, self.now)).collect();
+        self.role = Role::Leader(Leader {
+            followers,
+            first_index: next_index,
+            uncommitted_bytes: 0,
+            round: Round::default(),
+            heartbeat_at: self.now + self.config.heartbeat_interval,
+            check_at: self.now + self.config.election_timeout,
+            replication_due: true,
+            transfer: None,
+        });
+        self.append_own(Payload::Noop);
+    }
+
+    /// Appends an entry of this leader's term.
+    pub(crate) fn append_own(&mut self, payload: Payload) {
+        let entry = Entry { term: self.current_term(), index: self.log.last_index().next(), payload };
+        let bytes = entry.size_bytes();
+        self.log.append(entry);
+        let Role::Leader(leader) = &mut self.role else { panic!("only a leader appends on its own") };
+        leader.uncommitted_bytes += bytes;
+        leader.replication_due = true;
+    }
+
+    /// Changes term and vote, which the next write carries. What was held for an earlier term goes.
+    pub(crate) fn set_hard_state(&mut self, hard_state: HardState) {
+        let old = self.hard_state;
+        assert!(hard_state.current_term >= old.current_term, "terms never fall");
+        if hard_state.current_term == old.current_term {
+            assert!(old.voted_for.is_none(), "one vote in a term: {old:?} to {hard_state:?}");
+        } else {
+            self.held.clear();
+        }
+        self.hard_state = hard_state;
+        self.ledger.hard_state_changed();
+    }
+
+    /// Draws the timeout anew, from `[election_timeout, 2 * election_timeout)`, and waits that long.
+    pub(crate) fn draw_election_timeout(&mut self) {
+        let base = self.config.election_timeout;
+        self.election_timeout = base + self.random.below(base);
+        self.election_at = self.now + self.election_timeout;
+    }
+
+    /// The voters but this one.
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
+        let id = self.config.id;
+        self.config.voters.iter().copied().filter(move |voter| *voter != id)
+    }
+
+    pub(crate) fn send_to_others(&mut self, body: &Body) {
+        for position in 0..self.config.voters.len() {
+            let to = self.config.voters[position];
+            if to != self.config.id {
+                self.send(to, body.clone());
+            }
+        }
+    }
+
+    /// Sends a message, now or as soon as the term and the vote that it reveals are durable. There is no other
+    /// way out of the core.
+    pub(crate) fn send(&mut self, to: NodeId, body: Body) {
+        let message = Message { from: self.config.id, to, term: self.current_term(), body };
+        if self.ledger.hard_state_is_durable() {
+            self.outbox.push_back(message);
+            return;
+        }
+        // The latest word of a kind replaces the earlier one, so that a slow disk cannot pile messages up.
+        let kind = core::mem::discriminant(&message.body);
+        let same = |held: &&mut Message| held.to == to && core::mem::discriminant(&held.body) == kind;
+        match self.held.iter_mut().find(same) {
+            Some(held) => *held = message,
+            None => self.held.push(message),
+        }
+    }
+
+    /// Learns that entries up to `index` are committed.
+    pub(crate) fn advance_commit(&mut self, index: LogIndex) {
+        assert!(index <= self.log.last_index(), "entry {index} is committed but not in the log");
+        if index <= self.commit_index {
+            return;
+        }
+        if let Role::Leader(leader) = &mut self.role {
+            let own_first = self.commit_index.next().max(leader.first_index);
+            let (front, back) = self.log.slices(own_first, index);
+            leader.uncommitted_bytes -= front.iter().chain(back).map(Entry::size_bytes).sum::<u64>();
+        }
+        self.commit_index = index;
+    }
+
+    /// The leader that is known, this node itself where it leads.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Leader(_) => Some(self.config.id),
+            Role::Follower(follower) => follower.leader.map(|heard| heard.leader),
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What every message goes through first: who may speak, and what its term means (§5.1, thesis §4.2.3).
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::durability::Ledger;
+use crate::log::Log;
+use crate::random::Random;
+use crate::role::{Follower, Role};
+use crate::{
+    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse, Raft,
+    Recovered, RequestVoteResponse, Round, Session,
+};
+
+impl Raft {
+    pub(crate) fn start(config: Config, recovered: &Recovered) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let Some(log) = Log::recover(recovered) else {
+            return Err(ConfigError {
+                field: "recovered.last_index",
+                value: recovered.last_index.0,
+                expected: "the end of a log whose terms rise and whose tail is contiguous",
+            });
+        };
+        if log.last().term > recovered.hard_state.current_term {
+            return Err(ConfigError {
+                field: "recovered.hard_state.current_term",
+                value: recovered.hard_state.current_term.0,
+                expected: "no less than the term of the last entry",
+            });
+        }
+        let mut raft = Self {
+            random: Random::new(config.seed, config.id, recovered.boot),
+            now: 0,
+            hard_state: recovered.hard_state,
+            ledger: Ledger::new(recovered.boot, log.last_index()),
+            log,
+            commit_index: LogIndex::ZERO,
+            last_applied: LogIndex::ZERO,
+            applying: LogIndex::ZERO,
+            fetched_for_apply: Vec::new(),
+            fetching_for_apply: false,
+            role: Role::Follower(Follower::default()),
+            election_at: 0,
+            election_timeout: 0,
+            outbox: VecDeque::new(),
+            held: Vec::new(),
+            fetches: VecDeque::new(),
+            config,
+        };
+        raft.draw_election_timeout();
+        Ok(raft)
+    }
+
+    pub(crate) fn handle_message(&mut self, message: Message) -> Result<(), Ignored> {
+        let Message { from, to, term, body } = message;
+        if to != self.config.id {
+            return Err(Ignored::NotForMe);
+        }
+        if from == self.config.id || self.config.voters.binary_search(&from).is_err() {
+            return Err(Ignored::UnknownSender);
+        }
+        if term < self.current_term() {
+            // A granted pre-vote comes from a lower term by right: the asker is the one ahead.
+            if let Body::PreVoteResponse(response) = body {
+                return self.handle_pre_vote_response(from, response);
+            }
+            return self.answer_stale_term(from, &body);
+        }
+        if term > self.current_term() {
+            match &body {
+                Body::PreVote(_) => {}
+                Body::RequestVote(request) if !request.leadership_transfer && self.leader_is_heard() => {
+                    return Err(Ignored::LeaderIsHeard);
+                }
+                Body::RequestVote(_)
+                | Body::RequestVoteResponse(_)
+                | Body::PreVoteResponse(_)
+                | Body::AppendEntries(_)
+                | Body::AppendEntriesResponse(_)
+                | Body::Heartbeat(_)
+                | Body::HeartbeatResponse(_)
+                | Body::TimeoutNow => self.become_follower(term),
+            }
+        }
+        match body {
+            Body::PreVote(request) => self.handle_pre_vote(from, term, request),
+            Body::PreVoteResponse(response) => self.handle_pre_vote_response(from, response),
+            Body::RequestVote(request) => self.handle_request_vote(from, request),
+            Body::RequestVoteResponse(response) => self.handle_request_vote_response(from, response),
+            Body::AppendEntries(request) => self.handle_append_entries(from, request),
+            Body::AppendEntriesResponse(response) => self.handle_append_entries_response(from, response),
+            Body::Heartbeat(request) => self.handle_heartbeat(from, request),
+            Body::HeartbeatResponse(response) => self.handle_heartbeat_response(from, response),
+            Body::TimeoutNow => self.handle_timeout_now(from),
+        }
+    }
+
+    /// A request of an earlier term is answered with the present one, so that a sender left behind by a
+    /// partition learns of it; an answer of an earlier term is of no use.
+    fn answer_stale_term(&mut self, from: NodeId, body: &Body) -> Result<(), Ignored> {
+        let heartbeat_response = |session, round| {
+            Body::HeartbeatResponse(HeartbeatResponse { session, round, received: LogIndex::ZERO })
+        };
+        match body {
+            Body::PreVote(_) => {
+                let asked_in = self.current_term();
+                self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in, granted: false }));
+            }
+            Body::RequestVote(_) => {
+                self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted: false }));
+            }
+            Body::AppendEntries(request) => {
+                self.send(from, heartbeat_response(request.session, Round::default()));
+            }
+            Body::Heartbeat(request) => self.send(from, heartbeat_response(request.session, request.round)),
+            Body::PreVoteResponse(_)
+            | Body::RequestVoteResponse(_)
+            | Body::AppendEntriesResponse(_)
+            | Body::HeartbeatResponse(_)
+            | Body::TimeoutNow => {}
+        }
+        Err(Ignored::StaleTerm)
+    }
+
+    /// Whether a leader of the current term was heard within the shortest election timeout, or this node leads:
+    /// then no campaign of others is to be helped (thesis §4.2.3).
+    pub(crate) fn leader_is_heard(&self) -> bool {
+        if !self.config.check_quorum {
+            return false;
+        }
+        match &self.role {
+            Role::Leader(_) => true,
+            Role::Follower(Follower { leader: Some(heard), .. }) => {
+                self.now < heard.at + self.config.election_timeout
+            }
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => false,
+        }
+    }
+
+    /// What a replication session is called, for as long as members neither come nor go.
+    pub(crate) fn session(&self) -> Session {
+        Session::default()
+    }
+}

@@ -1,0 +1,90 @@
+//! The roles (§5.1). What only a leader has lives in `Role::Leader`, and so on.
+
+use alloc::vec::Vec;
+
+use crate::ballot::Ballot;
+use crate::progress::Progress;
+use crate::{LogIndex, NodeId, RoleKind, Round};
+
+/// A replica's role, with what only that role holds.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Role {
+    Follower(Follower),
+    PreCandidate(Ballot),
+    Candidate(Candidate),
+    Leader(Leader),
+}
+
+/// What a follower holds. All of it is about one leader of one term.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Follower {
+    /// Who leads this term, once heard.
+    pub(crate) leader: Option<Heard>,
+    /// Up to where the log is known to match that leader's.
+    pub(crate) matched: LogIndex,
+    /// Up to where the leader waits for an acknowledgement, which waits for the disk.
+    pub(crate) owed: Option<LogIndex>,
+    /// Up to where the leader has been sent an acknowledgement.
+    pub(crate) acknowledged: LogIndex,
+}
+
+/// A leader, and when it was last heard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Heard {
+    pub(crate) leader: NodeId,
+    pub(crate) at: u64,
+}
+
+/// What a candidate holds.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) ballot: Ballot,
+}
+
+/// What a leader holds (Figure 2, "Volatile state on leaders").
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Leader {
+    /// The other voters, in order of their ids.
+    pub(crate) followers: Vec<Progress>,
+    /// The no-op with which the term began.
+    pub(crate) first_index: LogIndex,
+    /// Bytes of this term's entries that are not committed.
+    pub(crate) uncommitted_bytes: u64,
+    /// The latest heartbeat round, and when the next is due.
+    pub(crate) round: Round,
+    pub(crate) heartbeat_at: u64,
+    /// When the quorum is next counted.
+    pub(crate) check_at: u64,
+    /// Followers may have something to be sent.
+    pub(crate) replication_due: bool,
+    /// The office is being handed over.
+    pub(crate) transfer: Option<Transfer>,
+}
+
+/// A handover under way (thesis §3.10).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Transfer {
+    pub(crate) to: NodeId,
+    /// When the leader gives up and serves on.
+    pub(crate) deadline: u64,
+    /// The target has been told to campaign.
+    pub(crate) told: bool,
+}
+
+impl Role {
+    pub(crate) fn kind(&self) -> RoleKind {
+        match self {
+            Self::Follower(_) => RoleKind::Follower,
+            Self::PreCandidate(_) => RoleKind::PreCandidate,
+            Self::Candidate(_) => RoleKind::Candidate,
+            Self::Leader(_) => RoleKind::Leader,
+        }
+    }
+}
+
+impl Leader {
+    pub(crate) fn follower_mut(&mut self, id: NodeId) -> Option<&mut Progress> {
+        let position = self.followers.binary_search_by_key(&id, |progress| progress.id).ok()?;
+        Some(&mut self.followers[position])
+    }
+}

@@ -1,0 +1,41 @@
+//! What a replica shows of itself.
+
+use crate::{LogIndex, LogPosition, NodeId, Term};
+
+/// A replica's state at a glance (Figure 2, "State").
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Status {
+    /// This replica.
+    pub id: NodeId,
+    /// Its role.
+    pub role: RoleKind,
+    /// Its current term.
+    pub current_term: Term,
+    /// Whom it voted for in that term.
+    pub voted_for: Option<NodeId>,
+    /// Whom it believes to lead that term.
+    pub leader: Option<NodeId>,
+    /// The last entry of its log.
+    pub last_log: LogPosition,
+    /// Up to where its log is durable.
+    pub durable_index: LogIndex,
+    /// Up to where it knows entries to be committed.
+    pub commit_index: LogIndex,
+    /// Up to where its state machine has applied.
+    pub last_applied: LogIndex,
+    /// The first entry held in memory.
+    pub first_in_memory: LogIndex,
+}
+
+/// A role (§5.1), without what it holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RoleKind {
+    /// Follows, or waits for a leader.
+    Follower,
+    /// Asks whether a campaign would succeed.
+    PreCandidate,
+    /// Campaigns.
+    Candidate,
+    /// Leads.
+    Leader,
+}

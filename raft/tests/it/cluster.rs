@@ -1,0 +1,280 @@
+//! A cluster whose messages and writes are moved by hand. It decides nothing: each test says what is delivered,
+//! lost, written, and when.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use squall_raft::{
+    Action, Config, Entry, FetchPurpose, HardState, Ignored, LogIndex, LogPosition, Message, NodeId, Payload,
+    ProposeError, Raft, Recovered, RoleKind, Status, Term, WriteToken,
+};
+
+/// What a node's disk holds, and what waits to be written.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    boot: u64,
+    hard_state: HardState,
+    log: Vec<Entry>,
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    token: WriteToken,
+    hard_state: Option<HardState>,
+    truncate_from: Option<LogIndex>,
+    entries: Vec<Entry>,
+}
+
+/// Some nodes, the messages between them in the order they were sent, and what each has applied.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    nodes: BTreeMap<NodeId, Raft>,
+    disks: BTreeMap<NodeId, Disk>,
+    pub(crate) network: Vec<Message>,
+    pub(crate) applied: BTreeMap<NodeId, Vec<Entry>>,
+    /// What the nodes have done, a line for each message, write and apply.
+    pub(crate) journal: Vec<String>,
+    /// Writes are done as soon as they are asked for.
+    pub(crate) writes_at_once: bool,
+    configure: fn(&mut Config),
+}
+
+impl Cluster {
+    /// Nodes `n1..` with empty logs.
+    pub(crate) fn new(size: u64) -> Self {
+        Self::with(size, |_| {})
+    }
+
+    pub(crate) fn with(size: u64, configure: fn(&mut Config)) -> Self {
+        let empty = vec![(Vec::new(), HardState::default()); usize::try_from(size).expect("a small cluster")];
+        Self::recovered(&empty, configure)
+    }
+
+    /// One node for each log, given as the terms of its entries, with its hard state.
+    pub(crate) fn recovered(nodes: &[(Vec<u64>, HardState)], configure: fn(&mut Config)) -> Self {
+        let mut cluster = Self {
+            nodes: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            network: Vec::new(),
+            applied: BTreeMap::new(),
+            journal: Vec::new(),
+            writes_at_once: true,
+            configure,
+        };
+        for (number, (terms, hard_state)) in nodes.iter().enumerate() {
+            let id = NodeId(number as u64 + 1);
+            let log =
+                terms.iter().enumerate().map(|(offset, term)| entry(*term, offset as u64 + 1)).collect();
+            cluster.disks.insert(id, Disk { hard_state: *hard_state, log, ..Disk::default() });
+        }
+        for id in cluster.disks.keys().copied().collect::<Vec<_>>() {
+            cluster.restart(id);
+        }
+        cluster
+    }
+
+    pub(crate) fn ids(&self) -> Vec<NodeId> {
+        self.disks.keys().copied().collect()
+    }
+
+    pub(crate) fn node(&mut self, id: u64) -> &mut Raft {
+        self.nodes.get_mut(&NodeId(id)).expect("a node that is up")
+    }
+
+    pub(crate) fn status(&self, id: u64) -> Status {
+        self.nodes[&NodeId(id)].status()
+    }
+
+    pub(crate) fn is_up(&self, id: NodeId) -> bool {
+        self.nodes.contains_key(&id)
+    }
+
+    /// Loses memory and whatever waits to be written.
+    pub(crate) fn crash(&mut self, id: NodeId) {
+        self.nodes.remove(&id);
+        self.disks.get_mut(&id).expect("a known node").waiting.clear();
+    }
+
+    /// Starts a node with what its disk holds.
+    pub(crate) fn restart(&mut self, id: NodeId) {
+        let voters = self.ids();
+        let disk = self.disks.get_mut(&id).expect("a known node");
+        disk.waiting.clear();
+        disk.boot += 1;
+        let mut terms: Vec<LogPosition> = Vec::new();
+        for entry in &disk.log {
+            if terms.last().is_none_or(|run| run.term < entry.term) {
+                terms.push(entry.position());
+            }
+        }
+        let recovered = Recovered {
+            boot: disk.boot,
+            hard_state: disk.hard_state,
+            terms,
+            last_index: LogIndex(disk.log.len() as u64),
+            tail: disk.log.iter().rev().take(3).rev().cloned().collect(),
+        };
+        let mut config = Config::new(id, voters);
+        (self.configure)(&mut config);
+        self.nodes.insert(id, Raft::new(config, &recovered).expect("a sound configuration"));
+        self.applied.insert(id, Vec::new());
+        self.drain(id);
+    }
+
+    pub(crate) fn tick(&mut self, id: u64, ticks: u64) {
+        self.node(id).tick(ticks);
+        self.drain(NodeId(id));
+    }
+
+    pub(crate) fn campaign(&mut self, id: u64) {
+        self.node(id).campaign();
+        self.drain(NodeId(id));
+    }
+
+    pub(crate) fn propose(&mut self, id: u64, data: &str) -> Result<LogPosition, ProposeError> {
+        let result = self.node(id).propose(Bytes::copy_from_slice(data.as_bytes()));
+        self.drain(NodeId(id));
+        result
+    }
+
+    pub(crate) fn transfer(&mut self, from: u64, to: u64) {
+        self.node(from).transfer_leadership(NodeId(to)).expect("a transfer that can begin");
+        self.drain(NodeId(from));
+    }
+
+    /// Delivers one message; a node that is down never sees it.
+    pub(crate) fn deliver(&mut self, message: Message) -> Result<(), Ignored> {
+        let to = message.to;
+        let Some(node) = self.nodes.get_mut(&to) else { return Ok(()) };
+        let result = node.receive(message);
+        self.drain(to);
+        result
+    }
+
+    /// Delivers everything, in order, until nothing is under way, to the nodes that `reach` names.
+    pub(crate) fn settle_among(&mut self, reach: &[u64]) {
+        for _ in 0..10_000 {
+            if self.network.is_empty() {
+                return;
+            }
+            let message = self.network.remove(0);
+            if reach.contains(&message.from.0) && reach.contains(&message.to.0) {
+                let _ignored = self.deliver(message);
+            }
+        }
+        panic!("the cluster does not come to rest");
+    }
+
+    pub(crate) fn settle(&mut self) {
+        let all: Vec<u64> = self.ids().iter().map(|id| id.0).collect();
+        self.settle_among(&all);
+    }
+
+    /// Carries out one waiting write. Returns `false` where none waits.
+    pub(crate) fn write_one(&mut self, id: NodeId) -> bool {
+        let disk = self.disks.get_mut(&id).expect("a known node");
+        if disk.waiting.is_empty() {
+            return false;
+        }
+        let write = disk.waiting.remove(0);
+        if !self.writes_at_once {
+            self.journal.push(format!("{id} has written{write}"));
+        }
+        disk.hard_state = write.hard_state.unwrap_or(disk.hard_state);
+        if let Some(from) = write.truncate_from {
+            disk.log.retain(|entry| entry.index < from);
+        }
+        disk.log.extend(write.entries);
+        assert!(disk.log.iter().enumerate().all(|(offset, entry)| entry.index.0 == offset as u64 + 1));
+        self.nodes.get_mut(&id).expect("a node that is up").persisted(write.token);
+        self.drain(id);
+        true
+    }
+
+    /// The terms of a node's log on disk.
+    pub(crate) fn terms_on_disk(&self, id: u64) -> Vec<u64> {
+        self.disks[&NodeId(id)].log.iter().map(|entry| entry.term.0).collect()
+    }
+
+    /// The one leader of the highest term, where there is one.
+    pub(crate) fn leader(&self) -> Option<u64> {
+        let leads = |status: &Status| status.role == RoleKind::Leader;
+        let leaders = self.nodes.values().map(Raft::status).filter(leads);
+        leaders.max_by_key(|status| status.current_term).map(|status| status.id.0)
+    }
+
+    /// Carries out what a node asks for.
+    fn drain(&mut self, id: NodeId) {
+        loop {
+            let node = self.nodes.get_mut(&id).expect("a node that is up");
+            let disk = self.disks.get_mut(&id).expect("a known node");
+            match node.next_action() {
+                None => break,
+                Some(Action::Send(message)) => {
+                    self.journal.push(message.to_string());
+                    self.network.push(message);
+                }
+                Some(Action::Persist(write)) => {
+                    let waiting = Waiting {
+                        token: write.token,
+                        hard_state: write.hard_state,
+                        truncate_from: write.truncate_from,
+                        entries: write.iter().cloned().collect(),
+                    };
+                    self.journal.push(format!("{id} writes{waiting}"));
+                    disk.waiting.push(waiting);
+                }
+                Some(Action::Apply { first, last }) => {
+                    let (front, back) = node.committed(first, last);
+                    let applied = self.applied.get_mut(&id).expect("a known node");
+                    applied.extend(front.iter().chain(back).cloned());
+                    self.journal.push(format!("{id} applies {first} to {last}"));
+                    node.applied(last);
+                }
+                Some(Action::Fetch(fetch)) => {
+                    let (first, last) = (fetch.first, fetch.last);
+                    self.journal.push(format!("{id} reads entries {first} to {last} from disk"));
+                    let position = |index: LogIndex| usize::try_from(index.0).expect("a short log");
+                    let entries = disk.log[position(fetch.first) - 1..position(fetch.last)].to_vec();
+                    let enough = if fetch.purpose == FetchPurpose::Apply { 2 } else { 5 };
+                    node.fetched(fetch.purpose, entries.into_iter().take(enough).collect());
+                }
+            }
+        }
+        if self.writes_at_once {
+            while self.write_one(id) {}
+        }
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(HardState { current_term, voted_for }) = self.hard_state {
+            write!(f, " term {current_term}")?;
+            match voted_for {
+                Some(node) => write!(f, " vote {node}")?,
+                None => write!(f, " no vote")?,
+            }
+        }
+        if let Some(from) = self.truncate_from {
+            write!(f, " truncate from {from}")?;
+        }
+        match &self.entries[..] {
+            [] => Ok(()),
+            [only] => write!(f, " entry {}", only.position()),
+            [first, .., last] => write!(f, " entries {} to {}", first.position(), last.position()),
+        }
+    }
+}
+
+/// An entry whose command is its own name.
+pub(crate) fn entry(term: u64, index: u64) -> Entry {
+    let payload = Payload::Command(Bytes::from(format!("{term}@{index}")));
+    Entry { term: Term(term), index: LogIndex(index), payload }
+}
+
+pub(crate) fn hard_state(term: u64) -> HardState {
+    HardState { current_term: Term(term), voted_for: None }
+}

@@ -1,0 +1,170 @@
+//! Golden scripts: each file of `scripts/` is a short play for a small cluster; its snapshot shows every message
+//! and write, line by line. Together they are the protocol's documentation by example.
+//!
+//! Commands, one a line (`#` begins a comment):
+//! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `campaign n1`,
+//! `tick n1 15`, `propose n1 text`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle`, `write n1`,
+//! `crash n1`, `restart n1`, `status`.
+
+use std::str::FromStr;
+
+use squall_raft::{HardState, Message, NodeId};
+
+use crate::cluster::{Cluster, hard_state};
+
+struct Play {
+    logs: Vec<(Vec<u64>, HardState)>,
+    slow_disks: bool,
+    cluster: Option<Cluster>,
+    shown: String,
+}
+
+impl Play {
+    fn cluster(&mut self) -> &mut Cluster {
+        let (logs, slow_disks) = (&self.logs, self.slow_disks);
+        self.cluster.get_or_insert_with(|| {
+            let mut cluster = Cluster::recovered(logs, |config| config.cache_bytes = 100);
+            cluster.writes_at_once = !slow_disks;
+            cluster
+        })
+    }
+
+    fn perform(&mut self, line: &str) {
+        self.show(&format!("> {line}"));
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["nodes", count] => self.logs = vec![(Vec::new(), HardState::default()); number(count)],
+            ["slow", "disks"] => self.slow_disks = true,
+            ["log", node, "term", term, ref terms @ ..] => {
+                let terms = terms.iter().map(|term| number(term)).collect();
+                let position = number::<usize>(node.trim_start_matches('n')) - 1;
+                self.logs[position] = (terms, hard_state(number(term.trim_end_matches(':'))));
+            }
+            ["status"] => self.show_status(),
+            _ => {
+                self.cluster().journal.clear();
+                let refused = act(self.cluster(), &words);
+                let journal = std::mem::take(&mut self.cluster().journal);
+                for entry in journal {
+                    self.show(&format!("  {entry}"));
+                }
+                if let Some(refused) = refused {
+                    self.show(&format!("  refused: {refused}"));
+                }
+            }
+        }
+    }
+
+    fn show_status(&mut self) {
+        let cluster = self.cluster();
+        let line = |node: NodeId| {
+            if !cluster.is_up(node) {
+                return format!("  {node} is down");
+            }
+            let status = cluster.status(node.0);
+            format!(
+                "  {node} {:?} term {} last {} durable {} commit {} applied {}",
+                status.role,
+                status.current_term,
+                status.last_log,
+                status.durable_index,
+                status.commit_index,
+                status.last_applied
+            )
+        };
+        let lines: Vec<String> = cluster.ids().into_iter().map(line).collect();
+        self.show(&lines.join("\n"));
+    }
+
+    fn show(&mut self, line: &str) {
+        self.shown.push_str(line);
+        self.shown.push('\n');
+    }
+}
+
+/// Carries out one command. Returns the reason where it was refused.
+fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
+    match *words {
+        ["campaign", node] => cluster.campaign(id(node)),
+        ["tick", node, ticks] => cluster.tick(id(node), number(ticks)),
+        ["propose", node, text] => {
+            return cluster.propose(id(node), text).err().map(|error| error.to_string());
+        }
+        ["transfer", from, to] => cluster.transfer(id(from), id(to)),
+        ["settle"] => cluster.settle(),
+        ["write", node] => assert!(cluster.write_one(NodeId(id(node))), "no write waits"),
+        ["crash", node] => cluster.crash(NodeId(id(node))),
+        ["restart", node] => cluster.restart(NodeId(id(node))),
+        ["deliver"] | ["lose"] => take(cluster, words[0] == "deliver", |_| true),
+        ["deliver" | "lose", link] => {
+            let (from, to) = link.split_once('>').expect("a link as n1>n2");
+            let on_link = |message: &Message| (message.from.0, message.to.0) == (id(from), id(to));
+            take(cluster, words[0] == "deliver", on_link);
+        }
+        _ => panic!("no such command: {words:?}"),
+    }
+    None
+}
+
+/// Delivers or loses what is under way now; what that causes stays under way.
+fn take(cluster: &mut Cluster, deliver: bool, which: impl Fn(&Message) -> bool) {
+    let (taken, left) = std::mem::take(&mut cluster.network).into_iter().partition(which);
+    cluster.network = left;
+    let taken: Vec<Message> = taken;
+    assert!(!taken.is_empty(), "nothing is under way");
+    for message in taken {
+        if !deliver {
+            cluster.journal.push(format!("lost: {message}"));
+        } else if let Err(reason) = cluster.deliver(message) {
+            cluster.journal.push(format!("ignored: {reason:?}"));
+        }
+    }
+}
+
+fn id(name: &str) -> u64 {
+    number(name.trim_start_matches('n'))
+}
+
+fn number<N: FromStr>(text: &str) -> N {
+    text.parse().ok().expect("a number")
+}
+
+fn play(script: &str) -> String {
+    let mut play = Play { logs: Vec::new(), slow_disks: false, cluster: None, shown: String::new() };
+    for line in script.lines() {
+        let command = line.split('#').next().unwrap_or_default().trim();
+        if command.is_empty() {
+            play.show(line.trim());
+        } else {
+            play.perform(command);
+        }
+    }
+    play.shown
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            let script = include_str!(concat!("scripts/", stringify!($name), ".txt"));
+            insta::with_settings!({ snapshot_path => "scripts", prepend_module_to_snapshot => false, omit_expression => true }, {
+                insta::assert_snapshot!(stringify!($name), play(script));
+            });
+        }
+    )*};
+}
+
+scripts! {
+    an_election
+    a_proposal
+    an_acknowledgement_waits_for_the_disk
+    a_vote_waits_for_the_disk
+    a_divergent_log_is_repaired
+    a_pre_vote_spares_a_term
+    a_lost_message_is_noticed_by_a_heartbeat
+    a_lost_acknowledgement_is_asked_for_again
+    a_follower_far_behind_is_served_from_disk
+    leadership_is_handed_over
+    a_leader_cut_off_steps_down
+    a_cluster_of_one
+}

@@ -1,0 +1,6 @@
+//! The core from outside: golden scripts, the paper's tables, and random schedules.
+
+mod cluster;
+mod golden;
+mod paper;
+mod random;

@@ -1,0 +1,182 @@
+//! Random schedules over the bare core: messages reordered, lost and repeated, writes late, crashes anywhere.
+//! A small storm for fast feedback; the real one has its own crates.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use squall_raft::{Entry, LogIndex, NodeId, RoleKind, Term};
+
+use crate::cluster::Cluster;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Deliver(prop::sample::Index),
+    Lose(prop::sample::Index),
+    Repeat(prop::sample::Index),
+    Write(u64),
+    Tick(u64, u64),
+    Propose(u64),
+    Campaign(u64),
+    Transfer(u64, u64),
+    Crash(u64),
+    Restart(u64),
+}
+
+fn step(size: u64) -> impl Strategy<Value = Step> {
+    let node = move || 1..=size;
+    prop_oneof![
+        20 => any::<prop::sample::Index>().prop_map(Step::Deliver),
+        2 => any::<prop::sample::Index>().prop_map(Step::Lose),
+        2 => any::<prop::sample::Index>().prop_map(Step::Repeat),
+        10 => node().prop_map(Step::Write),
+        6 => (node(), 1..12_u64).prop_map(|(id, ticks)| Step::Tick(id, ticks)),
+        4 => node().prop_map(Step::Propose),
+        1 => node().prop_map(Step::Campaign),
+        1 => (node(), node()).prop_map(|(from, to)| Step::Transfer(from, to)),
+        1 => node().prop_map(Step::Crash),
+        2 => node().prop_map(Step::Restart),
+    ]
+}
+
+/// What must hold in every state: one leader per term, ever; one entry per applied index, ever.
+#[derive(Default)]
+struct Seen {
+    leaders: BTreeMap<Term, NodeId>,
+    applied: BTreeMap<LogIndex, Entry>,
+}
+
+impl Seen {
+    fn check(&mut self, cluster: &mut Cluster) {
+        for id in cluster.ids().into_iter().filter(|id| cluster.is_up(*id)).collect::<Vec<_>>() {
+            let status = cluster.status(id.0);
+            if status.role == RoleKind::Leader {
+                let leader = self.leaders.entry(status.current_term).or_insert(id);
+                assert_eq!(*leader, id, "two leaders in term {}", status.current_term);
+            }
+            for entry in &cluster.applied[&id] {
+                let first = self.applied.entry(entry.index).or_insert_with(|| entry.clone());
+                assert_eq!(first, entry, "two entries applied at one index");
+            }
+        }
+    }
+}
+
+fn run(cluster: &mut Cluster, steps: &[Step]) {
+    let mut seen = Seen::default();
+    for step in steps {
+        let up = |cluster: &Cluster, id: u64| cluster.is_up(NodeId(id));
+        match step {
+            Step::Deliver(which) | Step::Lose(which) | Step::Repeat(which) => {
+                if cluster.network.is_empty() {
+                    continue;
+                }
+                let position = which.index(cluster.network.len());
+                let message = cluster.network[position].clone();
+                if !matches!(step, Step::Repeat(_)) {
+                    cluster.network.swap_remove(position);
+                }
+                if !matches!(step, Step::Lose(_)) {
+                    let _ignored = cluster.deliver(message);
+                }
+            }
+            Step::Write(id) if up(cluster, *id) => {
+                cluster.write_one(NodeId(*id));
+            }
+            Step::Tick(id, ticks) if up(cluster, *id) => cluster.tick(*id, *ticks),
+            Step::Propose(id) if up(cluster, *id) => {
+                let _refused = cluster.propose(*id, "command");
+            }
+            Step::Campaign(id) if up(cluster, *id) => cluster.campaign(*id),
+            Step::Transfer(from, to) if up(cluster, *from) => {
+                let _refused = cluster.node(*from).transfer_leadership(NodeId(*to));
+            }
+            Step::Crash(id) if up(cluster, *id) => cluster.crash(NodeId(*id)),
+            Step::Restart(id) if !up(cluster, *id) => cluster.restart(NodeId(*id)),
+            Step::Write(_)
+            | Step::Tick(..)
+            | Step::Propose(_)
+            | Step::Campaign(_)
+            | Step::Transfer(..)
+            | Step::Crash(_)
+            | Step::Restart(_) => {}
+        }
+        seen.check(cluster);
+    }
+    // The storm is over: everybody is up, and the cluster must serve.
+    cluster.writes_at_once = true;
+    for id in cluster.ids() {
+        if !cluster.is_up(id) {
+            cluster.restart(id);
+        }
+        while cluster.write_one(id) {}
+    }
+    for _ in 0..400 {
+        for id in cluster.ids() {
+            cluster.tick(id.0, 1);
+        }
+        cluster.settle();
+        seen.check(cluster);
+    }
+    let leader = cluster.leader().expect("a healed cluster elects a leader");
+    let position = cluster.propose(leader, "last").expect("a healed cluster takes proposals");
+    for _ in 0..20 {
+        cluster.settle();
+        for id in cluster.ids() {
+            cluster.tick(id.0, 1);
+        }
+    }
+    seen.check(cluster);
+    for id in cluster.ids() {
+        let last = cluster.applied[&id].last().expect("something was applied");
+        assert!(last.index >= position.index, "{id} applied up to {} only", last.position());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn three_nodes_stay_safe_and_recover(steps in prop::collection::vec(step(3), 1..400)) {
+        let mut cluster = Cluster::new(3);
+        cluster.writes_at_once = false;
+        run(&mut cluster, &steps);
+    }
+
+    #[test]
+    fn five_nodes_with_the_tightest_windows_stay_safe_and_recover(
+        steps in prop::collection::vec(step(5), 1..400),
+    ) {
+        let mut cluster = Cluster::with(5, |config| {
+            config.max_in_flight_messages = 1;
+            config.max_message_bytes = 1;
+            config.max_apply_bytes = 1;
+            config.cache_bytes = 0;
+        });
+        cluster.writes_at_once = false;
+        run(&mut cluster, &steps);
+    }
+
+    #[test]
+    fn one_and_two_nodes_without_pre_vote_and_check_quorum(steps in prop::collection::vec(step(2), 1..200), one: bool) {
+        let mut cluster = Cluster::with(if one { 1 } else { 2 }, |config| {
+            config.pre_vote = false;
+            config.check_quorum = false;
+        });
+        cluster.writes_at_once = false;
+        let steps: Vec<Step> = if one { steps.into_iter().filter(|step| !mentions_two(step)).collect() } else { steps };
+        run(&mut cluster, &steps);
+    }
+}
+
+fn mentions_two(step: &Step) -> bool {
+    match step {
+        Step::Write(id)
+        | Step::Tick(id, _)
+        | Step::Propose(id)
+        | Step::Campaign(id)
+        | Step::Crash(id)
+        | Step::Restart(id) => *id == 2,
+        Step::Transfer(from, _) => *from == 2,
+        Step::Deliver(_) | Step::Lose(_) | Step::Repeat(_) => false,
+    }
+}
