@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::role::Role;
 use crate::{
     Action, Config, ConfigError, Entry, FetchPurpose, HardState, Ignored, LogIndex, LogPosition, Message,
-    NodeId, ProposeError, Raft, Status, TransferError, Write, WriteToken,
+    NodeId, ProposeError, Raft, Status, Term, TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -175,6 +175,12 @@ impl Raft {
             last_applied: self.last_applied,
             first_in_memory: self.log.first_in_memory(),
         }
+    }
+
+    /// The term of the entry at `index`, in memory or not: 0 at index 0, `None` past the end of the log.
+    #[must_use]
+    pub fn term_at(&self, index: LogIndex) -> Option<Term> {
+        self.log.term_at(index)
     }
 
     /// The configuration it was started with.

@@ -68,6 +68,7 @@ impl Raft {
 
     /// Asks the others whether a campaign would succeed, and changes nothing else (thesis §9.6).
     pub(crate) fn become_pre_candidate(&mut self) {
+        self.held.clear();
         self.draw_election_timeout();
         let mut ballot = Ballot::default();
         ballot.record(self.config.id, true);
