@@ -1,0 +1,224 @@
+//! The trait on real files: one directory, positioned reads and writes, `fdatasync`.
+//!
+//! It decides nothing and retries nothing: an error of the system becomes a [`DiskError`] with the file and the
+//! operation. It takes no lock on the directory: that only one process uses it is its caller's care.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::{Disk, DiskError, DiskErrorKind, FileId, Operation};
+
+/// The longest name that common file systems take, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A directory of real files.
+///
+/// ```
+/// use squall_disk::{Disk, RealDisk};
+///
+/// let path = std::env::temp_dir().join(format!("squall-disk-example-{}", std::process::id()));
+/// std::fs::create_dir(&path)?;
+/// let mut disk = RealDisk::open(&path)?;
+/// let file = disk.create("value.new")?;
+/// disk.write_at(file, 0, b"squall")?;
+/// disk.sync(file)?;
+/// disk.rename("value.new", "value")?;
+/// disk.sync_dir()?;
+/// assert_eq!(disk.list()?, ["value"]);
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct RealDisk {
+    path: PathBuf,
+    /// The directory itself, for `sync_dir`.
+    directory: File,
+    /// Indexed by [`FileId`]; `None` once the file was removed or replaced.
+    files: Vec<Option<OpenFile>>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    name: String,
+    file: File,
+}
+
+impl RealDisk {
+    /// Opens a directory, which must exist.
+    ///
+    /// # Errors
+    /// Where it does not exist, is no directory, or may not be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DiskError> {
+        let path = path.as_ref();
+        let fail = |error| {
+            let mut error = system_error(Operation::Open, "", &error);
+            error.detail = format!("{}: {}", path.display(), error.detail);
+            error
+        };
+        if !fs::metadata(path).map_err(fail)?.is_dir() {
+            return Err(fail(io::Error::new(ErrorKind::InvalidInput, "not a directory")));
+        }
+        let directory = File::open(path).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), directory, files: Vec::new() })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn file(&self, operation: Operation, file: FileId) -> Result<&OpenFile, DiskError> {
+        let open = usize::try_from(file.0).ok().and_then(|place| self.files.get(place));
+        open.and_then(Option::as_ref)
+            .ok_or_else(|| invalid(operation, "", format!("handle {} is not open", file.0)))
+    }
+
+    fn adopt(&mut self, operation: Operation, name: &str, file: File) -> Result<FileId, DiskError> {
+        let id = u32::try_from(self.files.len())
+            .map_err(|_| invalid(operation, name, "all file handles are used up".to_owned()))?;
+        self.files.push(Some(OpenFile { name: name.to_owned(), file }));
+        Ok(FileId(id))
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.files.iter().position(|open| open.as_ref().is_some_and(|open| open.name == name))
+    }
+
+    /// The path of a file, after a look at its name.
+    fn path_of(&self, operation: Operation, name: &str) -> Result<PathBuf, DiskError> {
+        let is_valid = !name.is_empty()
+            && name.len() <= NAME_BYTES_MAX
+            && name != "."
+            && name != ".."
+            && !name.contains(['/', '\\', '\0']);
+        if is_valid {
+            return Ok(self.path.join(name));
+        }
+        let expected = "not a file name: it needs 1 to 255 bytes, no separator, and is not `.` or `..`";
+        Err(invalid(operation, name, expected.to_owned()))
+    }
+}
+
+impl Disk for RealDisk {
+    fn create(&mut self, name: &str) -> Result<FileId, DiskError> {
+        let path = self.path_of(Operation::Create, name)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        let file = file.map_err(|error| system_error(Operation::Create, name, &error))?;
+        self.adopt(Operation::Create, name, file)
+    }
+
+    fn open(&mut self, name: &str) -> Result<FileId, DiskError> {
+        let path = self.path_of(Operation::Open, name)?;
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(|error| system_error(Operation::Open, name, &error))?;
+        self.adopt(Operation::Open, name, file)
+    }
+
+    fn len(&mut self, file: FileId) -> Result<u64, DiskError> {
+        let open = self.file(Operation::Len, file)?;
+        let metadata = open.file.metadata();
+        metadata.map(|found| found.len()).map_err(|error| system_error(Operation::Len, &open.name, &error))
+    }
+
+    fn read_at(&mut self, file: FileId, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
+        let open = self.file(Operation::Read, file)?;
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match open.file.read_at(&mut buffer[filled..], offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(system_error(Operation::Read, &open.name, &error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&mut self, file: FileId, offset: u64, data: &[u8]) -> Result<(), DiskError> {
+        let open = self.file(Operation::Write, file)?;
+        open.file
+            .write_all_at(data, offset)
+            .map_err(|error| system_error(Operation::Write, &open.name, &error))
+    }
+
+    fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
+        let open = self.file(Operation::Sync, file)?;
+        open.file.sync_data().map_err(|error| system_error(Operation::Sync, &open.name, &error))
+    }
+
+    fn set_len(&mut self, file: FileId, len: u64) -> Result<(), DiskError> {
+        let open = self.file(Operation::SetLen, file)?;
+        open.file.set_len(len).map_err(|error| system_error(Operation::SetLen, &open.name, &error))
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        let (source, target) = (self.path_of(Operation::Rename, from)?, self.path_of(Operation::Rename, to)?);
+        fs::rename(source, target).map_err(|error| system_error(Operation::Rename, from, &error))?;
+        if from != to {
+            while let Some(place) = self.place_of(to) {
+                self.files[place] = None;
+            }
+            for open in self.files.iter_mut().flatten().filter(|open| open.name == from) {
+                to.clone_into(&mut open.name);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &str) -> Result<(), DiskError> {
+        let path = self.path_of(Operation::Remove, name)?;
+        fs::remove_file(path).map_err(|error| system_error(Operation::Remove, name, &error))?;
+        while let Some(place) = self.place_of(name) {
+            self.files[place] = None;
+        }
+        Ok(())
+    }
+
+    fn list(&mut self) -> Result<Vec<String>, DiskError> {
+        let fail = |error: io::Error| system_error(Operation::List, "", &error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            // A fresh file system brings a directory of its own (`lost+found`).
+            if entry.file_type().map_err(fail)?.is_dir() {
+                continue;
+            }
+            names.push(utf8_name(&entry.file_name())?);
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn sync_dir(&mut self) -> Result<(), DiskError> {
+        self.directory.sync_all().map_err(|error| system_error(Operation::SyncDir, "", &error))
+    }
+}
+
+fn utf8_name(name: &OsStr) -> Result<String, DiskError> {
+    let text = name.to_str().map(str::to_owned);
+    text.ok_or_else(|| invalid(Operation::List, "", format!("the file name {name:?} is not UTF-8")))
+}
+
+fn invalid(operation: Operation, file: &str, detail: String) -> DiskError {
+    DiskError { operation, file: file.to_owned(), kind: DiskErrorKind::InvalidInput, detail }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system's list of errors is open")]
+fn system_error(operation: Operation, file: &str, error: &io::Error) -> DiskError {
+    let kind = match error.kind() {
+        ErrorKind::NotFound => DiskErrorKind::NotFound,
+        ErrorKind::AlreadyExists => DiskErrorKind::AlreadyExists,
+        ErrorKind::InvalidInput => DiskErrorKind::InvalidInput,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => DiskErrorKind::NoSpace,
+        // Whatever else the system says, the caller cannot mend it.
+        _ => DiskErrorKind::Io,
+    };
+    DiskError { operation, file: file.to_owned(), kind, detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

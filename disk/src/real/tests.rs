@@ -1,0 +1,115 @@
+//! Real files in a directory of their own, which goes when the test ends.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("squall-disk-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn disk(&self) -> RealDisk {
+        RealDisk::open(&self.0).unwrap()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A directory that stays behind is a nuisance, not a failure.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn what_was_written_is_read_after_reopening() {
+    let directory = Directory::new();
+    let mut disk = directory.disk();
+    let file = disk.create("log").unwrap();
+    disk.set_len(file, 4096).unwrap();
+    disk.write_at(file, 4094, b"abcd").unwrap();
+    disk.sync(file).unwrap();
+    disk.sync_dir().unwrap();
+
+    let mut disk = directory.disk();
+    let file = disk.open("log").unwrap();
+    assert_eq!(disk.len(file).unwrap(), 4098);
+    let mut buffer = [0xff; 8];
+    assert_eq!(disk.read_at(file, 4092, &mut buffer).unwrap(), 6, "fewer only at the end of the file");
+    assert_eq!(&buffer[..6], b"\0\0abcd");
+    assert_eq!(disk.read_at(file, 5000, &mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn a_rename_replaces_and_a_handle_follows_its_file() {
+    let directory = Directory::new();
+    let mut disk = directory.disk();
+    let old = disk.create("value").unwrap();
+    disk.write_at(old, 0, b"old").unwrap();
+    let new = disk.create("value.new").unwrap();
+    disk.write_at(new, 0, b"new").unwrap();
+    disk.rename("value.new", "value").unwrap();
+
+    assert_eq!(disk.list().unwrap(), ["value"]);
+    let mut buffer = [0; 3];
+    disk.read_at(new, 0, &mut buffer).unwrap();
+    assert_eq!(&buffer, b"new");
+    let error = disk.read_at(old, 0, &mut buffer).unwrap_err();
+    assert_eq!(error.kind, DiskErrorKind::InvalidInput, "the handle went with the file that was replaced");
+
+    disk.remove("value").unwrap();
+    assert_eq!(disk.sync(new).unwrap_err().kind, DiskErrorKind::InvalidInput);
+    assert!(disk.list().unwrap().is_empty());
+}
+
+#[test]
+fn names_that_leave_the_directory_are_refused() {
+    let directory = Directory::new();
+    let mut disk = directory.disk();
+    for name in ["", ".", "..", "../up", "a/b", "a\\b", "nul\0", &"x".repeat(256)] {
+        let error = disk.create(name).unwrap_err();
+        assert_eq!(error.kind, DiskErrorKind::InvalidInput, "{name:?}");
+        assert_eq!(disk.open(name).unwrap_err().kind, DiskErrorKind::InvalidInput);
+        assert_eq!(disk.rename("log", name).unwrap_err().kind, DiskErrorKind::InvalidInput);
+        assert_eq!(disk.remove(name).unwrap_err().kind, DiskErrorKind::InvalidInput);
+    }
+    assert!(disk.list().unwrap().is_empty());
+}
+
+#[test]
+fn errors_say_what_was_tried_on_which_file() {
+    let directory = Directory::new();
+    let mut disk = directory.disk();
+    let error = disk.open("log").unwrap_err();
+    assert_eq!(
+        (error.operation, error.kind, error.file.as_str()),
+        (Operation::Open, DiskErrorKind::NotFound, "log")
+    );
+    assert!(error.to_string().starts_with("Open on log failed: "), "{error}");
+
+    disk.create("log").unwrap();
+    assert_eq!(disk.create("log").unwrap_err().kind, DiskErrorKind::AlreadyExists);
+    assert_eq!(disk.sync(FileId(9)).unwrap_err().kind, DiskErrorKind::InvalidInput);
+
+    let missing = RealDisk::open(directory.0.join("missing")).unwrap_err();
+    assert_eq!(missing.kind, DiskErrorKind::NotFound);
+    assert!(missing.to_string().contains("missing"), "{missing}");
+    let file = RealDisk::open(directory.0.join("log")).unwrap_err();
+    assert_eq!(file.kind, DiskErrorKind::InvalidInput, "a file is no directory");
+}
+
+#[test]
+fn directories_inside_are_not_listed() {
+    let directory = Directory::new();
+    fs::create_dir(directory.0.join("lost+found")).unwrap();
+    let mut disk = directory.disk();
+    disk.create("b").unwrap();
+    disk.create("a").unwrap();
+    assert_eq!(disk.list().unwrap(), ["a", "b"]);
+}

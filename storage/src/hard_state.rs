@@ -1,0 +1,51 @@
+//! The hard-state file: what a node must never forget (Raft, Figure 2, "Persistent state"), and how often it started.
+
+use bytes::{Buf, BufMut};
+use squall_disk::Disk;
+use squall_raft::{HardState, NodeId, Term};
+
+use crate::{Identity, StorageError, envelope};
+
+pub(crate) const FILE: &str = "hard-state";
+const MAGIC: &[u8; 8] = b"sqlhards";
+const BODY_BYTES: usize = Identity::BYTES + 5 * 8;
+
+/// What the file holds, beside whose it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct HardRecord {
+    /// How often the node was started.
+    pub(crate) boot: u64,
+    /// No segment below this number is the last one: should the newest go missing, it is missed.
+    pub(crate) newest_segment: u64,
+    pub(crate) state: HardState,
+}
+
+impl HardRecord {
+    pub(crate) fn read(disk: &mut impl Disk, identity: Identity) -> Result<Self, StorageError> {
+        let bytes = envelope::read_file(disk, FILE, MAGIC, BODY_BYTES)?;
+        let body = &mut &bytes[..];
+        identity.check(FILE, body)?;
+        let (boot, newest_segment) = (body.get_u64_le(), body.get_u64_le());
+        let current_term = Term(body.get_u64_le());
+        let (has_voted, voted_for) = (body.get_u64_le(), NodeId(body.get_u64_le()));
+        let state = HardState { current_term, voted_for: (has_voted != 0).then_some(voted_for) };
+        Ok(Self { boot, newest_segment, state })
+    }
+
+    pub(crate) fn write(&self, disk: &mut impl Disk, identity: Identity) -> Result<(), StorageError> {
+        let mut body = Vec::with_capacity(BODY_BYTES);
+        identity.encode(&mut body);
+        let vote = self.state.voted_for;
+        let words = [
+            self.boot,
+            self.newest_segment,
+            self.state.current_term.0,
+            u64::from(vote.is_some()),
+            vote.map_or(0, |node| node.0),
+        ];
+        for word in words {
+            body.put_u64_le(word);
+        }
+        Ok(envelope::write_file(disk, FILE, MAGIC, &body)?)
+    }
+}

@@ -1,0 +1,56 @@
+//! Whose files these are: written once by `format`, checked at each start.
+
+use std::fmt;
+
+use bytes::{Buf, BufMut};
+use squall_disk::Disk;
+use squall_raft::NodeId;
+
+use crate::{StorageError, envelope};
+
+pub(crate) const FILE: &str = "identity";
+const MAGIC: &[u8; 8] = b"sqlident";
+
+/// A node of a cluster. Both numbers are chosen once and never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The node.
+    pub node: NodeId,
+    /// The cluster.
+    pub cluster: u128,
+}
+
+impl Identity {
+    pub(crate) const BYTES: usize = 24;
+
+    pub(crate) fn encode(self, out: &mut Vec<u8>) {
+        out.put_u64_le(self.node.0);
+        out.put_u128_le(self.cluster);
+    }
+
+    /// Takes an identity from the front of `body`, which holds one, and checks that it is this one.
+    pub(crate) fn check(self, file: &str, body: &mut &[u8]) -> Result<(), StorageError> {
+        let found = Self { node: NodeId(body.get_u64_le()), cluster: body.get_u128_le() };
+        if found == self {
+            return Ok(());
+        }
+        Err(StorageError::Foreign { file: file.to_owned(), found, expected: self })
+    }
+
+    pub(crate) fn check_file(self, disk: &mut impl Disk) -> Result<(), StorageError> {
+        let body = envelope::read_file(disk, FILE, MAGIC, Self::BYTES)?;
+        self.check(FILE, &mut &body[..])
+    }
+
+    pub(crate) fn write_file(self, disk: &mut impl Disk) -> Result<(), StorageError> {
+        let mut body = Vec::with_capacity(Self::BYTES);
+        self.encode(&mut body);
+        Ok(envelope::write_file(disk, FILE, MAGIC, &body)?)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of cluster {:032x}", self.node, self.cluster)
+    }
+}

@@ -1,0 +1,72 @@
+//! The durable log and the hard state of one replica, correct under power loss, torn writes and failed syncs.
+//!
+//! A [`Storage`] is a value beside the disk: it owns no handle but file numbers, and each call is given the
+//! [`Disk`](squall_disk::Disk) to work on. The same code runs on real files and in the storm.
+//!
+//! # Files
+//!
+//! - `identity`: whose files these are. It is written last by [`Storage::format`], so its presence is the mark
+//!   that formatting was finished. An empty directory never starts by itself.
+//! - `hard-state`: term, vote, boot number. It is replaced as a whole (see `envelope.rs`).
+//! - `log-<number>`: a segment, preallocated. Records fill its larger part; a small *slot* that names each record
+//!   stands physically apart from it, in the same file (see `segment.rs`).
+//!
+//! # The log
+//!
+//! It is a stream of records, never overwritten: an entry, or a truncation. What the core asked for while the
+//! disk was busy forms one [`Group`]: records, slots, one sync. A group begins on a fresh 4 KiB page in both
+//! regions and the next group's first byte is written only after its sync returned, so that tearing it cannot
+//! hurt what was durable before. A group counts as a whole or not at all. Its hard state is durable before its
+//! first record is written, so no entry is ever newer than the term on disk.
+//!
+//! # Recovery
+//!
+//! *A checksum error is not an end of the log.* Groups, and records within them, are numbered without gaps, and
+//! every segment says with which group it begins; that voids groups from there on in earlier segments, and
+//! proves all before it to have been synced. So only the last group of all can be torn, and `scan.rs` knows it
+//! when it sees it; anything unreadable elsewhere is [`StorageError::Damaged`].
+//!
+//! What a process reads at start may be a page cache that lies: of a group whose sync failed it shows what the
+//! disk does not hold. Every life ends with its first failed write or sync, so a lie can cover the last group
+//! only. Each [`Storage::open`] therefore copies that one group, under its old number, into a new segment of which
+//! it writes every byte anew, and gives the segment its name only after its sync. The same name voids, for good,
+//! a torn tail that was dropped. Until that name is durable nothing on disk has changed, so a crash anywhere in
+//! recovery leaves what recovery found.
+//!
+//! What it does not do: repair (damage is found, placed and reported), snapshots, compaction.
+//!
+//! The format follows "Protocol-Aware Recovery for Consensus-Based Storage" (Alagappan et al., FAST '18, §3.3); the
+//! rules for files follow ALICE (Pillai et al., OSDI '14) and "Can Applications Recover from fsync Failures?"
+//! (Rebello et al., ATC '20).
+#![forbid(unsafe_code)]
+
+mod envelope;
+mod error;
+mod group;
+mod hard_state;
+mod identity;
+mod inspect;
+mod live;
+mod options;
+mod record;
+mod recovery;
+mod scan;
+mod segment;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use error::StorageError;
+pub use group::Group;
+pub use identity::Identity;
+pub use inspect::Extent;
+pub use options::Options;
+pub use scan::Tail;
+pub use storage::Storage;
+
+/// The format of every file here. A reader refuses any other.
+const FORMAT_VERSION: u32 = 1;
+
+/// A group begins on a fresh page; a device writes a page, or tears it, without touching the next.
+const PAGE_BYTES: u64 = 4096;

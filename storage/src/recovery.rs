@@ -1,0 +1,233 @@
+//! What `open` does: find what is durable, copy forward what may not be, count the start.
+//!
+//! The order is the argument. (1) Every file is synced before it is read: a device that fails shall say so before
+//! anything is built on it. (What follows would be right without it.) (2) The last group, which alone a lying
+//! page cache can show, goes into a new segment that is complete and durable before it has a name. (3) The hard
+//! state, with the boot counted, is written anew. (4) Segments that hold nothing any more are removed. A crash before
+//! the name of (2) is durable leaves the disk as it was. After it, the new segment voids the old copy of the group
+//! and all behind it, a dropped tail included, and no group has been written behind it yet: the next `open` finds
+//! the same log, copies the same group once more, and removes what this one left. (3) replaces a file as a whole,
+//! so the boot is counted or not, and no process acted upon a boot that was not.
+
+use bytes::Bytes;
+use squall_disk::Disk;
+use squall_raft::{LogIndex, Recovered};
+
+use crate::group::Operation;
+use crate::hard_state::HardRecord;
+use crate::live::Live;
+use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Slot};
+use crate::scan::{Scan, Tail};
+use crate::segment::Segment;
+use crate::storage::{Storage, is_ours, size_of};
+use crate::{Identity, Options, StorageError, envelope, hard_state, identity, segment};
+
+/// What the segments say, the last group still apart.
+struct Replayed {
+    live: Live,
+    /// Where the last group is: which segment, and its slots; none in an empty log.
+    last_group: Vec<Slot>,
+    last_segment: usize,
+    tail: Tail,
+    next_group: u64,
+    next_sequence: u64,
+}
+
+pub(crate) fn open(
+    disk: &mut impl Disk,
+    identity: Identity,
+    options: &Options,
+) -> Result<(Storage, Recovered), StorageError> {
+    options.validate()?;
+    disk.sync_dir()?;
+    let names = disk.list()?;
+    if !names.iter().any(|name| name == identity::FILE) {
+        return Err(StorageError::NotFormatted { found: names.into_iter().next() });
+    }
+    identity.check_file(disk)?;
+    let hard = HardRecord::read(disk, identity)?;
+    for name in names.iter().filter(|name| envelope::unfinished(name).is_some_and(is_ours)) {
+        disk.remove(name)?;
+    }
+
+    let (segments, mut void) = open_segments(disk, identity, &hard, &names)?;
+    let replayed = replay(disk, &segments)?;
+    let operations = read_group(disk, segments.get(replayed.last_segment), &replayed.last_group)?;
+    let Replayed { live, last_group, tail, next_group, next_sequence, .. } = replayed;
+    let first = last_group.first().map(|slot| (slot.header.group, slot.header.sequence));
+    let (next_group, next_sequence) = first.unwrap_or((next_group, next_sequence));
+    let mut storage = Storage {
+        identity,
+        options: options.clone(),
+        hard,
+        segments,
+        live,
+        next_group,
+        next_sequence,
+        tail,
+        encoder: Encoder::default(),
+        is_dead: false,
+    };
+    storage.carry_forward(disk, &operations, &mut void)?;
+    storage.count_boot(disk)?;
+    for name in &void {
+        disk.remove(name)?;
+    }
+    let recovered = storage.recovered(disk)?;
+    Ok((storage, recovered))
+}
+
+/// Opens the segments, oldest first, without those that a later one voids; of these the names.
+fn open_segments(
+    disk: &mut impl Disk,
+    identity: Identity,
+    hard: &HardRecord,
+    names: &[String],
+) -> Result<(Vec<Segment>, Vec<String>), StorageError> {
+    let mut segments = Vec::new();
+    // Names are sorted, and numbers have leading zeros: this is the order of the numbers.
+    for name in names.iter().filter(|name| segment::is_name(name) && envelope::unfinished(name).is_none()) {
+        segments.push(Segment::open(disk, identity, name)?);
+    }
+    let newest = segments.last().map_or(0, |segment| segment.header.number);
+    if newest < hard.newest_segment {
+        let what = "the newest segment is missing: the hard state names it, no file has its number";
+        return Err(StorageError::damaged(hard_state::FILE, 0, what));
+    }
+    let mut void = Vec::new();
+    let mut limit = u64::MAX;
+    segments.reverse();
+    segments.retain(|segment| {
+        let is_live = segment.header.first_group < limit;
+        if is_live {
+            limit = segment.header.first_group;
+        } else {
+            void.push(segment.name());
+        }
+        is_live
+    });
+    segments.reverse();
+    Ok((segments, void))
+}
+
+/// Reads all segments and rebuilds the log, but for the last group.
+fn replay(disk: &mut impl Disk, segments: &[Segment]) -> Result<Replayed, StorageError> {
+    let mut replayed = Replayed {
+        live: Live::default(),
+        last_group: Vec::new(),
+        last_segment: 0,
+        tail: Tail::Whole,
+        next_group: 1,
+        next_sequence: 1,
+    };
+    let mut found = Vec::new();
+    for (place, segment) in segments.iter().enumerate() {
+        let header = &segment.header;
+        if (header.first_group, header.first_sequence) != (replayed.next_group, replayed.next_sequence) {
+            let what = "it does not begin where the log before it ends: a segment is missing";
+            return Err(StorageError::damaged(&segment.name(), 0, what));
+        }
+        let limit = segments.get(place + 1).map(|next| next.header.first_group);
+        let mut scan = Scan::new(disk, segment);
+        while scan.next(limit, &mut found, &mut replayed.tail)? {
+            replayed.apply_last_group(segments)?;
+            core::mem::swap(&mut replayed.last_group, &mut found);
+            replayed.last_segment = place;
+        }
+        (replayed.next_group, replayed.next_sequence) = (scan.group, scan.sequence);
+    }
+    Ok(replayed)
+}
+
+impl Replayed {
+    fn apply_last_group(&mut self, segments: &[Segment]) -> Result<(), StorageError> {
+        let place = u32::try_from(self.last_segment).expect("a disk holds fewer than 2^32 segments");
+        for slot in &self.last_group {
+            self.live.apply(slot, place).map_err(|what| StorageError::Damaged {
+                file: segments[self.last_segment].name(),
+                offset: slot.offset,
+                position: Some(slot.header.position),
+                what,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the records of a group that was found whole.
+fn read_group(
+    disk: &mut impl Disk,
+    segment: Option<&Segment>,
+    group: &[Slot],
+) -> Result<Vec<Operation>, StorageError> {
+    let Some(segment) = segment else { return Ok(Vec::new()) };
+    let mut operations = Vec::with_capacity(group.len());
+    for slot in group {
+        let mut bytes = vec![0; slot.header.record_bytes() as usize];
+        let count = disk.read_at(segment.file, slot.offset, &mut bytes)?;
+        bytes.truncate(count);
+        let operation = record::decode(segment.seed, &Bytes::from(bytes));
+        operations.push(operation.ok_or_else(|| StorageError::Damaged {
+            file: segment.name(),
+            offset: slot.offset,
+            position: Some(slot.header.position),
+            what: "a record reads differently each time",
+        })?);
+    }
+    Ok(operations)
+}
+
+impl Storage {
+    /// Writes the last group anew, into a new segment, and takes it into the log.
+    fn carry_forward(
+        &mut self,
+        disk: &mut impl Disk,
+        operations: &[Operation],
+        void: &mut Vec<String>,
+    ) -> Result<(), StorageError> {
+        let newest = self.segments.last().map_or(0, |segment| segment.header.number);
+        self.hard.newest_segment = self.hard.newest_segment.max(newest);
+        let header = self.next_header(size_of(operations), !operations.is_empty());
+        self.hard.newest_segment = header.number;
+        // What begins with this group, or behind it, holds nothing that counts any more.
+        while let Some(segment) = self.segments.pop_if(|last| last.header.first_group >= header.first_group) {
+            void.push(segment.name());
+        }
+        let (start, seed) = (header.layout.records_at(0), record::seed(header.salt));
+        if operations.is_empty() {
+            self.encoder.clear();
+        } else if let Err((position, what)) = self.encode(operations, self.segments.len(), start, seed) {
+            let name = self.segments.last().map_or_else(String::new, Segment::name);
+            return Err(StorageError::Damaged { file: name, offset: 0, position: Some(position), what });
+        }
+        self.segments.push(Segment::create(disk, self.identity, header, &self.encoder)?);
+        Ok(())
+    }
+
+    fn count_boot(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
+        let exhausted = || StorageError::damaged(hard_state::FILE, 0, "no node was ever started so often");
+        self.hard.boot = self.hard.boot.checked_add(1).ok_or_else(exhausted)?;
+        self.hard.write(disk, self.identity)
+    }
+
+    /// What the core is told, with the last entries as far as they fit.
+    fn recovered(&self, disk: &mut impl Disk) -> Result<Recovered, StorageError> {
+        let last_index = self.live.last_index();
+        let mut first = last_index.next();
+        let mut bytes_left = self.options.tail_bytes;
+        while first > LogIndex(1) {
+            let record_bytes = u64::from(self.live.place(first.prev()).record_bytes);
+            let bytes = record_bytes - RECORD_OVERHEAD_BYTES + squall_raft::ENTRY_OVERHEAD_BYTES;
+            let Some(left) = bytes_left.checked_sub(bytes) else { break };
+            bytes_left = left;
+            first = first.prev();
+        }
+        Ok(Recovered {
+            boot: self.hard.boot,
+            hard_state: self.hard.state,
+            terms: self.live.terms().to_vec(),
+            last_index,
+            tail: self.read(first, last_index, u64::MAX, disk)?,
+        })
+    }
+}

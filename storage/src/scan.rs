@@ -1,0 +1,261 @@
+//! Reads a segment group by group, and tells a torn tail from damage.
+//!
+//! A group is whole where all its records check, found through its slots or, where a slot cannot be read, from one
+//! record to the next. If it is not whole:
+//!
+//! - A later group leaves a valid slot or record: its sync returned before that group began. *Damage.*
+//! - A later segment begins behind it, or it was copied into this segment before the segment had its name: the same.
+//! - It is the last of all and a slot of it cannot be read either: one sync covered both, and a record is never
+//!   lost together with its slot but by a tear. It was not acknowledged. *Torn*, and dropped.
+//! - It is the last of all and every slot is there: a tear looks like this, and so would damage; no log can tell
+//!   ("Protocol-Aware Recovery", §3.3.2). *Doubtful*: dropped, and said to be so.
+
+use squall_disk::Disk;
+use squall_raft::LogPosition;
+
+use crate::record::{HEADER_BYTES, Header, RECORD_OVERHEAD_BYTES, SLOT_BYTES, Slot};
+use crate::segment::{Layout, Segment};
+use crate::window::Window;
+use crate::{PAGE_BYTES, StorageError};
+
+/// How the log ended when it was opened. What was dropped stays dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Tail {
+    /// With a whole group.
+    #[default]
+    Whole,
+    /// With a group that provably was never acknowledged.
+    Torn {
+        /// The group's number.
+        group: u64,
+    },
+    /// With a group of which every slot is there and a record is not: never acknowledged, unless a record that
+    /// was durable went bad.
+    Doubtful {
+        /// The group's number.
+        group: u64,
+        /// The first entry (or truncation) that cannot be read.
+        position: LogPosition,
+    },
+}
+
+/// One segment while it is read. `group` and `sequence` are what comes next.
+pub(crate) struct Scan<'a, D> {
+    disk: &'a mut D,
+    segment: &'a Segment,
+    pub(crate) used: Layout,
+    pub(crate) group: u64,
+    pub(crate) sequence: u64,
+    slots: Window,
+    records: Window,
+}
+
+/// Why a group is not whole.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// Every slot is there; this is the first of which the record is not.
+    Record(Slot),
+    /// A slot is missing, and a record with it.
+    SlotAndRecord,
+}
+
+impl<'a, D: Disk> Scan<'a, D> {
+    pub(crate) fn new(disk: &'a mut D, segment: &'a Segment) -> Self {
+        let (group, sequence) = (segment.header.first_group, segment.header.first_sequence);
+        let (slots, records) = (Window::default(), Window::default());
+        Self { disk, segment, used: Layout::NONE, group, sequence, slots, records }
+    }
+
+    /// Reads the next group's slots into `found`. Returns false at the end: before group `limit`, with which the
+    /// next segment begins, or, in the last segment, where `tail` then says how.
+    pub(crate) fn next(
+        &mut self,
+        limit: Option<u64>,
+        found: &mut Vec<Slot>,
+        tail: &mut Tail,
+    ) -> Result<bool, StorageError> {
+        if limit == Some(self.group) {
+            return Ok(false);
+        }
+        let layout = self.segment.header.layout;
+        let is_full = !self.used.plus(Layout { slot_pages: 1, record_pages: 1 }).fits_in(layout);
+        let fault = if is_full { Some(Fault::SlotAndRecord) } else { self.read_group(found)? };
+        let Some(fault) = fault else {
+            self.pass(found);
+            return Ok(true);
+        };
+        let is_carried = self.segment.header.carries && self.group == self.segment.header.first_group;
+        if limit.is_some() || is_carried {
+            return Err(self.damaged(fault));
+        }
+        let has_remains = self.check_nothing_follows(fault)?;
+        let group = self.group;
+        *tail = match fault {
+            Fault::Record(slot) => Tail::Doubtful { group, position: slot.header.position },
+            Fault::SlotAndRecord if has_remains => Tail::Torn { group },
+            Fault::SlotAndRecord => Tail::Whole,
+        };
+        Ok(false)
+    }
+
+    fn read_group(&mut self, found: &mut Vec<Slot>) -> Result<Option<Fault>, StorageError> {
+        if self.read_slots(found)? {
+            for slot in &*found {
+                let crc = self.check_record(slot.offset, slot.header.record_bytes(), found)?;
+                if crc != Some(slot.record_crc) {
+                    return Ok(Some(Fault::Record(*slot)));
+                }
+            }
+            return Ok(None);
+        }
+        Ok(if self.walk_records(found)? { None } else { Some(Fault::SlotAndRecord) })
+    }
+
+    /// The slots of the group, if all are there and make sense.
+    fn read_slots(&mut self, found: &mut Vec<Slot>) -> Result<bool, StorageError> {
+        found.clear();
+        let layout = self.segment.header.layout;
+        let start = layout.slots_at(self.used.slot_pages);
+        let Some(first) = self.slot_at(start, start + SLOT_BYTES)? else { return Ok(false) };
+        let end = start + u64::from(first.header.count) * SLOT_BYTES;
+        if end > layout.records_at(0) {
+            return Ok(false);
+        }
+        let mut record_at = layout.records_at(self.used.record_pages);
+        let mut next = Some(first);
+        for at in (start..end).step_by(SLOT_BYTES as usize) {
+            let slot = match next.take() {
+                Some(first) => Some(first),
+                None => self.slot_at(at, end)?,
+            };
+            let Some(slot) = slot else { return Ok(false) };
+            let is_next = slot.offset == record_at && self.is_next(&slot.header, &first.header, found.len());
+            record_at += slot.header.record_bytes();
+            if !is_next || record_at > layout.records_at(layout.record_pages) {
+                return Ok(false);
+            }
+            found.push(slot);
+        }
+        Ok(true)
+    }
+
+    /// The same from the records themselves, where a slot cannot be read.
+    fn walk_records(&mut self, found: &mut Vec<Slot>) -> Result<bool, StorageError> {
+        found.clear();
+        let layout = self.segment.header.layout;
+        let mut at = layout.records_at(self.used.record_pages);
+        loop {
+            let Some(slot) = self.record_at(at)? else { return Ok(false) };
+            let first = found.first().map_or(slot.header, |first| first.header);
+            if !self.is_next(&slot.header, &first, found.len()) {
+                return Ok(false);
+            }
+            at += slot.header.record_bytes();
+            found.push(slot);
+            if found.len() as u64 == u64::from(first.count) {
+                return Ok(self.used.plus(size_of(found)).fits_in(layout));
+            }
+        }
+    }
+
+    /// Whether a header is that of the group's record number `ordinal`.
+    fn is_next(&self, header: &Header, first: &Header, ordinal: usize) -> bool {
+        header.group == self.group
+            && header.sequence == self.sequence + ordinal as u64
+            && u64::from(header.ordinal) == ordinal as u64
+            && header.count == first.count
+    }
+
+    /// Goes on behind a group.
+    fn pass(&mut self, found: &[Slot]) {
+        self.used = self.used.plus(size_of(found));
+        self.group += 1;
+        self.sequence += found.len() as u64;
+    }
+
+    /// Makes sure that nothing valid of a later group stands behind the group that is not whole. Returns whether
+    /// anything of that group itself does.
+    fn check_nothing_follows(&mut self, fault: Fault) -> Result<bool, StorageError> {
+        let layout = self.segment.header.layout;
+        let mut has_remains = false;
+        for page in self.used.slot_pages..layout.slot_pages {
+            let at = layout.slots_at(page);
+            if let Some(slot) = self.slot_at(at, at + SLOT_BYTES)? {
+                if slot.header.group != self.group {
+                    return Err(self.damaged(fault));
+                }
+                has_remains = true;
+            }
+        }
+        for page in self.used.record_pages..layout.record_pages {
+            if let Some(record) = self.record_at(layout.records_at(page))? {
+                if record.header.group != self.group {
+                    return Err(self.damaged(fault));
+                }
+                has_remains = true;
+            }
+        }
+        Ok(has_remains)
+    }
+
+    /// The valid slot at `at`; the window may read on to `end`.
+    fn slot_at(&mut self, at: u64, end: u64) -> Result<Option<Slot>, StorageError> {
+        let bytes = self.slots.get(self.disk, self.segment.file, at, SLOT_BYTES, end)?;
+        Ok(Slot::decode(self.segment.seed, bytes))
+    }
+
+    /// The slot that the record at `at` ought to have, if there is a valid record that could follow.
+    fn record_at(&mut self, at: u64) -> Result<Option<Slot>, StorageError> {
+        let layout = self.segment.header.layout;
+        let region_end = layout.records_at(layout.record_pages);
+        let left = region_end.saturating_sub(at);
+        if left < RECORD_OVERHEAD_BYTES {
+            return Ok(None);
+        }
+        let bytes = self.records.get(self.disk, self.segment.file, at, HEADER_BYTES, at + HEADER_BYTES)?;
+        let Some(header) = Header::decode(bytes) else { return Ok(None) };
+        // Cheap refusals first: what is no record seldom gets as far as its checksum.
+        let is_plausible = (self.group..self.group + layout.slot_pages).contains(&header.group)
+            && (self.sequence..self.sequence + region_end).contains(&header.sequence)
+            && header.record_bytes() <= left;
+        if !is_plausible {
+            return Ok(None);
+        }
+        let end = at + header.record_bytes();
+        let (file, seed) = (self.segment.file, self.segment.seed);
+        let crc = self.records.check_record(self.disk, file, seed, at, header.record_bytes(), end)?;
+        Ok(crc.map(|record_crc| Slot { header, offset: at, record_crc }))
+    }
+
+    fn check_record(&mut self, at: u64, bytes: u64, group: &[Slot]) -> Result<Option<u32>, StorageError> {
+        let end = group.last().map_or(at, |last| last.offset + last.header.record_bytes());
+        Ok(self.records.check_record(self.disk, self.segment.file, self.segment.seed, at, bytes, end)?)
+    }
+
+    fn damaged(&self, fault: Fault) -> StorageError {
+        let layout = self.segment.header.layout;
+        let (offset, position, what) = match fault {
+            Fault::Record(slot) => {
+                (slot.offset, Some(slot.header.position), "a record that was durable cannot be read")
+            }
+            Fault::SlotAndRecord => {
+                let offset = layout.records_at(self.used.record_pages.min(layout.record_pages));
+                (
+                    offset,
+                    None,
+                    "a group that was durable is missing, or neither its slots nor its records can be read",
+                )
+            }
+        };
+        StorageError::Damaged { file: self.segment.name(), offset, position, what }
+    }
+}
+
+/// What a group takes in both regions.
+fn size_of(group: &[Slot]) -> Layout {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else { return Layout::NONE };
+    Layout::of_group(group.len() as u64, last.offset + last.header.record_bytes() - first.offset)
+}
+
+// A page holds whole slots, so no slot is torn in two by a page's edge.
+const _: () = assert!(PAGE_BYTES.is_multiple_of(SLOT_BYTES));

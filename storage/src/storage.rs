@@ -1,0 +1,293 @@
+//! The storage itself: commit a group, read entries back.
+
+use bytes::Bytes;
+use squall_disk::Disk;
+use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, LogIndex, Recovered, WriteToken};
+
+use crate::group::Operation;
+use crate::hard_state::{self, HardRecord};
+use crate::live::{Live, Place};
+use crate::record::{self, Encoder, GroupPlace, RECORD_OVERHEAD_BYTES};
+use crate::segment::{self, Layout, Segment};
+use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
+
+/// One replica's durable log and hard state. See the crate's page for how and why.
+///
+/// ```
+/// use squall_disk::{Disk, RealDisk};
+/// use squall_raft::{HardState, NodeId, Term, Write, WriteToken};
+/// use squall_storage::{Group, Identity, Options, Storage};
+///
+/// let path = std::env::temp_dir().join(format!("squall-storage-example-{}", std::process::id()));
+/// std::fs::create_dir(&path)?;
+/// let mut disk = RealDisk::open(&path)?;
+/// let (identity, options) = (Identity { node: NodeId(1), cluster: 7 }, Options::default());
+/// Storage::format(&mut disk, identity, &options)?;
+/// let (mut storage, recovered) = Storage::open(&mut disk, identity, &options)?;
+///
+/// let token = WriteToken { boot: recovered.boot, sequence: 1 };
+/// let vote = HardState { current_term: Term(1), voted_for: Some(NodeId(1)) };
+/// let mut group = Group::default();
+/// group.add(&Write { token, hard_state: Some(vote), truncate_from: None, entries: (&[], &[]) });
+/// assert_eq!(storage.commit(&mut group, &mut disk)?, token);
+///
+/// let (_, recovered) = Storage::open(&mut disk, identity, &options)?;
+/// assert_eq!((recovered.boot, recovered.hard_state), (2, vote));
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Storage {
+    pub(crate) identity: Identity,
+    pub(crate) options: Options,
+    pub(crate) hard: HardRecord,
+    /// Oldest first; the last one is appended to. Invariant: never empty.
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) live: Live,
+    pub(crate) next_group: u64,
+    pub(crate) next_sequence: u64,
+    pub(crate) tail: Tail,
+    pub(crate) encoder: Encoder,
+    /// Whether a call failed: nothing is known of what it wrote, so nothing may build on it.
+    pub(crate) is_dead: bool,
+}
+
+impl Storage {
+    /// Makes an empty directory a new node's. An explicit step, so that a lost disk cannot come back under its
+    /// old identity as a voter that forgot its votes.
+    ///
+    /// # Errors
+    /// Where the directory is not empty, an option makes no sense, or the disk fails.
+    pub fn format(disk: &mut impl Disk, identity: Identity, options: &Options) -> Result<(), StorageError> {
+        options.validate()?;
+        if let Some(found) = disk.list()?.into_iter().next() {
+            return Err(StorageError::NotEmpty { found });
+        }
+        HardRecord::default().write(disk, identity)?;
+        identity.write_file(disk)
+    }
+
+    /// Recovers what is durable, and counts the start.
+    ///
+    /// # Errors
+    /// Where the directory was never formatted, belongs to another, is damaged, or the disk fails.
+    pub fn open(
+        disk: &mut impl Disk,
+        identity: Identity,
+        options: &Options,
+    ) -> Result<(Self, Recovered), StorageError> {
+        recovery::open(disk, identity, options)
+    }
+
+    /// Makes a group durable and empties it; returns the last of its writes' names. Its hard state is durable
+    /// before its first record is written.
+    ///
+    /// # Errors
+    /// Where the disk fails. The storage takes nothing after that: the process's life ends.
+    ///
+    /// # Panics
+    /// Where the group is empty, or does not continue the log: a bug of the caller.
+    pub fn commit(&mut self, group: &mut Group, disk: &mut impl Disk) -> Result<WriteToken, StorageError> {
+        let token = group.last_token().expect("an empty group is not committed");
+        self.check_alive()?;
+        self.is_dead = true;
+        self.commit_group(group, disk)?;
+        self.is_dead = false;
+        group.clear();
+        Ok(token)
+    }
+
+    /// Reads the entries `first..=last`, as many as there are and as fit in `max_bytes`; at least one, if the log
+    /// has it. The log may have become shorter since they were asked for.
+    ///
+    /// # Errors
+    /// Where the disk fails, or a record is no longer what was written.
+    pub fn read(
+        &self,
+        first: LogIndex,
+        last: LogIndex,
+        max_bytes: u64,
+        disk: &mut impl Disk,
+    ) -> Result<Vec<Entry>, StorageError> {
+        self.check_alive()?;
+        let mut entries = Vec::new();
+        let mut next = first.max(LogIndex(1));
+        let last = last.min(self.live.last_index());
+        let mut bytes_left = max_bytes;
+        while next <= last {
+            let run = self.run_of_records(next, last, &mut bytes_left, entries.is_empty());
+            if run == 0 {
+                break;
+            }
+            next = self.read_run(next, run, &mut entries, disk)?;
+        }
+        Ok(entries)
+    }
+
+    /// The last entry's index.
+    #[must_use]
+    pub fn last_index(&self) -> LogIndex {
+        self.live.last_index()
+    }
+
+    /// How the log ended when it was opened.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    fn check_alive(&self) -> Result<(), StorageError> {
+        if self.is_dead { Err(StorageError::Dead) } else { Ok(()) }
+    }
+
+    fn commit_group(&mut self, group: &Group, disk: &mut impl Disk) -> Result<(), StorageError> {
+        let operations = group.operations();
+        let size = size_of(operations);
+        let is_new_segment = !operations.is_empty() && !self.last_segment().has_room(size);
+        if is_new_segment {
+            self.encoder.clear();
+            let header = self.next_header(size, false);
+            self.segments.push(Segment::create(disk, self.identity, header, &self.encoder)?);
+            self.hard.newest_segment = header.number;
+        }
+        if let Some(state) = group.hard_state() {
+            assert!(
+                state.current_term >= self.hard.state.current_term,
+                "the term falls from {} to {}",
+                self.hard.state.current_term,
+                state.current_term
+            );
+            self.hard.state = state;
+        }
+        if is_new_segment || group.hard_state().is_some() {
+            self.hard.write(disk, self.identity)?;
+        }
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let place = self.segments.len() - 1;
+        let segment = self.last_segment();
+        let (start, seed) = (segment.next_record_at(), segment.seed);
+        if let Err((position, what)) = self.encode(operations, place, start, seed) {
+            panic!("{position} cannot be written: {what}; the log ends with {}", self.live.last_position());
+        }
+        self.segments[place].append(disk, &self.encoder)
+    }
+
+    /// Encodes the next group for the segment at `place`, of which the records begin at `start`, and takes it
+    /// into the live log.
+    pub(crate) fn encode(
+        &mut self,
+        operations: &[Operation],
+        place: usize,
+        start: u64,
+        seed: u32,
+    ) -> Result<(), (squall_raft::LogPosition, &'static str)> {
+        let place = u32::try_from(place).expect("a disk holds fewer than 2^32 segments");
+        let count = u32::try_from(operations.len()).expect("a group has fewer than 2^32 writes");
+        self.encoder.clear();
+        for (operation, ordinal) in operations.iter().zip(0..count) {
+            let next = GroupPlace { group: self.next_group, sequence: self.next_sequence, ordinal, count };
+            let slot = self.encoder.push(operation, next, start, seed);
+            self.live.apply(&slot, place).map_err(|what| (slot.header.position, what))?;
+            self.next_sequence += 1;
+        }
+        if self.live.last_position().term > self.hard.state.current_term {
+            return Err((self.live.last_position(), "its term is above the hard state's"));
+        }
+        self.next_group += 1;
+        Ok(())
+    }
+
+    /// The header of the segment after the newest, with room for a first group of `size`.
+    pub(crate) fn next_header(&self, size: Layout, carries: bool) -> segment::Header {
+        let number = self.hard.newest_segment + 1;
+        segment::Header {
+            number,
+            first_group: self.next_group,
+            first_sequence: self.next_sequence,
+            salt: self.options.salt(number),
+            carries,
+            layout: Layout::divide(self.options.segment_bytes).union(size),
+        }
+    }
+
+    fn last_segment(&self) -> &Segment {
+        self.segments.last().expect("an open storage has a segment")
+    }
+
+    /// How many records from `first` on stand one behind the other and fit in `bytes_left`; one fits always if
+    /// `must_take`.
+    fn run_of_records(
+        &self,
+        first: LogIndex,
+        last: LogIndex,
+        bytes_left: &mut u64,
+        mut must_take: bool,
+    ) -> u64 {
+        let mut count = 0;
+        let mut end: Option<Place> = None;
+        for index in first.0..=last.0 {
+            let place = self.live.place(LogIndex(index));
+            let bytes = u64::from(place.record_bytes) - RECORD_OVERHEAD_BYTES + ENTRY_OVERHEAD_BYTES;
+            let follows = end.is_none_or(|end| {
+                place.segment == end.segment && place.offset == end.offset + u64::from(end.record_bytes)
+            });
+            if !follows || (bytes > *bytes_left && !must_take) {
+                break;
+            }
+            *bytes_left = bytes_left.saturating_sub(bytes);
+            must_take = false;
+            end = Some(place);
+            count += 1;
+        }
+        count
+    }
+
+    /// Reads `count` records that stand one behind the other in one go; their payloads share its memory.
+    fn read_run(
+        &self,
+        first: LogIndex,
+        count: u64,
+        entries: &mut Vec<Entry>,
+        disk: &mut impl Disk,
+    ) -> Result<LogIndex, StorageError> {
+        let start = self.live.place(first);
+        let end = self.live.place(LogIndex(first.0 + count - 1));
+        let segment = &self.segments[start.segment as usize];
+        let mut bytes = vec![0; (end.offset + u64::from(end.record_bytes) - start.offset) as usize];
+        let filled = disk.read_at(segment.file, start.offset, &mut bytes)?;
+        bytes.truncate(filled);
+        let bytes = Bytes::from(bytes);
+        let mut at = 0;
+        for index in first.0..first.0 + count {
+            let place = self.live.place(LogIndex(index));
+            let next = (at + place.record_bytes as usize).min(bytes.len());
+            match record::decode(segment.seed, &bytes.slice(at.min(next)..next)) {
+                Some(Operation::Append(entry)) if entry.index.0 == index => entries.push(entry),
+                Some(Operation::Append(_) | Operation::Truncate(_)) | None => {
+                    return Err(StorageError::Damaged {
+                        file: segment.name(),
+                        offset: place.offset,
+                        position: self.live.position(LogIndex(index)),
+                        what: "a record that was durable cannot be read",
+                    });
+                }
+            }
+            at = next;
+        }
+        Ok(LogIndex(first.0 + count))
+    }
+}
+
+/// What a group takes.
+pub(crate) fn size_of(operations: &[Operation]) -> Layout {
+    let payloads: u64 = operations.iter().map(|operation| operation.payload().len() as u64).sum();
+    let records = operations.len() as u64;
+    Layout::of_group(records, records * RECORD_OVERHEAD_BYTES + payloads)
+}
+
+/// Whether a file of this name is one of a storage's.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name == identity::FILE || name == hard_state::FILE || segment::is_name(name)
+}
