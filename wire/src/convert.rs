@@ -1,0 +1,201 @@
+//! From the core's messages to the schema's and back; the way back checks everything.
+//!
+//! Numbers are not judged: that an index is absurd, or a term falls, is for the core to say, which must
+//! expect it from anyone. What is refused here is what the core's types cannot hold.
+
+use squall_raft::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
+    RequestVoteResponse, Round, Session, Term,
+};
+
+use crate::{DecodeError, schema};
+
+impl From<&Message> for schema::Message {
+    fn from(message: &Message) -> Self {
+        Self {
+            from: Some(message.from.0),
+            to: Some(message.to.0),
+            term: Some(message.term.0),
+            body: Some(schema::Body::from(&message.body)),
+        }
+    }
+}
+
+impl TryFrom<schema::Message> for Message {
+    type Error = DecodeError;
+
+    fn try_from(message: schema::Message) -> Result<Self, DecodeError> {
+        Ok(Self {
+            from: NodeId(required(message.from, "message.from")?),
+            to: NodeId(required(message.to, "message.to")?),
+            term: Term(required(message.term, "message.term")?),
+            body: message.body.ok_or(DecodeError::UnknownKind { of: "message" })?.try_into()?,
+        })
+    }
+}
+
+impl From<&Body> for schema::Body {
+    fn from(body: &Body) -> Self {
+        match body {
+            Body::PreVote(PreVote { last_log }) => {
+                Self::PreVote(schema::PreVote { last_log: Some((*last_log).into()) })
+            }
+            Body::PreVoteResponse(PreVoteResponse { asked_in, granted }) => {
+                Self::PreVoteResponse(schema::PreVoteResponse { asked_in: asked_in.0, granted: *granted })
+            }
+            Body::RequestVote(RequestVote { last_log, leadership_transfer }) => {
+                Self::RequestVote(schema::RequestVote {
+                    last_log: Some((*last_log).into()),
+                    leadership_transfer: *leadership_transfer,
+                })
+            }
+            Body::RequestVoteResponse(RequestVoteResponse { granted }) => {
+                Self::RequestVoteResponse(schema::RequestVoteResponse { granted: *granted })
+            }
+            Body::AppendEntries(append) => Self::AppendEntries(append.into()),
+            Body::AppendEntriesResponse(response) => Self::AppendEntriesResponse((*response).into()),
+            Body::Heartbeat(Heartbeat { session, round, commit }) => {
+                Self::Heartbeat(schema::Heartbeat { session: session.0, round: round.0, commit: commit.0 })
+            }
+            Body::HeartbeatResponse(HeartbeatResponse { session, round, received }) => {
+                Self::HeartbeatResponse(schema::HeartbeatResponse {
+                    session: session.0,
+                    round: round.0,
+                    received: received.0,
+                })
+            }
+            Body::TimeoutNow => Self::TimeoutNow(schema::Nothing {}),
+        }
+    }
+}
+
+impl TryFrom<schema::Body> for Body {
+    type Error = DecodeError;
+
+    fn try_from(body: schema::Body) -> Result<Self, DecodeError> {
+        Ok(match body {
+            schema::Body::PreVote(pre_vote) => {
+                Self::PreVote(PreVote { last_log: required(pre_vote.last_log, "pre_vote.last_log")?.into() })
+            }
+            schema::Body::PreVoteResponse(response) => Self::PreVoteResponse(PreVoteResponse {
+                asked_in: Term(response.asked_in),
+                granted: response.granted,
+            }),
+            schema::Body::RequestVote(request) => Self::RequestVote(RequestVote {
+                last_log: required(request.last_log, "request_vote.last_log")?.into(),
+                leadership_transfer: request.leadership_transfer,
+            }),
+            schema::Body::RequestVoteResponse(response) => {
+                Self::RequestVoteResponse(RequestVoteResponse { granted: response.granted })
+            }
+            schema::Body::AppendEntries(append) => Self::AppendEntries(append.try_into()?),
+            schema::Body::AppendEntriesResponse(response) => {
+                Self::AppendEntriesResponse(response.try_into()?)
+            }
+            schema::Body::Heartbeat(heartbeat) => Self::Heartbeat(Heartbeat {
+                session: Session(heartbeat.session),
+                round: Round(heartbeat.round),
+                commit: LogIndex(heartbeat.commit),
+            }),
+            schema::Body::HeartbeatResponse(response) => Self::HeartbeatResponse(HeartbeatResponse {
+                session: Session(response.session),
+                round: Round(response.round),
+                received: LogIndex(response.received),
+            }),
+            schema::Body::TimeoutNow(schema::Nothing {}) => Self::TimeoutNow,
+        })
+    }
+}
+
+impl From<&AppendEntries> for schema::AppendEntries {
+    fn from(append: &AppendEntries) -> Self {
+        Self {
+            session: append.session.0,
+            prev_log: Some(append.prev_log.into()),
+            entries: append.entries.iter().map(schema::Entry::from).collect(),
+            leader_commit: append.leader_commit.0,
+        }
+    }
+}
+
+impl TryFrom<schema::AppendEntries> for AppendEntries {
+    type Error = DecodeError;
+
+    fn try_from(append: schema::AppendEntries) -> Result<Self, DecodeError> {
+        let entries: Result<Vec<Entry>, DecodeError> =
+            append.entries.into_iter().map(Entry::try_from).collect();
+        Ok(Self {
+            session: Session(append.session),
+            prev_log: required(append.prev_log, "append_entries.prev_log")?.into(),
+            entries: Entries::from(entries?),
+            leader_commit: LogIndex(append.leader_commit),
+        })
+    }
+}
+
+impl From<&Entry> for schema::Entry {
+    fn from(entry: &Entry) -> Self {
+        let payload = match &entry.payload {
+            Payload::Noop => schema::Payload::Noop(schema::Nothing {}),
+            Payload::Command(data) => schema::Payload::Command(data.clone()),
+        };
+        Self { term: entry.term.0, index: entry.index.0, payload: Some(payload) }
+    }
+}
+
+impl TryFrom<schema::Entry> for Entry {
+    type Error = DecodeError;
+
+    fn try_from(entry: schema::Entry) -> Result<Self, DecodeError> {
+        let payload = match entry.payload.ok_or(DecodeError::UnknownKind { of: "entry" })? {
+            schema::Payload::Noop(schema::Nothing {}) => Payload::Noop,
+            schema::Payload::Command(data) => Payload::Command(data),
+        };
+        Ok(Self { term: Term(entry.term), index: LogIndex(entry.index), payload })
+    }
+}
+
+impl From<AppendEntriesResponse> for schema::AppendEntriesResponse {
+    fn from(response: AppendEntriesResponse) -> Self {
+        let result = match response.result {
+            AppendResult::Matched(index) => schema::AppendResult::Matched(index.0),
+            AppendResult::Conflict { rejected, hint } => schema::AppendResult::Conflict(schema::Conflict {
+                rejected: rejected.0,
+                hint: Some(hint.into()),
+            }),
+        };
+        Self { session: response.session.0, result: Some(result) }
+    }
+}
+
+impl TryFrom<schema::AppendEntriesResponse> for AppendEntriesResponse {
+    type Error = DecodeError;
+
+    fn try_from(response: schema::AppendEntriesResponse) -> Result<Self, DecodeError> {
+        let result = match response.result.ok_or(DecodeError::UnknownKind { of: "append result" })? {
+            schema::AppendResult::Matched(index) => AppendResult::Matched(LogIndex(index)),
+            schema::AppendResult::Conflict(conflict) => AppendResult::Conflict {
+                rejected: LogIndex(conflict.rejected),
+                hint: required(conflict.hint, "conflict.hint")?.into(),
+            },
+        };
+        Ok(Self { session: Session(response.session), result })
+    }
+}
+
+impl From<LogPosition> for schema::Position {
+    fn from(position: LogPosition) -> Self {
+        Self { term: position.term.0, index: position.index.0 }
+    }
+}
+
+impl From<schema::Position> for LogPosition {
+    fn from(position: schema::Position) -> Self {
+        Self::new(position.term, position.index)
+    }
+}
+
+fn required<T>(field: Option<T>, name: &'static str) -> Result<T, DecodeError> {
+    field.ok_or(DecodeError::Missing { field: name })
+}

@@ -1,0 +1,55 @@
+//! What a message may at most be, checked before anything is allocated for it.
+//!
+//! The bound on bytes alone is not enough: an empty entry takes two bytes on the wire and some fifty in
+//! memory, so that entries are counted first. A core whose `max_message_bytes` and `max_proposal_bytes` are
+//! at most 32 MiB never meets either bound: each of its entries counts for [`ENTRY_OVERHEAD_BYTES`] at
+//! least, and takes hardly more than that, beside its payload, here.
+//!
+//! [`ENTRY_OVERHEAD_BYTES`]: squall_raft::ENTRY_OVERHEAD_BYTES
+
+use prost::bytes::Buf;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+
+use crate::DecodeError;
+use crate::schema::tag;
+
+/// The longest body of a frame, in bytes.
+pub const MAX_BODY_BYTES: u32 = 64 << 20;
+
+/// The most entries of one message.
+pub const MAX_ENTRIES: u32 = 1 << 20;
+
+/// Refuses a body with more than [`MAX_ENTRIES`] entries, wherever in it they are hidden.
+pub(crate) fn check_entry_count(body: &[u8]) -> Result<(), DecodeError> {
+    let mut count = 0;
+    for_each_nested(body, tag::APPEND_ENTRIES, |append_entries| {
+        for_each_nested(append_entries, tag::ENTRIES, |_| {
+            count += 1;
+            if count > MAX_ENTRIES {
+                return Err(DecodeError::TooManyEntries { max: u64::from(MAX_ENTRIES) });
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Visits the bytes of each length-delimited field `tag` of one protobuf message, in the order in which the
+/// decoder proper will meet them, and stops where that one will: at the first malformed field.
+fn for_each_nested(
+    mut message: &[u8],
+    tag: u32,
+    mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    while !message.is_empty() {
+        let (field, wire_type) = decode_key(&mut message)?;
+        if field != tag || wire_type != WireType::LengthDelimited {
+            skip_field(wire_type, field, &mut message, DecodeContext::default())?;
+            continue;
+        }
+        let length = decode_varint(&mut message)?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(message.len());
+        visit(&message[..length])?;
+        message.advance(length);
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The protobuf schema of a message body, as derives: no schema compiler takes part in the build.
+//!
+//! Rules for whoever changes it, so that two versions of Squall can talk while a cluster is upgraded: a tag
+//! keeps its meaning for ever; a new field gets a new tag and a meaning for its absence; a field that an old
+//! receiver must not overlook is a new kind of body. Old receivers skip unknown fields and refuse unknown
+//! kinds. Nothing here is public: `convert.rs` is the only reader.
+
+use bytes::Bytes;
+use prost::{Message as Derive, Oneof};
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct Message {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) from: Option<u64>,
+    #[prost(uint64, optional, tag = "2")]
+    pub(crate) to: Option<u64>,
+    #[prost(uint64, optional, tag = "3")]
+    pub(crate) term: Option<u64>,
+    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    pub(crate) body: Option<Body>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(crate) enum Body {
+    #[prost(message, tag = "4")]
+    PreVote(PreVote),
+    #[prost(message, tag = "5")]
+    PreVoteResponse(PreVoteResponse),
+    #[prost(message, tag = "6")]
+    RequestVote(RequestVote),
+    #[prost(message, tag = "7")]
+    RequestVoteResponse(RequestVoteResponse),
+    #[prost(message, tag = "8")] // `tag::APPEND_ENTRIES`
+    AppendEntries(AppendEntries),
+    #[prost(message, tag = "9")]
+    AppendEntriesResponse(AppendEntriesResponse),
+    #[prost(message, tag = "10")]
+    Heartbeat(Heartbeat),
+    #[prost(message, tag = "11")]
+    HeartbeatResponse(HeartbeatResponse),
+    #[prost(message, tag = "12")]
+    TimeoutNow(Nothing),
+}
+
+/// The tags that `limits.rs` looks for before anything is allocated.
+pub(crate) mod tag {
+    /// `AppendEntries` in a [`Message`](super::Message).
+    pub(crate) const APPEND_ENTRIES: u32 = 8;
+    /// `entries` in an [`AppendEntries`](super::AppendEntries).
+    pub(crate) const ENTRIES: u32 = 3;
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct Nothing {}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct Position {
+    #[prost(uint64, tag = "1")]
+    pub(crate) term: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) index: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct PreVote {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) last_log: Option<Position>,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct PreVoteResponse {
+    #[prost(uint64, tag = "1")]
+    pub(crate) asked_in: u64,
+    #[prost(bool, tag = "2")]
+    pub(crate) granted: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct RequestVote {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) last_log: Option<Position>,
+    #[prost(bool, tag = "2")]
+    pub(crate) leadership_transfer: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct RequestVoteResponse {
+    #[prost(bool, tag = "1")]
+    pub(crate) granted: bool,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct AppendEntries {
+    #[prost(uint64, tag = "1")]
+    pub(crate) session: u64,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) prev_log: Option<Position>,
+    #[prost(message, repeated, tag = "3")] // `tag::ENTRIES`
+    pub(crate) entries: Vec<Entry>,
+    #[prost(uint64, tag = "4")]
+    pub(crate) leader_commit: u64,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct Entry {
+    #[prost(uint64, tag = "1")]
+    pub(crate) term: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) index: u64,
+    #[prost(oneof = "Payload", tags = "3, 4")]
+    pub(crate) payload: Option<Payload>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(crate) enum Payload {
+    #[prost(message, tag = "3")]
+    Noop(Nothing),
+    #[prost(bytes = "bytes", tag = "4")]
+    Command(Bytes),
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct AppendEntriesResponse {
+    #[prost(uint64, tag = "1")]
+    pub(crate) session: u64,
+    #[prost(oneof = "AppendResult", tags = "2, 3")]
+    pub(crate) result: Option<AppendResult>,
+}
+
+#[derive(Clone, Copy, PartialEq, Oneof)]
+pub(crate) enum AppendResult {
+    #[prost(uint64, tag = "2")]
+    Matched(u64),
+    #[prost(message, tag = "3")]
+    Conflict(Conflict),
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct Conflict {
+    #[prost(uint64, tag = "1")]
+    pub(crate) rejected: u64,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) hint: Option<Position>,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct Heartbeat {
+    #[prost(uint64, tag = "1")]
+    pub(crate) session: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) round: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) commit: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct HeartbeatResponse {
+    #[prost(uint64, tag = "1")]
+    pub(crate) session: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) round: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) received: u64,
+}

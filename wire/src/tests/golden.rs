@@ -1,0 +1,82 @@
+//! The bytes of each kind of message, as they stand: nodes of two versions must read one another.
+
+use squall_raft::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Heartbeat, HeartbeatResponse,
+    LogIndex, LogPosition, Payload, PreVote, PreVoteResponse, RequestVote, RequestVoteResponse, Round,
+    Session, Term,
+};
+
+use super::{command, encoded, entry, message};
+use crate::decode;
+
+/// One of each kind, with its frame as hex: mark, length, checksum, body.
+fn golden() -> Vec<(Body, &'static str)> {
+    let last_log = LogPosition::new(3, 300);
+    let session = Session(9);
+    vec![
+        (Body::PreVote(PreVote { last_log }), "53715701 0f000000 a5cb5567 08011002180322070a05080310ac02"),
+        (
+            Body::PreVoteResponse(PreVoteResponse { asked_in: Term(2), granted: true }),
+            "53715701 0c000000 f045526a 0801100218032a0408021001",
+        ),
+        (
+            Body::RequestVote(RequestVote { last_log, leadership_transfer: true }),
+            "53715701 11000000 27900582 08011002180332090a05080310ac021001",
+        ),
+        (
+            Body::RequestVoteResponse(RequestVoteResponse { granted: false }),
+            "53715701 08000000 e624ecdf 0801100218033a00",
+        ),
+        (
+            Body::AppendEntries(AppendEntries {
+                session,
+                prev_log: last_log,
+                entries: Entries::from(vec![
+                    entry(3, 301, Payload::Noop),
+                    entry(3, 302, command(b"put")),
+                    entry(3, 303, command(b"")),
+                ]),
+                leader_commit: LogIndex(299),
+            }),
+            "53715701 32000000 ef32821e 080110021803422a08091205080310ac021a07080310ad021a001a0a080310ae0222037075741a07080310af02220020ab02",
+        ),
+        (
+            Body::AppendEntriesResponse(AppendEntriesResponse {
+                session,
+                result: AppendResult::Matched(LogIndex(302)),
+            }),
+            "53715701 0d000000 ced42d40 0801100218034a05080910ae02",
+        ),
+        (
+            Body::AppendEntriesResponse(AppendEntriesResponse {
+                session,
+                result: AppendResult::Conflict { rejected: LogIndex(300), hint: LogPosition::new(2, 250) },
+            }),
+            "53715701 16000000 6de04bb5 0801100218034a0e08091a0a08ac021205080210fa01",
+        ),
+        (
+            Body::Heartbeat(Heartbeat { session, round: Round(5), commit: LogIndex(299) }),
+            "53715701 0f000000 01bf42e7 08011002180352070809100518ab02",
+        ),
+        (
+            Body::HeartbeatResponse(HeartbeatResponse { session, round: Round(5), received: LogIndex(302) }),
+            "53715701 0f000000 3db41902 0801100218035a070809100518ae02",
+        ),
+        (Body::TimeoutNow, "53715701 08000000 dbd02a82 0801100218036200"),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let groups = [&bytes[..4], &bytes[4..8], &bytes[8..12], &bytes[12..]];
+    groups.map(|group| group.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).join(" ")
+}
+
+#[test]
+fn each_kind_of_message_has_the_bytes_that_it_has_always_had() {
+    for (body, expected) in golden() {
+        let message = message(body);
+        let bytes = encoded(&message);
+        assert_eq!(hex(&bytes), expected, "{message:?}");
+        assert_eq!(decode(&bytes), Ok((message, bytes.len())));
+    }
+}

@@ -1,0 +1,178 @@
+//! What holds for every message, and for arbitrary bytes.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use squall_raft::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
+    RequestVoteResponse, Round, Session, Term,
+};
+
+use super::{encoded, framed};
+use crate::{DecodeError, decode, decode_bytes};
+
+/// Small numbers, and the ends of the range.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0..300_u64, 1 => any::<u64>(), 1 => Just(u64::MAX)]
+}
+
+fn position() -> impl Strategy<Value = LogPosition> {
+    (number(), number()).prop_map(|(term, index)| LogPosition::new(term, index))
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let payload = prop_oneof![
+        Just(Payload::Noop),
+        vec(any::<u8>(), 0..100).prop_map(|data| Payload::Command(Bytes::from(data))),
+    ];
+    (number(), number(), payload).prop_map(|(term, index, payload)| Entry {
+        term: Term(term),
+        index: LogIndex(index),
+        payload,
+    })
+}
+
+fn append_entries() -> impl Strategy<Value = AppendEntries> {
+    (number(), position(), vec(any_entry(), 0..6), number()).prop_map(
+        |(session, prev_log, entries, leader_commit)| AppendEntries {
+            session: Session(session),
+            prev_log,
+            entries: Entries::from(entries),
+            leader_commit: LogIndex(leader_commit),
+        },
+    )
+}
+
+fn append_result() -> impl Strategy<Value = AppendResult> {
+    prop_oneof![
+        number().prop_map(|index| AppendResult::Matched(LogIndex(index))),
+        (number(), position())
+            .prop_map(|(rejected, hint)| AppendResult::Conflict { rejected: LogIndex(rejected), hint }),
+    ]
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        position().prop_map(|last_log| Body::PreVote(PreVote { last_log })),
+        (number(), any::<bool>()).prop_map(|(asked_in, granted)| {
+            Body::PreVoteResponse(PreVoteResponse { asked_in: Term(asked_in), granted })
+        }),
+        (position(), any::<bool>()).prop_map(|(last_log, leadership_transfer)| {
+            Body::RequestVote(RequestVote { last_log, leadership_transfer })
+        }),
+        any::<bool>().prop_map(|granted| Body::RequestVoteResponse(RequestVoteResponse { granted })),
+        append_entries().prop_map(Body::AppendEntries),
+        (number(), append_result()).prop_map(|(session, result)| {
+            Body::AppendEntriesResponse(AppendEntriesResponse { session: Session(session), result })
+        }),
+        (number(), number(), number()).prop_map(|(session, round, commit)| {
+            Body::Heartbeat(Heartbeat {
+                session: Session(session),
+                round: Round(round),
+                commit: LogIndex(commit),
+            })
+        }),
+        (number(), number(), number()).prop_map(|(session, round, received)| {
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session: Session(session),
+                round: Round(round),
+                received: LogIndex(received),
+            })
+        }),
+        Just(Body::TimeoutNow),
+    ]
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    (number(), number(), number(), body()).prop_map(|(from, to, term, body)| Message {
+        from: NodeId(from),
+        to: NodeId(to),
+        term: Term(term),
+        body,
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_message_comes_back_as_it_was(message in any_message()) {
+        let bytes = encoded(&message);
+        prop_assert_eq!(decode(&bytes), Ok((message.clone(), bytes.len())));
+        let consumed = bytes.len();
+        prop_assert_eq!(decode_bytes(&Bytes::from(bytes)), Ok((message, consumed)));
+    }
+
+    #[test]
+    fn frames_in_a_row_are_read_one_by_one(messages in vec(any_message(), 1..8)) {
+        let mut stream = Vec::new();
+        for message in &messages {
+            crate::encode(message, &mut stream).expect("the message is small");
+        }
+        let mut rest = &stream[..];
+        for message in messages {
+            let (decoded, consumed) = decode(rest).expect("the stream holds whole frames");
+            prop_assert_eq!(decoded, message);
+            rest = &rest[consumed..];
+        }
+        prop_assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_frame_cut_short_asks_for_more_and_never_for_too_much(message in any_message(), cut in any::<prop::sample::Index>()) {
+        let bytes = encoded(&message);
+        let cut = cut.index(bytes.len());
+        match decode(&bytes[..cut]) {
+            Err(DecodeError::Incomplete { needed }) => {
+                prop_assert!(cut < needed as usize && needed as usize <= bytes.len());
+            }
+            other => prop_assert!(false, "{} of {} bytes gave {:?}", cut, bytes.len(), other),
+        }
+    }
+
+    /// CRC32C finds every damage of up to three bits, where the length is not among them.
+    #[test]
+    fn flipped_bits_are_never_taken_for_a_message(
+        message in any_message(),
+        flips in vec(any::<prop::sample::Index>(), 1..=3),
+    ) {
+        let whole = encoded(&message);
+        let mut damaged = whole.clone();
+        for flip in flips {
+            let bit = flip.index(whole.len() * 8);
+            damaged[bit / 8] ^= 1 << (bit % 8);
+        }
+        if damaged != whole {
+            prop_assert!(decode(&damaged).is_err());
+            prop_assert!(decode_bytes(&Bytes::from(damaged)).is_err());
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_frame(bytes in vec(any::<u8>(), 0..200)) {
+        prop_assert!(decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn an_arbitrary_body_in_an_honest_frame_is_refused_or_survives_its_own_round_trip(
+        body in vec(prop_oneof![3 => 0..16_u8, 1 => any::<u8>()], 0..200),
+    ) {
+        if let Ok((message, _)) = decode(&framed(&body)) {
+            prop_assert_eq!(decode(&encoded(&message)).map(|(again, _)| again), Ok(message));
+        }
+    }
+
+    /// Most of such bodies still decode, so that both branches are taken.
+    #[test]
+    fn a_mutated_body_in_an_honest_frame_is_refused_or_survives_its_own_round_trip(
+        message in any_message(),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut body = encoded(&message).split_off(crate::HEADER_BYTES);
+        let place = place.index(body.len());
+        body[place] = byte;
+        if let Ok((message, _)) = decode(&framed(&body)) {
+            prop_assert_eq!(decode(&encoded(&message)).map(|(again, _)| again), Ok(message));
+        }
+    }
+}
