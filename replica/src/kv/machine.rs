@@ -1,0 +1,130 @@
+//! The key-value machine itself.
+//!
+//! Its digest is a sum over the pairs, so that a change costs the pair that changed, and a count of what was
+//! applied, so that a command applied twice shows even where it leaves the same pairs. It tells honest
+//! replicas apart; it does not withstand someone who seeks collisions.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use squall_raft::LogPosition;
+
+use super::{Command, Reply};
+use crate::StateMachine;
+
+/// A map from keys to values.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KeyValue {
+    pairs: BTreeMap<Bytes, Bytes>,
+    /// Invariant: the wrapping sum of `hash_pair` over `pairs`.
+    pairs_digest: u64,
+    /// How many commands were applied, those that changed nothing among them.
+    commands: u64,
+}
+
+impl StateMachine for KeyValue {
+    fn apply(&mut self, _position: LogPosition, command: &[u8]) -> Bytes {
+        self.commands += 1;
+        let reply = match Command::borrow(command) {
+            Ok(command) => self.execute(command),
+            Err(_) => Reply::Malformed,
+        };
+        reply.encode()
+    }
+
+    fn digest(&self) -> u64 {
+        mix(self.pairs_digest, self.commands)
+    }
+}
+
+impl KeyValue {
+    /// The key's value.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&Bytes> {
+        self.pairs.get(key)
+    }
+
+    /// All pairs, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Bytes)> {
+        self.pairs.iter()
+    }
+
+    /// How many keys have a value.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.pairs.len() as u64
+    }
+
+    /// Whether no key has a value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    fn execute(&mut self, command: Command<&[u8]>) -> Reply {
+        match command {
+            Command::Get { key } => Reply::Value(self.get(key).cloned()),
+            Command::Put { key, value } => {
+                self.set(key, Bytes::copy_from_slice(value));
+                Reply::Done
+            }
+            Command::CompareAndSet { key, expected, value } => {
+                let as_expected = self.get(key).map(|value| &value[..]) == expected;
+                if as_expected {
+                    self.set(key, Bytes::copy_from_slice(value));
+                }
+                Reply::Swapped(as_expected)
+            }
+            Command::Append { key, value } => {
+                let before = self.get(key).map_or(&[][..], |value| value);
+                let mut after = BytesMut::with_capacity(before.len() + value.len());
+                after.extend_from_slice(before);
+                after.extend_from_slice(value);
+                self.set(key, after.freeze());
+                Reply::Done
+            }
+            Command::Delete { key } => {
+                if let Some(value) = self.pairs.remove(key) {
+                    self.pairs_digest = self.pairs_digest.wrapping_sub(hash_pair(key, &value));
+                }
+                Reply::Done
+            }
+        }
+    }
+
+    fn set(&mut self, key: &[u8], value: Bytes) {
+        let mut digest = self.pairs_digest.wrapping_add(hash_pair(key, &value));
+        if let Some(present) = self.pairs.get_mut(key) {
+            digest = digest.wrapping_sub(hash_pair(key, present));
+            *present = value;
+        } else {
+            self.pairs.insert(Bytes::copy_from_slice(key), value);
+        }
+        self.pairs_digest = digest;
+    }
+}
+
+/// Hashes one pair; key and value are kept apart by the key's length.
+pub(super) fn hash_pair(key: &[u8], value: &[u8]) -> u64 {
+    hash_bytes(hash_bytes(key.len() as u64, key), value)
+}
+
+/// Hashes bytes, eight at a time; a last, shorter run is told by the length.
+fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut hash = mix(seed, bytes.len() as u64);
+    for word in words {
+        hash = mix(hash, u64::from_le_bytes(*word));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash, u64::from_le_bytes(last))
+}
+
+/// Stirs a word into a hash: the finishing steps of SplitMix64 (Steele, Lea, Flood, OOPSLA '14).
+fn mix(hash: u64, word: u64) -> u64 {
+    let mut stirred = (hash.rotate_left(29) ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    stirred ^ (stirred >> 31)
+}
