@@ -1,0 +1,162 @@
+//! Three processes that ping each other every ten milliseconds: the smallest world, and the simulator's own
+//! benchmark. `cargo run --release -p squall-sim --example ping [virtual seconds] [seed]`
+
+use squall_sim::fault::CrashKind;
+use squall_sim::trace::{Keep, Recorder};
+use squall_sim::{
+    Answer, Choice, ClientId, Draw, Env, LocalTime, OperationId, Oracle, Parameters, Process, ProcessId,
+    SimDisk, Step, Time, Violation, Workload, World,
+};
+
+/// How often each process pings the others.
+const INTERVAL_US: u64 = 10_000;
+
+/// A process that pings the others, and counts.
+#[derive(Clone)]
+struct Ping {
+    others: [ProcessId; 2],
+    next: LocalTime,
+    pings: u64,
+    pongs: u64,
+}
+
+/// What it says.
+#[derive(Clone, Debug)]
+enum Message {
+    Ping(u64),
+    Pong(u64),
+}
+
+impl Process for Ping {
+    type Setup = ();
+    type Message = Message;
+    type Request = ();
+    type Response = ();
+
+    fn format(_: &(), _: ProcessId, _: &mut SimDisk) {}
+
+    fn start(_: &(), id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String> {
+        env.wake_at(env.now());
+        let others = [ProcessId((id.0 + 1) % 3), ProcessId((id.0 + 2) % 3)];
+        Ok(Ping { others, next: env.now(), pings: 0, pongs: 0 })
+    }
+
+    fn receive(&mut self, from: ProcessId, message: Message, env: &mut Env<'_, Self>) {
+        match message {
+            Message::Ping(number) => env.send(from, Message::Pong(number)),
+            Message::Pong(_) => self.pongs += 1,
+        }
+    }
+
+    fn wake(&mut self, env: &mut Env<'_, Self>) {
+        self.pings += 1;
+        for other in self.others {
+            env.send(other, Message::Ping(self.pings));
+        }
+        self.next = self.next.after(INTERVAL_US);
+        env.wake_at(self.next);
+    }
+
+    fn disk_done(&mut self, _: &mut Env<'_, Self>) {}
+
+    fn request(&mut self, _: OperationId, (): (), _: &mut Env<'_, Self>) {}
+
+    fn administer(&mut self, _: u64, _: &mut Env<'_, Self>) {}
+
+    fn message_kind(message: &Message) -> u8 {
+        match message {
+            Message::Ping(_) => 0,
+            Message::Pong(_) => 1,
+        }
+    }
+
+    fn message_kind_name(kind: u8) -> &'static str {
+        ["ping", "pong"][usize::from(kind)]
+    }
+
+    fn encode(message: &Message, out: &mut Vec<u8>) {
+        let (Message::Ping(number) | Message::Pong(number)) = message;
+        out.push(Self::message_kind(message));
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Message, String> {
+        let number =
+            |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).map_err(|error| format!("{error}"));
+        match bytes {
+            [0, rest @ ..] => number(rest).map(Message::Ping),
+            [1, rest @ ..] => number(rest).map(Message::Pong),
+            _ => Err("neither a ping nor a pong".to_owned()),
+        }
+    }
+
+    fn digest_message(message: &Message) -> u64 {
+        let (Message::Ping(number) | Message::Pong(number)) = message;
+        number << 1 | u64::from(Self::message_kind(message))
+    }
+
+    fn digest(&self) -> u64 {
+        self.pings << 32 | self.pongs
+    }
+}
+
+/// Nobody answers more pings than were sent.
+#[derive(Clone)]
+struct PongsFollowPings;
+
+impl Oracle<Ping> for PongsFollowPings {
+    fn started(&mut self, _: ProcessId, _: &mut Ping, _: &SimDisk) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn stopped(&mut self, _: ProcessId, _: CrashKind) {}
+
+    fn after(&mut self, _: Time, id: ProcessId, process: &mut Ping, _: &SimDisk) -> Result<(), Violation> {
+        if process.pongs <= process.pings * 2 {
+            return Ok(());
+        }
+        let message = format!("{id} got {} pongs for {} rounds of pings", process.pongs, process.pings);
+        Err(Violation { class: "PongWithoutPing", message })
+    }
+}
+
+/// Nobody asks anything.
+#[derive(Clone)]
+struct NoClients;
+
+impl Workload<Ping> for NoClients {
+    fn next(&mut self, _: ClientId, _: u64, _: &mut Draw<'_>) -> Option<Step<Ping>> {
+        None
+    }
+
+    fn answered(&mut self, _: OperationId, _: Time, (): &()) -> Answer {
+        Answer::Done
+    }
+
+    fn timed_out(&mut self, _: OperationId, _: Time) {}
+}
+
+#[expect(clippy::disallowed_types, reason = "a benchmark looks at the clock")]
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().expect("a number"));
+    let seconds = arguments.next().unwrap_or(10_000);
+    let seed = arguments.next().unwrap_or(1);
+    let mut parameters = Parameters::calm(3, 0);
+    parameters.limits.safety_us = seconds * 1_000_000;
+    parameters.limits.events = u64::MAX;
+    let recorder = Recorder::new(Keep::Hash);
+    let choice = Choice::from_seed(seed);
+    let mut world = World::new((), parameters, Vec::new(), choice, PongsFollowPings, NoClients, recorder)
+        .expect("the parameters are possible");
+    let began = std::time::Instant::now();
+    let result = world.run();
+    let elapsed = began.elapsed().as_secs_f64();
+    println!("{:?}, hash {:032x}", result.verdict, result.hash);
+    println!(
+        "{} events in {elapsed:.2} s: {:.0} events/s, {:.0} ns each; {:.0} virtual seconds per second",
+        result.events,
+        result.events as f64 / elapsed,
+        elapsed * 1e9 / result.events as f64,
+        seconds as f64 / elapsed,
+    );
+}

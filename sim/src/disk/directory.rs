@@ -1,0 +1,188 @@
+//! The directory: which name stands for which file, durably and as the process sees it.
+//!
+//! A rename is one change and never half done. What a power loss leaves of changes that no `sync_dir` covered
+//! is decided in `crash.rs`; here it is carried out.
+
+use super::file::FileNumber;
+use std::collections::{BTreeMap, VecDeque};
+
+type Names = BTreeMap<String, FileNumber>;
+
+/// The names of one disk. Invariant: a file has one name at most.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Directory {
+    /// With every change issued.
+    names: Names,
+    /// What survives whatever happens.
+    durable: Names,
+    /// Everything issued since: first what is completed, then what is not.
+    changes: VecDeque<EntryChange>,
+    /// How many of `changes` are completed.
+    completed: usize,
+}
+
+/// A change of the directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct EntryChange {
+    /// The file that gets, changes or loses its name.
+    file: FileNumber,
+    /// The file that loses its name to a rename.
+    replaced: Option<FileNumber>,
+    name: NameChange,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum NameChange {
+    Create(String),
+    Rename(String),
+    Remove,
+}
+
+impl EntryChange {
+    /// Does the change. It stands by itself: it may be done though one before it was lost, and still leaves the
+    /// file with one name or none.
+    fn apply(&self, names: &mut Names) {
+        match &self.name {
+            NameChange::Create(name) => {
+                names.insert(name.clone(), self.file);
+            }
+            NameChange::Rename(to) => {
+                names.retain(|_, file| *file != self.file);
+                names.insert(to.clone(), self.file);
+            }
+            NameChange::Remove => names.retain(|_, file| *file != self.file),
+        }
+    }
+}
+
+impl Directory {
+    /// The directory as the worst power loss would leave it.
+    pub(super) fn durable_only(&self) -> Directory {
+        Directory { names: self.durable.clone(), durable: self.durable.clone(), ..Directory::default() }
+    }
+
+    /// The file that has this name whatever happens.
+    pub(super) fn durable_file(&self, name: &str) -> Option<FileNumber> {
+        self.durable.get(name).copied()
+    }
+
+    /// The names that survive whatever happens, in order.
+    pub(super) fn durable_names(&self) -> impl Iterator<Item = &str> {
+        self.durable.keys().map(String::as_str)
+    }
+
+    /// The file of that name.
+    pub(super) fn file(&self, name: &str) -> Option<FileNumber> {
+        self.names.get(name).copied()
+    }
+
+    /// A name of the file, for messages.
+    pub(super) fn name(&self, file: FileNumber) -> Option<&str> {
+        self.names.iter().find(|(_, number)| **number == file).map(|(name, _)| name.as_str())
+    }
+
+    /// All names and their files, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, FileNumber)> {
+        self.names.iter().map(|(name, file)| (name.as_str(), *file))
+    }
+
+    /// Issues a creation; the name is free.
+    pub(super) fn create(&mut self, name: &str, file: FileNumber) {
+        self.issue(EntryChange { file, replaced: None, name: NameChange::Create(name.to_owned()) });
+    }
+
+    /// Issues a rename of `file`, which has a name.
+    pub(super) fn rename(&mut self, file: FileNumber, to: &str) {
+        let replaced = self.file(to).filter(|other| *other != file);
+        self.issue(EntryChange { file, replaced, name: NameChange::Rename(to.to_owned()) });
+    }
+
+    /// Issues a removal of `file`, which has a name.
+    pub(super) fn remove(&mut self, file: FileNumber) {
+        self.issue(EntryChange { file, replaced: None, name: NameChange::Remove });
+    }
+
+    fn issue(&mut self, change: EntryChange) {
+        change.apply(&mut self.names);
+        self.changes.push_back(change);
+    }
+
+    /// The oldest change that was not completed now is.
+    pub(super) fn complete(&mut self) {
+        assert!(self.completed < self.changes.len(), "a change completes after it was issued");
+        self.completed += 1;
+    }
+
+    /// A `sync_dir` completed: what was completed before it is durable. Tells of each file that a change was
+    /// about whether it has a durable name now; if not, it never will.
+    pub(super) fn sync(&mut self, mut tell: impl FnMut(FileNumber, bool)) {
+        for change in self.changes.drain(..self.completed) {
+            change.apply(&mut self.durable);
+            if let Some(replaced) = change.replaced {
+                tell(replaced, false);
+            }
+            tell(change.file, change.name != NameChange::Remove);
+        }
+        self.completed = 0;
+    }
+
+    /// The process is gone: what was not completed never happened, but for the change in progress, where
+    /// `happened` says so.
+    pub(super) fn forget_incomplete(&mut self, happened: bool) {
+        self.changes.truncate(self.completed + usize::from(happened));
+        self.completed = self.changes.len();
+        self.names.clone_from(&self.durable);
+        for change in &self.changes {
+            change.apply(&mut self.names);
+        }
+    }
+
+    /// Power is lost: of the changes that were not durable, in order, those survive for which `survives` says
+    /// so. Returns how many did not.
+    pub(super) fn lose_power(&mut self, mut survives: impl FnMut(u64) -> bool) -> u32 {
+        let mut lost = 0;
+        for (number, change) in self.changes.drain(..).enumerate() {
+            if survives(number as u64) {
+                change.apply(&mut self.durable);
+            } else {
+                lost += 1;
+            }
+        }
+        self.completed = 0;
+        self.names.clone_from(&self.durable);
+        lost
+    }
+
+    /// How many changes are not durable.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.len() as u64
+    }
+
+    /// Whether a change that is not durable could cost the file its name, or give it another.
+    pub(super) fn is_changing(&self, file: FileNumber) -> bool {
+        self.changes.iter().any(|change| change.file == file || change.replaced == Some(file))
+    }
+
+    /// The files that have a name, sorted.
+    pub(super) fn named_files(&self) -> Vec<FileNumber> {
+        sorted(self.names.values().copied())
+    }
+
+    /// The files that have a durable name, sorted.
+    pub(super) fn durable_files(&self) -> Vec<FileNumber> {
+        sorted(self.durable.values().copied())
+    }
+
+    /// The files that have a name or could get one back, sorted.
+    pub(super) fn known_files(&self) -> Vec<FileNumber> {
+        let named = self.names.values().chain(self.durable.values()).copied();
+        sorted(named.chain(self.changes.iter().map(|change| change.file)))
+    }
+}
+
+fn sorted(files: impl Iterator<Item = FileNumber>) -> Vec<FileNumber> {
+    let mut files: Vec<FileNumber> = files.collect();
+    files.sort_unstable();
+    files.dedup();
+    files
+}

@@ -1,0 +1,213 @@
+//! One file: what is durable of it, and the changes since then, in order.
+//!
+//! A change is *issued* when the process asks for it (from then on reads see it), *completed* when its time has
+//! come (from then on it survives the process), and *durable* when a sync after it has completed. Here are the
+//! first and the last; `tear.rs` knows what a power loss makes of what lies between.
+
+use super::image::{Image, pages_of};
+use core::ops::Range;
+use std::collections::VecDeque;
+
+/// A file's number on its disk: it stays with the file through renames and restarts, and is never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FileNumber(pub u32);
+
+/// A file's content.
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    pub(super) number: FileNumber,
+    /// What survives whatever happens.
+    pub(super) durable: Image,
+    /// Everything issued since: first what is completed, then what is not.
+    pub(super) changes: VecDeque<Change>,
+    /// How many of `changes` are completed.
+    completed: usize,
+    /// The data of the writes in `changes`, in order, and up to the next sync that of writes which never happened.
+    pub(super) data: Vec<u8>,
+    /// The length after all changes.
+    len: u64,
+    /// Whether a name for it is durable. Kept by the disk.
+    pub(super) is_entry_durable: bool,
+}
+
+/// A change of a file's content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// `len` bytes at `offset`; they stand at `start` in the file's data.
+    Write { offset: u64, start: usize, len: usize },
+    /// A new length.
+    SetLen { len: u64 },
+}
+
+impl Change {
+    /// The file's length after this change, given the length before.
+    pub(super) fn len_after(self, before: u64) -> u64 {
+        match self {
+            Change::Write { len: 0, .. } => before,
+            Change::Write { offset, len, .. } => before.max(offset + len as u64),
+            Change::SetLen { len } => len,
+        }
+    }
+
+    /// The pages that it writes to.
+    pub(super) fn pages(self) -> Range<u64> {
+        match self {
+            Change::Write { offset, len, .. } => pages_of(offset, len as u64),
+            Change::SetLen { .. } => 0..0,
+        }
+    }
+
+    /// Whether it writes to one of these pages.
+    pub(super) fn touches(self, pages: &Range<u64>) -> bool {
+        let own = self.pages();
+        own.start < pages.end && pages.start < own.end
+    }
+
+    /// Does the change to the part of the file that `buffer` shows, which begins at `from`.
+    pub(super) fn overlay(self, data: &[u8], from: u64, buffer: &mut [u8]) {
+        let clip = |position: u64| position.saturating_sub(from).min(buffer.len() as u64) as usize;
+        match self {
+            Change::Write { offset, start, len } => {
+                let (begin, end) = (clip(offset), clip(offset + len as u64));
+                if begin < end {
+                    let skipped = start + (from + begin as u64 - offset) as usize;
+                    buffer[begin..end].copy_from_slice(&data[skipped..skipped + (end - begin)]);
+                }
+            }
+            Change::SetLen { len } => {
+                let begin = clip(len);
+                buffer[begin..].fill(0);
+            }
+        }
+    }
+}
+
+impl File {
+    pub(super) fn new(number: FileNumber) -> File {
+        File {
+            number,
+            durable: Image::default(),
+            changes: VecDeque::new(),
+            completed: 0,
+            data: Vec::new(),
+            len: 0,
+            is_entry_durable: false,
+        }
+    }
+
+    /// The file as the worst power loss would leave it.
+    pub(super) fn durable_only(&self) -> File {
+        let len = self.durable.len();
+        File { durable: self.durable.clone(), len, is_entry_durable: true, ..File::new(self.number) }
+    }
+
+    /// The length, with everything issued.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Issues a write.
+    pub(super) fn write(&mut self, offset: u64, data: &[u8]) {
+        let change = Change::Write { offset, start: self.data.len(), len: data.len() };
+        self.data.extend_from_slice(data);
+        self.issue(change);
+    }
+
+    /// Issues a change of length.
+    pub(super) fn set_len(&mut self, len: u64) {
+        self.issue(Change::SetLen { len });
+    }
+
+    fn issue(&mut self, change: Change) {
+        self.len = change.len_after(self.len);
+        self.changes.push_back(change);
+    }
+
+    /// Reads with everything issued; how many bytes were read.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        let buffer = &mut buffer[..count];
+        self.durable.read(offset, buffer);
+        for change in &self.changes {
+            change.overlay(&self.data, offset, buffer);
+        }
+        count
+    }
+
+    /// The oldest change that was not completed now is.
+    pub(super) fn complete(&mut self) {
+        assert!(self.completed < self.changes.len(), "a change completes after it was issued");
+        self.completed += 1;
+    }
+
+    /// A sync completed: what was completed before it is durable.
+    pub(super) fn sync(&mut self) {
+        for change in self.changes.drain(..self.completed) {
+            match change {
+                Change::Write { offset, start, len } => {
+                    self.durable.write(offset, &self.data[start..start + len]);
+                }
+                Change::SetLen { len } => self.durable.set_len(len),
+            }
+        }
+        self.completed = 0;
+        self.release_data();
+    }
+
+    /// Gives back the room of data that no change refers to any more: at once where nothing is left, else when
+    /// it is the larger half, so that each byte is moved once on average.
+    fn release_data(&mut self) {
+        let first = self.changes.iter().find_map(|change| match change {
+            Change::Write { start, .. } => Some(*start),
+            Change::SetLen { .. } => None,
+        });
+        let unused = first.unwrap_or(self.data.len());
+        if unused * 2 < self.data.len() {
+            return;
+        }
+        self.data.drain(..unused);
+        for change in &mut self.changes {
+            if let Change::Write { start, .. } = change {
+                *start -= unused;
+            }
+        }
+    }
+
+    /// The process is gone: what was not completed never happened, but for the change in progress where `part`
+    /// says so; of a write that many bytes from its beginning.
+    pub(super) fn forget_incomplete(&mut self, part: Option<u64>) {
+        let in_progress = self.changes.get(self.completed).copied();
+        self.changes.truncate(self.completed);
+        match in_progress.zip(part) {
+            Some((Change::Write { offset, start, len }, written)) => {
+                self.changes.push_back(Change::Write { offset, start, len: len.min(written as usize) });
+            }
+            Some((Change::SetLen { len }, _)) => self.changes.push_back(Change::SetLen { len }),
+            None => {}
+        }
+        self.completed = self.changes.len();
+        self.len = self.changes.iter().fold(self.durable.len(), |len, change| change.len_after(len));
+    }
+
+    /// All changes are settled one way or the other: what is durable is all there is.
+    pub(super) fn forget_changes(&mut self) {
+        self.changes.clear();
+        self.completed = 0;
+        self.data.clear();
+        self.len = self.durable.len();
+    }
+
+    /// Whether the worst power loss would leave these bytes as they are: they were written, and no page of
+    /// theirs has a change that is not durable.
+    pub(super) fn is_range_durable(&self, offset: u64, len: u64) -> bool {
+        let end = offset.saturating_add(len);
+        if !self.durable.is_written(offset, len) {
+            return false;
+        }
+        let pages = pages_of(offset, len);
+        self.changes.iter().all(|change| match change {
+            Change::Write { .. } => !change.touches(&pages),
+            Change::SetLen { len } => *len >= end,
+        })
+    }
+}

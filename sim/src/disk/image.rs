@@ -1,0 +1,139 @@
+//! A file's bytes as sparse pages: a page stores only the prefix that was written, the rest reads as zeros.
+//!
+//! All pages of a file live in one buffer, so that a preallocated file costs eight bytes per page and a clone is
+//! two copies of memory. It knows nothing of durability; that is `file.rs`.
+
+/// The unit in which pages are written out and torn.
+pub(super) const PAGE_BYTES: usize = 4096;
+/// The unit that a disk writes or damages.
+pub(super) const SECTOR_BYTES: usize = 512;
+/// A file grows no further: a length is never the caller's word alone.
+pub(super) const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// The sparse content of one file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Image {
+    /// Invariant: no page is filled beyond it.
+    len: u64,
+    /// By page number; pages beyond the last one are empty.
+    pages: Vec<Page>,
+    /// Where the pages' bytes are. A page that outgrows its place moves to one of twice the size, so that
+    /// abandoned places take about as much as the pages at worst.
+    bytes: Vec<u8>,
+}
+
+/// A page's place in the buffer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Page {
+    start: u32,
+    /// How many bytes were written, from the start of the page to the end of the furthest write.
+    filled: u16,
+    capacity: u16,
+}
+
+/// The pages that `len` bytes at `offset` touch.
+pub(super) fn pages_of(offset: u64, len: u64) -> core::ops::Range<u64> {
+    let page = PAGE_BYTES as u64;
+    if len == 0 { 0..0 } else { offset / page..(offset + len).div_ceil(page) }
+}
+
+impl Image {
+    /// The file's length.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Writes `data` at `offset`; the file grows where needed.
+    ///
+    /// # Panics
+    /// When the end lies beyond [`FILE_BYTES_MAX`].
+    pub(super) fn write(&mut self, mut offset: u64, mut data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        let end = offset + data.len() as u64;
+        assert!(end <= FILE_BYTES_MAX, "a write up to byte {end} was not refused");
+        self.len = self.len.max(end);
+        let pages = end.div_ceil(PAGE_BYTES as u64) as usize;
+        if self.pages.len() < pages {
+            self.pages.resize(pages, Page::default());
+        }
+        while !data.is_empty() {
+            let within = offset as usize % PAGE_BYTES;
+            let (part, rest) = data.split_at(data.len().min(PAGE_BYTES - within));
+            self.write_page(offset as usize / PAGE_BYTES, within, part);
+            offset += part.len() as u64;
+            data = rest;
+        }
+    }
+
+    fn write_page(&mut self, number: usize, within: usize, data: &[u8]) {
+        let end = within + data.len();
+        debug_assert!(end <= PAGE_BYTES);
+        if end > usize::from(self.pages[number].capacity) {
+            self.move_page(number, end);
+        }
+        let page = &mut self.pages[number];
+        let place = &mut self.bytes[page.start as usize..][..usize::from(page.capacity)];
+        let filled = usize::from(page.filled);
+        if within > filled {
+            place[filled..within].fill(0);
+        }
+        place[within..end].copy_from_slice(data);
+        page.filled = filled.max(end) as u16;
+    }
+
+    /// Gives a page a place for at least `needed` bytes, at the end of the buffer.
+    fn move_page(&mut self, number: usize, needed: usize) {
+        let page = self.pages[number];
+        let capacity = needed.max(2 * usize::from(page.capacity)).next_multiple_of(64).min(PAGE_BYTES);
+        let start = self.bytes.len();
+        let old = page.start as usize..page.start as usize + usize::from(page.filled);
+        self.bytes.resize(start + capacity, 0);
+        self.bytes.copy_within(old, start);
+        let start = u32::try_from(start).expect("a file of at most 1 GiB takes less than 4 GiB of places");
+        self.pages[number] = Page { start, filled: page.filled, capacity: capacity as u16 };
+    }
+
+    /// Cuts the file, or lengthens it by zeros.
+    pub(super) fn set_len(&mut self, len: u64) {
+        if len < self.len {
+            let boundary = (len / PAGE_BYTES as u64) as usize;
+            for (number, page) in self.pages.iter_mut().enumerate().skip(boundary) {
+                let left = if number == boundary { (len % PAGE_BYTES as u64) as u16 } else { 0 };
+                page.filled = page.filled.min(left);
+            }
+        }
+        self.len = len;
+    }
+
+    /// Fills `buffer` from `offset` on; what was never written, or lies beyond the end, reads as zeros.
+    pub(super) fn read(&self, mut offset: u64, mut buffer: &mut [u8]) {
+        while !buffer.is_empty() {
+            let within = (offset % PAGE_BYTES as u64) as usize;
+            let (part, rest) = buffer.split_at_mut(buffer.len().min(PAGE_BYTES - within));
+            let written = self.page(offset / PAGE_BYTES as u64).get(within..).unwrap_or(&[]);
+            let (stored, zeros) = part.split_at_mut(written.len().min(part.len()));
+            stored.copy_from_slice(&written[..stored.len()]);
+            zeros.fill(0);
+            offset = offset.saturating_add(part.len() as u64);
+            buffer = rest;
+        }
+    }
+
+    /// Whether all of these bytes were written (a hole was not).
+    pub(super) fn is_written(&self, offset: u64, len: u64) -> bool {
+        let end = offset.saturating_add(len);
+        end <= self.len
+            && pages_of(offset, len).all(|page| {
+                let wanted = (end - page * PAGE_BYTES as u64).min(PAGE_BYTES as u64);
+                self.page(page).len() as u64 >= wanted
+            })
+    }
+
+    /// The written prefix of a page.
+    fn page(&self, number: u64) -> &[u8] {
+        let page = usize::try_from(number).ok().and_then(|number| self.pages.get(number));
+        page.map_or(&[], |page| &self.bytes[page.start as usize..][..usize::from(page.filled)])
+    }
+}

@@ -1,0 +1,417 @@
+//! The two checkers against a third, which tries every order.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+/// A list under each key.
+#[derive(Debug)]
+struct Lists;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Input {
+    key: u8,
+    action: Action,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Action {
+    Read,
+    Write(u8),
+    Append(u8),
+    /// Writes the second where the list is just the first.
+    Swap(u8, u8),
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Output {
+    List(Vec<u8>),
+    Done,
+    Swapped(bool),
+}
+
+type ListOperation = Operation<Input, Output>;
+
+impl Model for Lists {
+    type Key = u8;
+    type State = Vec<u8>;
+    type Input = Input;
+    type Output = Output;
+
+    fn key(&self, input: &Input) -> u8 {
+        input.key
+    }
+
+    fn initial(&self, _key: &u8) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn step(&self, state: &mut Vec<u8>, input: &Input) -> Output {
+        match input.action {
+            Action::Read => return Output::List(state.clone()),
+            Action::Write(value) => *state = vec![value],
+            Action::Append(value) => state.push(value),
+            Action::Swap(expected, value) => {
+                let is_as_expected = *state == [expected];
+                if is_as_expected {
+                    *state = vec![value];
+                }
+                return Output::Swapped(is_as_expected);
+            }
+        }
+        Output::Done
+    }
+
+    fn accepts(&self, expected: &Output, actual: &Output) -> bool {
+        expected == actual
+    }
+
+    fn is_read(&self, input: &Input, output: Option<&Output>) -> bool {
+        match input.action {
+            Action::Read => true,
+            Action::Swap(..) => output == Some(&Output::Swapped(false)),
+            Action::Write(_) | Action::Append(_) => false,
+        }
+    }
+
+    fn effect(&self, input: &Input) -> Effect<Vec<u8>> {
+        match input.action {
+            Action::Write(value) => Effect::Sets(vec![value]),
+            Action::Swap(_, value) => Effect::MaySet(vec![value]),
+            Action::Read | Action::Append(_) => Effect::Any,
+        }
+    }
+
+    fn may_make(&self, input: &Input, state: &Vec<u8>) -> bool {
+        match input.action {
+            Action::Append(value) => state.last() == Some(&value),
+            Action::Read | Action::Write(_) | Action::Swap(..) => true,
+        }
+    }
+
+    fn state_seen(&self, input: &Input, output: &Output) -> Option<Vec<u8>> {
+        match (&input.action, output) {
+            (Action::Read, Output::List(list)) => Some(list.clone()),
+            (Action::Swap(expected, _), Output::Swapped(true)) => Some(vec![*expected]),
+            _ => None,
+        }
+    }
+}
+
+fn returned(call: u64, at: u64, action: Action, output: Output) -> ListOperation {
+    Operation { client: 0, call, input: Input { key: 0, action }, outcome: Outcome::Returned { at, output } }
+}
+
+fn write(call: u64, at: u64, value: u8) -> ListOperation {
+    returned(call, at, Action::Write(value), Output::Done)
+}
+
+fn read(call: u64, at: u64, list: &[u8]) -> ListOperation {
+    returned(call, at, Action::Read, Output::List(list.to_vec()))
+}
+
+fn unknown(call: u64, action: Action) -> ListOperation {
+    Operation { client: 0, call, input: Input { key: 0, action }, outcome: Outcome::Unknown }
+}
+
+fn judged(history: &[ListOperation]) -> Verdict {
+    check(&Lists, history, Budget::default())
+}
+
+fn explained(history: &[ListOperation]) -> Explanation {
+    match judged(history) {
+        Verdict::Violation(explanation) => *explanation,
+        verdict @ (Verdict::Linearizable | Verdict::Budget(_)) => panic!("{verdict:?} of {history:?}"),
+    }
+}
+
+/// Tries every order: an operation may come next where no other that is left had returned before its call.
+fn some_order_explains(states: &[Vec<u8>; 2], left: &[&ListOperation]) -> bool {
+    let is_needed = |operation: &&ListOperation| operation.outcome != Outcome::Unknown;
+    if !left.iter().any(is_needed) {
+        return true;
+    }
+    (0..left.len()).any(|next| {
+        let mut rest = left.to_vec();
+        let operation = rest.remove(next);
+        let returned_before =
+            |other: &&ListOperation| matches!(other.outcome, Outcome::Returned { at, .. } if at < operation.call);
+        if rest.iter().any(returned_before) {
+            return false;
+        }
+        let mut states = states.clone();
+        let expected = Lists.step(&mut states[usize::from(operation.input.key)], &operation.input);
+        match &operation.outcome {
+            Outcome::Returned { output, .. } if *output != expected => false,
+            Outcome::Returned { .. } | Outcome::Unknown => some_order_explains(&states, &rest),
+        }
+    })
+}
+
+fn is_linearizable(history: &[ListOperation]) -> bool {
+    some_order_explains(&Default::default(), &history.iter().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_read_that_misses_a_finished_write_is_explained_in_words() {
+    let mut history = vec![write(0, 10, 1), write(20, 30, 2), read(25, 60, &[2]), read(40, 50, &[1])];
+    history.push(unknown(5, Action::Write(3)));
+    let explanation = explained(&history);
+    assert_eq!((explanation.operation, &explanation.conflict[..]), (3, &[0, 1, 3][..]));
+    let words = "\
+no order of the operations on key 0 explains what was answered up to operation 3 of client 0, 40 to 50: Read answered List([1])
+it could have answered List([2]) or List([3])
+before all this the state was []
+in conflict:
+  operation 0 of client 0, 0 to 10: Write(1) answered Done
+  operation 1 of client 0, 20 to 30: Write(2) answered Done
+  operation 3 of client 0, 40 to 50: Read answered List([1])
+whatever 1 other operations did at any time after their calls, or never did";
+    assert_eq!(
+        explanation.to_string().replace("Input { key: 0, action: ", "").replace(" } answered", " answered"),
+        words
+    );
+}
+
+#[test]
+fn histories_of_a_few_operations_are_judged_as_they_are_told() {
+    let cases: [(&str, bool, Vec<ListOperation>); 8] = [
+        ("nothing happened", true, vec![]),
+        ("a write overlaps a read of the old value", true, vec![write(0, 10, 1), read(5, 7, &[])]),
+        ("they touch at equal stamps", true, vec![write(0, 5, 1), read(5, 7, &[])]),
+        ("they do not touch", false, vec![write(0, 5, 1), read(6, 7, &[])]),
+        ("the old value comes back", false, vec![write(0, 9, 1), read(2, 3, &[1]), read(4, 5, &[])]),
+        (
+            "a write of unknown outcome takes effect late",
+            true,
+            vec![unknown(0, Action::Write(1)), read(1, 2, &[]), read(3, 4, &[1])],
+        ),
+        (
+            "a write of unknown outcome takes effect and is undone",
+            false,
+            vec![unknown(0, Action::Write(1)), read(1, 2, &[1]), read(3, 4, &[])],
+        ),
+        (
+            "a write of unknown outcome takes effect before it was called",
+            false,
+            vec![read(1, 2, &[1]), unknown(3, Action::Write(1))],
+        ),
+    ];
+    for (story, linearizable, history) in cases {
+        assert_eq!(judged(&history) == Verdict::Linearizable, linearizable, "{story}");
+        assert_eq!(is_linearizable(&history), linearizable, "{story}");
+    }
+}
+
+#[test]
+fn an_order_is_refused_for_the_first_reason_that_there_is() {
+    let history = [write(0, 10, 1), read(20, 30, &[1]), unknown(5, Action::Write(2))];
+    let refusal = |order: &[u32]| check_witness(&Lists, &history, order);
+    assert_eq!(refusal(&[0, 1]), Ok(()));
+    assert_eq!(refusal(&[2, 0, 1]), Ok(()));
+    assert_eq!(refusal(&[0, 9]), Err(WitnessRefusal::NotInHistory { operation: 9 }));
+    assert_eq!(refusal(&[0, 1, 0]), Err(WitnessRefusal::Repeated { operation: 0 }));
+    assert_eq!(refusal(&[0, 2]), Err(WitnessRefusal::Missing { operation: 1 }));
+    let (actual, expected) = ("List([1])".to_owned(), "List([2])".to_owned());
+    assert_eq!(refusal(&[0, 2, 1]), Err(WitnessRefusal::WrongAnswer { operation: 1, actual, expected }));
+    let late = [write(0, 10, 1), write(20, 30, 2)];
+    assert_eq!(check_witness(&Lists, &late, &[1, 0]), Err(WitnessRefusal::RealTime { first: 1, second: 0 }));
+}
+
+#[test]
+fn a_bad_witness_convicts_nobody() {
+    let mut history: Vec<ListOperation> =
+        (0..=SMALL_HISTORY).map(|at| write(at * 10, at * 10 + 5, 1)).collect();
+    let order: Vec<u32> = (0..history.len() as u32).rev().collect();
+    assert!(check_witness(&Lists, &history, &order).is_err());
+    assert_eq!(judge(&Lists, &history, &order, Budget::default()), Verdict::Linearizable);
+    // A history that is short enough for a second opinion, which would take too long.
+    let few = Budget { steps_max: 1, ..Budget::default() };
+    assert_eq!(judge(&Lists, &history[..2], &[0, 1], few), Verdict::Linearizable);
+    history.push(read(9999, 9999, &[2]));
+    assert!(matches!(judge(&Lists, &history, &order, Budget::default()), Verdict::Violation(_)));
+}
+
+#[test]
+fn a_search_that_runs_out_of_its_budget_says_so() {
+    let append = |value| returned(0, 99, Action::Append(value), Output::Done);
+    let impossible: Vec<u8> = (1..20).chain([19]).collect();
+    let history: Vec<ListOperation> = (0..20).map(append).chain([read(100, 100, &impossible)]).collect();
+    let small = Budget { steps_max: 1000, ..Budget::default() };
+    assert_eq!(check(&Lists, &history, small), Verdict::Budget(Exhausted::Steps { max: 1000 }));
+    let small = Budget { memory_bytes_max: 50_000, ..Budget::default() };
+    assert_eq!(check(&Lists, &history, small), Verdict::Budget(Exhausted::Memory { max: 50_000 }));
+    let crowd: Vec<ListOperation> = (0..129).map(|_| write(0, 1, 1)).collect();
+    assert_eq!(judged(&crowd), Verdict::Budget(Exhausted::OpenOperations { max: 128 }));
+    assert_eq!(judged(&crowd[1..]), Verdict::Linearizable);
+}
+
+/// Each of a hundred lost writes might still take effect at any time: they must not multiply the search.
+#[test]
+fn writes_that_never_took_effect_cost_next_to_nothing() {
+    let mut history: Vec<ListOperation> =
+        (0..100).map(|at| unknown(at, Action::Write(100 + at as u8))).collect();
+    for round in 0..500 {
+        let (at, value) = (200 + round * 10, (round % 100) as u8);
+        history.extend([
+            write(at, at + 3, value),
+            read(at + 2, at + 4, &[value]),
+            read(at + 5, at + 6, &[value]),
+        ]);
+    }
+    let budget = Budget { steps_max: 10_000, ..Budget::default() };
+    assert_eq!(check(&Lists, &history, budget), Verdict::Linearizable);
+    history.push(read(6000, 6001, &[250]));
+    assert_eq!(
+        explained(&history).conflict,
+        [1600],
+        "nobody ever wrote that: the read stands against all others"
+    );
+}
+
+/// Slots are few, but an operation may stay under way while thousands come and go.
+#[test]
+fn an_operation_that_takes_for_ever_is_no_harder_than_a_short_one() {
+    let mut history = vec![write(0, 1_000_000, 250)];
+    for round in 0..5000 {
+        let (at, value) = (10 + round * 10, (round % 250) as u8);
+        history.extend([write(at, at + 3, value), read(at + 5, at + 6, &[value])]);
+    }
+    history.extend([read(900_000, 900_001, &[250]), read(1_000_001, 1_000_002, &[250])]);
+    let budget = Budget { steps_max: 100_000, ..Budget::default() };
+    assert_eq!(check(&Lists, &history, budget), Verdict::Linearizable);
+    history.push(read(900_002, 900_003, &[99]));
+    assert_eq!(explained(&history).conflict, [10_003]);
+}
+
+/// A history as it happens: operations take effect at moments of their own, somewhere between call and return.
+#[derive(Clone, Debug)]
+struct Happened {
+    history: Vec<ListOperation>,
+    order: Vec<u32>,
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        3 => Just(Action::Read),
+        2 => (0_u8..3).prop_map(Action::Write),
+        1 => (0_u8..3).prop_map(Action::Append),
+        1 => (0_u8..3, 0_u8..3).prop_map(|(expected, value)| Action::Swap(expected, value)),
+    ]
+}
+
+fn happened(length: std::ops::Range<usize>) -> impl Strategy<Value = Happened> {
+    let fate = prop_oneof![6 => Just(0_u8), 1 => Just(1), 1 => Just(2)];
+    vec((0_u8..2, any_action(), 0_u64..40, 0_u64..40, fate), length).prop_map(|operations| {
+        let mut states: [Vec<u8>; 2] = Default::default();
+        let mut history = Vec::new();
+        let mut order = Vec::new();
+        for (number, (key, action, before, after, fate)) in (0_u32..).zip(operations) {
+            let moment = 100 + u64::from(number) * 10;
+            let input = Input { key, action };
+            let mut outcome = Outcome::Unknown;
+            if fate < 2 {
+                let output = Lists.step(&mut states[usize::from(key)], &input);
+                order.push(number);
+                if fate == 0 {
+                    outcome = Outcome::Returned { at: moment + after, output };
+                }
+            }
+            history.push(Operation { client: number, call: moment - before, input, outcome });
+        }
+        Happened { history, order }
+    })
+}
+
+/// What clients may say that is not true.
+fn lied() -> impl Strategy<Value = Vec<ListOperation>> {
+    let output =
+        prop_oneof![vec(0_u8..3, 0..3).prop_map(Output::List), any::<bool>().prop_map(Output::Swapped),];
+    (happened(1..7), vec((any::<prop::sample::Index>(), output, 0_u64..30), 0..3)).prop_map(
+        |(happened, lies)| {
+            let mut history = happened.history;
+            for (place, lie, earlier) in lies {
+                let at = place.index(history.len());
+                let Operation { call, input, outcome, .. } = &mut history[at];
+                if let Outcome::Returned { at, output } = outcome {
+                    *at = (*at).saturating_sub(earlier).max(*call);
+                    match (&input.action, &lie) {
+                        (Action::Read, Output::List(_)) | (Action::Swap(..), Output::Swapped(_)) => {
+                            *output = lie;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            history
+        },
+    )
+}
+
+/// The history with everything forgotten that the explanation does not name.
+fn weakened(history: &[ListOperation], explanation: &Explanation) -> Vec<ListOperation> {
+    let is_named = |number: u32| explanation.conflict.contains(&number);
+    let forget = |(number, operation): (u32, &ListOperation)| {
+        let mut operation = operation.clone();
+        if !is_named(number) {
+            operation.outcome = Outcome::Unknown;
+        }
+        operation
+    };
+    (0_u32..).zip(history).map(forget).collect()
+}
+
+/// The history of an operation's key as it was known just after it had returned, or just before.
+fn known_at(history: &[ListOperation], operation: u32, is_before: bool) -> Vec<ListOperation> {
+    let Operation { input, outcome, .. } = &history[operation as usize];
+    let Outcome::Returned { at: end, .. } = *outcome else { panic!("it returned") };
+    let is_known = |other: &&ListOperation| other.input.key == input.key && other.call <= end;
+    let mut known: Vec<ListOperation> = history.iter().filter(is_known).cloned().collect();
+    for other in &mut known {
+        if matches!(other.outcome, Outcome::Returned { at, .. } if at > end || (is_before && at == end)) {
+            other.outcome = Outcome::Unknown;
+        }
+    }
+    known
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn what_happened_is_accepted_by_both_checkers(Happened { history, order } in happened(0..60)) {
+        prop_assert_eq!(check_witness(&Lists, &history, &order), Ok(()));
+        prop_assert_eq!(judged(&history), Verdict::Linearizable);
+    }
+
+    #[test]
+    fn the_search_agrees_with_trying_every_order(history in lied()) {
+        prop_assert_eq!(judged(&history) == Verdict::Linearizable, is_linearizable(&history));
+    }
+
+    #[test]
+    fn a_witness_that_is_accepted_is_right(history in lied(), order in Just(vec![0, 1, 2, 3, 4, 5]).prop_shuffle()) {
+        let returned = |number: &u32| {
+            history.get(*number as usize).is_some_and(|operation| operation.outcome != Outcome::Unknown)
+        };
+        let order: Vec<u32> = order.into_iter().filter(returned).collect();
+        if check_witness(&Lists, &history, &order).is_ok() {
+            prop_assert!(is_linearizable(&history));
+        }
+    }
+
+    #[test]
+    fn an_explanation_names_the_first_impossible_answer_and_a_conflict_that_stands_by_itself(history in lied()) {
+        if let Verdict::Violation(explanation) = judged(&history) {
+            prop_assert!(!is_linearizable(&weakened(&history, &explanation)), "{}", explanation);
+            prop_assert!(is_linearizable(&known_at(&history, explanation.operation, true)), "{}", explanation);
+            prop_assert!(!is_linearizable(&known_at(&history, explanation.operation, false)), "{}", explanation);
+            for &number in explanation.conflict.iter().filter(|&&number| number != explanation.operation) {
+                let mut history = weakened(&history, &explanation);
+                history[number as usize].outcome = Outcome::Unknown;
+                prop_assert!(is_linearizable(&history), "operation {} is not needed in {}", number, explanation);
+            }
+        }
+    }
+}

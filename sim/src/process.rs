@@ -1,0 +1,164 @@
+//! What a user of the simulator implements: the processes, what is held against them, and their clients.
+//!
+//! The simulator knows no protocol. It sees a process's messages and requests as opaque values that it can
+//! clone, count and digest.
+
+use core::fmt::Debug;
+
+use crate::choice::Draw;
+use crate::client::Call;
+use crate::disk::SimDisk;
+use crate::env::Env;
+use crate::fault::CrashKind;
+use crate::ids::{ClientId, OperationId, ProcessId, ProcessSet};
+use crate::mark::Marks;
+use crate::time::Time;
+use crate::world::Processes;
+
+/// One life of a simulated process: a deterministic value that is given events and acts through its [`Env`].
+pub trait Process: Clone + Sized {
+    /// What all processes of a world are built from.
+    type Setup: Clone;
+    /// What processes send each other.
+    type Message: Clone + Debug;
+    /// What clients ask.
+    type Request: Clone + Debug;
+    /// What clients are answered.
+    type Response: Clone + Debug;
+
+    /// The names of the user's own marks: those of processes, oracles and workloads alike.
+    const MARKS: &'static [&'static str] = &[];
+
+    /// Prepares a process's disk, once, before time begins. Everything written here is durable.
+    fn format(setup: &Self::Setup, id: ProcessId, disk: &mut SimDisk);
+    /// Begins a life: recovers from the disk. The process gets no input until the disk operations that it
+    /// issues here are done. An error is a failure of the run unless the oracle excuses it.
+    fn start(setup: &Self::Setup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String>;
+    /// A message has arrived.
+    fn receive(&mut self, from: ProcessId, message: Self::Message, env: &mut Env<'_, Self>);
+    /// The local time asked for by [`Env::wake_at`] has come.
+    fn wake(&mut self, env: &mut Env<'_, Self>);
+    /// Every disk operation issued so far has completed.
+    fn disk_done(&mut self, env: &mut Env<'_, Self>);
+    /// A client asks for something. [`Env::respond`] answers, now or later.
+    fn request(&mut self, operation: OperationId, request: Self::Request, env: &mut Env<'_, Self>);
+    /// An operator's command from the plan or the scenario; its meaning is the process's own.
+    fn administer(&mut self, command: u64, env: &mut Env<'_, Self>);
+
+    /// How much this process stands out, such as a leader by its term; `Target::MostProminent` is the highest.
+    fn prominence(&self) -> u64 {
+        0
+    }
+
+    /// A small number for what sort of message this is.
+    fn message_kind(message: &Self::Message) -> u8;
+    /// The name of a sort of message.
+    fn message_kind_name(kind: u8) -> &'static str;
+    /// The message as bytes, for runs that pass messages through the codec.
+    fn encode(message: &Self::Message, out: &mut Vec<u8>);
+    /// The message that the bytes say, or why they say none. The bytes may have been damaged.
+    fn decode(bytes: &[u8]) -> Result<Self::Message, String>;
+    /// A digest of a message, for the trace. Cheap: it is called for each one.
+    fn digest_message(message: &Self::Message) -> u64;
+    /// A digest of the state, for the trace. Cheap: it is called after each event.
+    fn digest(&self) -> u64;
+}
+
+/// A promise that was broken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// What sort of promise, such as `ElectionSafety`: failures of one class are the same failure.
+    pub class: &'static str,
+    /// What happened, in words and with the values.
+    pub message: String,
+}
+
+/// What is held against the processes, event by event.
+pub trait Oracle<P: Process>: Clone {
+    /// A process has begun a life.
+    fn started(&mut self, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation>;
+    /// A process's life has ended; `kind` says what its disk has lost. A halt leaves what a process crash leaves.
+    fn stopped(&mut self, id: ProcessId, kind: CrashKind);
+    /// A process has been given one event. It has gathered its own observations, which the oracle reads and
+    /// clears.
+    fn after(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation>;
+
+    /// Whether it is right that this process did not start, or halted, for this reason. It then stays down.
+    fn excuses(&mut self, id: ProcessId, reason: &str) -> bool {
+        let _ = (id, reason);
+        false
+    }
+
+    /// Which processes to heal for the liveness phase, of `size`; `None` leaves it to the draw.
+    fn choose_core(&mut self, size: u32, processes: &Processes<'_, P>) -> Option<ProcessSet> {
+        let _ = (size, processes);
+        None
+    }
+
+    /// Whether the healed core has come to rest as it must. Asked again and again in the liveness phase; it
+    /// ends once this holds and every client has its answers.
+    fn settled(&mut self, core: ProcessSet, processes: &Processes<'_, P>) -> bool {
+        let _ = (core, processes);
+        true
+    }
+
+    /// The run has ended without a violation: what is checked over the whole of it.
+    fn finished(&mut self, history: &[Call<P>], processes: &Processes<'_, P>) -> Result<(), Violation> {
+        let _ = (history, processes);
+        Ok(())
+    }
+
+    /// The marks that the oracle has reached, out of [`Process::MARKS`].
+    fn marks(&self) -> Marks {
+        Marks::default()
+    }
+}
+
+/// A client's next operation.
+#[derive(Clone, Debug)]
+pub struct Step<P: Process> {
+    /// The pause before it.
+    pub think_us: u64,
+    /// Whom to ask.
+    pub target: ProcessId,
+    /// What to ask.
+    pub request: P::Request,
+    /// How long to wait for the answer. After that the outcome stays unknown.
+    pub timeout_us: u64,
+}
+
+/// What a client makes of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The operation took place.
+    Done,
+    /// The operation did not take place and is not tried again.
+    Refused,
+    /// The operation did not take place, could not have, and is tried once more. Its call remains the first.
+    Retry {
+        /// Whom to ask now; a process that is not there means the one that answered.
+        target: ProcessId,
+        /// The pause before it.
+        after_us: u64,
+    },
+}
+
+/// What the clients do. Each has one operation under way at a time.
+pub trait Workload<P: Process>: Clone {
+    /// The client's next operation; `None` when it has no more.
+    fn next(&mut self, client: ClientId, number: u64, draw: &mut Draw<'_>) -> Option<Step<P>>;
+    /// An operation was answered.
+    fn answered(&mut self, operation: OperationId, at: Time, response: &P::Response) -> Answer;
+    /// The client waited long enough; whether the operation took place, or still will, is unknown.
+    fn timed_out(&mut self, operation: OperationId, at: Time);
+
+    /// The liveness phase has begun: this core is sound. Others may still serve, each as well as it can.
+    fn healed(&mut self, core: ProcessSet) {
+        let _ = core;
+    }
+
+    /// The marks that the workload has reached, out of [`Process::MARKS`].
+    fn marks(&self) -> Marks {
+        Marks::default()
+    }
+}

@@ -1,0 +1,42 @@
+//! Why a text is not a profile: where, what, and the line itself.
+
+use std::fmt;
+
+/// Why a text is not a profile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProfileError {
+    /// The file, as the reader named it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// What is wrong there and what would be right.
+    pub what: String,
+    /// The line's text, which names the field.
+    pub text: String,
+}
+
+impl ProfileError {
+    pub(super) fn new(text: &str, file: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let before = text.get(..at).unwrap_or("");
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            file: file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            what: error.message().to_owned(),
+            text: text[line_start..].lines().next().unwrap_or("").trim_end().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, what, text } = self;
+        write!(f, "{file}:{line}:{column}: {what}\n  | {text}")
+    }
+}
+
+impl std::error::Error for ProfileError {}

@@ -1,0 +1,227 @@
+//! How faults are spelled: for each kind a line that is written and a line that is read, side by side.
+//!
+//! Reading also refuses what no world could carry out, such as a flapping link that is never up; so whoever
+//! holds the faults of a parsed scenario need not ask again.
+
+use std::fmt;
+
+use super::error::{Complaint, ScenarioError};
+use super::line::Line;
+use super::value::{self, Duration, List, SignedDuration};
+use crate::choice::Ratio;
+use crate::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use crate::ids::{PROCESSES_MAX, ProcessId, ProcessSet};
+
+const CRASH_KINDS: [(&str, CrashKind); 2] =
+    [("process", CrashKind::Process), ("power", CrashKind::PowerLoss)];
+const CLOCKS: [(&str, PausedClock); 2] = [("running", PausedClock::Running), ("frozen", PausedClock::Frozen)];
+
+/// Writes a fault: its name, whom it strikes, its figures.
+pub(super) struct Written<'a>(pub(super) &'a Fault);
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())?;
+        match self.0 {
+            Fault::Partition { cut, duration_us } | Fault::Clog { cut, duration_us } => {
+                write!(f, " {cut} for={}", Duration(*duration_us))
+            }
+            Fault::Flapping { cut, down_us, up_us, duration_us } => {
+                let (down, up, duration) = (Duration(*down_us), Duration(*up_us), Duration(*duration_us));
+                write!(f, " {cut} down={down} up={up} for={duration}")
+            }
+            Fault::Swizzle { clog, free, step_us } => {
+                let step = Duration(*step_us);
+                write!(f, " clog={} free={} step={step}", List(clog.iter()), List(free.iter()))
+            }
+            Fault::Crash { process, kind, when, outage_us } => {
+                write!(f, " {process} kind={} outage={}", kind_word(*kind), Duration(*outage_us))?;
+                match when {
+                    CrashWhen::Now => Ok(()),
+                    CrashWhen::AfterDiskOperations(count) => {
+                        write!(f, " after-disk-operations={count}")
+                    }
+                }
+            }
+            Fault::CrashAll { kind, outage_us } => {
+                write!(f, " kind={} outage={}", kind_word(*kind), Duration(*outage_us))
+            }
+            Fault::CrashLoop { process, kind, times, up_us, outage_us } => {
+                let (up, outage) = (Duration(*up_us), Duration(*outage_us));
+                write!(f, " {process} kind={} times={times} up={up} outage={outage}", kind_word(*kind))
+            }
+            Fault::Pause { process, duration_us, clock } => {
+                let clock = value::word_of(clock, &CLOCKS);
+                write!(f, " {process} for={} clock={clock}", Duration(*duration_us))
+            }
+            Fault::DiskStall { process, duration_us } => {
+                write!(f, " {process} for={}", Duration(*duration_us))
+            }
+            Fault::Administer { process, command } => write!(f, " {process} command={command}"),
+            Fault::ClockRate { process, rate } => write!(f, " {process} rate={rate}"),
+            Fault::ClockJump { process, wall_delta_us } => {
+                write!(f, " {process} wall={}", SignedDuration(*wall_delta_us))
+            }
+            Fault::ClockFreeze { process, duration_us } => {
+                write!(f, " {process} for={}", Duration(*duration_us))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Isolate(target) => write!(f, "isolate={target}"),
+            Self::Inbound(target) => write!(f, "inbound={target}"),
+            Self::Outbound(target) => write!(f, "outbound={target}"),
+            Self::Split(side) => write!(f, "split={}", List(members(*side))),
+            Self::Bridge { bridge, side } => {
+                write!(f, "bridge={bridge} side={}", List(members(*side)))
+            }
+            Self::Ring => f.write_str("ring"),
+            Self::Links(links) => write!(f, "links={}", List(links.iter())),
+        }
+    }
+}
+
+/// Reads a fault: what follows the event's time.
+pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
+    let name = line.next("the name of a fault")?;
+    Ok(match name.text {
+        "partition" => {
+            Fault::Partition { cut: cut(line)?, duration_us: line.key("for", value::duration_us)? }
+        }
+        "flapping" => Fault::Flapping {
+            cut: cut(line)?,
+            down_us: line.key("down", some_duration_us)?,
+            up_us: line.key("up", some_duration_us)?,
+            duration_us: line.key("for", value::duration_us)?,
+        },
+        "clog" => Fault::Clog { cut: cut(line)?, duration_us: line.key("for", value::duration_us)? },
+        "swizzle" => swizzle(line)?,
+        "crash" => Fault::Crash {
+            process: target(line)?,
+            kind: line.key("kind", crash_kind)?,
+            outage_us: line.key("outage", value::duration_us)?,
+            when: line
+                .maybe_key("after-disk-operations", at_least_one)?
+                .map_or(CrashWhen::Now, CrashWhen::AfterDiskOperations),
+        },
+        "crash-all" => Fault::CrashAll {
+            kind: line.key("kind", crash_kind)?,
+            outage_us: line.key("outage", value::duration_us)?,
+        },
+        "crash-loop" => Fault::CrashLoop {
+            process: target(line)?,
+            kind: line.key("kind", crash_kind)?,
+            times: line.key("times", value::number)?,
+            up_us: line.key("up", value::duration_us)?,
+            outage_us: line.key("outage", value::duration_us)?,
+        },
+        "pause" => Fault::Pause {
+            process: target(line)?,
+            duration_us: line.key("for", value::duration_us)?,
+            clock: line.key("clock", |text| value::one_of(text, &CLOCKS))?,
+        },
+        "disk-stall" => {
+            Fault::DiskStall { process: target(line)?, duration_us: line.key("for", value::duration_us)? }
+        }
+        "administer" => {
+            Fault::Administer { process: target(line)?, command: line.key("command", value::number)? }
+        }
+        "clock-rate" => Fault::ClockRate { process: process(line)?, rate: line.key("rate", clock_rate)? },
+        "clock-jump" => Fault::ClockJump {
+            process: process(line)?,
+            wall_delta_us: line.key("wall", value::signed_duration_us)?,
+        },
+        "clock-freeze" => {
+            Fault::ClockFreeze { process: process(line)?, duration_us: line.key("for", value::duration_us)? }
+        }
+        _ => return Err(line.error_at(name, format!("a fault: {}", Fault::NAMES.join(", ")))),
+    })
+}
+
+fn cut(line: &mut Line<'_>) -> Result<Cut, ScenarioError> {
+    if line.peek().is_some_and(|word| word.text == "ring") {
+        line.next("`ring`")?;
+        return Ok(Cut::Ring);
+    }
+    if let Some(bridge) = line.maybe_key("bridge", value::process)? {
+        return Ok(Cut::Bridge { bridge, side: line.key("side", value::set)? });
+    }
+    let shapes = [
+        line.maybe_key("isolate", value::target)?.map(Cut::Isolate),
+        line.maybe_key("inbound", value::target)?.map(Cut::Inbound),
+        line.maybe_key("outbound", value::target)?.map(Cut::Outbound),
+        line.maybe_key("split", value::set)?.map(Cut::Split),
+        line.maybe_key("links", value::links)?.map(Cut::Links),
+    ];
+    let expected =
+        "exactly one of `isolate=`, `inbound=`, `outbound=`, `split=`, `bridge=`, `links=`, `ring`";
+    let mut shapes = shapes.into_iter().flatten();
+    match (shapes.next(), shapes.next()) {
+        (Some(cut), None) => Ok(cut),
+        (None, _) => Err(line.error_at_end("no links are named", expected)),
+        (Some(_), Some(_)) => Err(line.error_at_end("links are named twice", expected)),
+    }
+}
+
+fn swizzle(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
+    let clog = line.key("clog", value::processes)?;
+    let free = line.key("free", value::processes)?;
+    let set: ProcessSet = clog.iter().copied().collect();
+    let each_once = |order: &[ProcessId]| order.len() == set.len() as usize;
+    if !each_once(&clog) || !each_once(&free) || set != free.iter().copied().collect() {
+        return Err(line.error_at_end("others are freed than were clogged", "the same processes, each once"));
+    }
+    Ok(Fault::Swizzle { clog, free, step_us: line.key("step", value::duration_us)? })
+}
+
+fn target(line: &mut Line<'_>) -> Result<Target, ScenarioError> {
+    let word = line.next("whom it strikes: a process, as `n3`, or `most-prominent`")?;
+    line.read(word, value::target)
+}
+
+fn process(line: &mut Line<'_>) -> Result<ProcessId, ScenarioError> {
+    let word = line.next("whom it strikes: a process, as `n3`")?;
+    line.read(word, value::process)
+}
+
+fn crash_kind(text: &str) -> Result<CrashKind, Complaint> {
+    value::one_of(text, &CRASH_KINDS)
+}
+
+fn kind_word(kind: CrashKind) -> &'static str {
+    value::word_of(&kind, &CRASH_KINDS)
+}
+
+/// A duration that is not zero: two that alternate must let time pass.
+fn some_duration_us(text: &str) -> Result<u64, Complaint> {
+    match value::duration_us(text)? {
+        0 => Err(Complaint::about(text, "a duration above zero")),
+        duration_us => Ok(duration_us),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<u64, Complaint> {
+    match value::number(text)? {
+        0 => Err(Complaint::about(text, "a number from 1 up")),
+        number => Ok(number),
+    }
+}
+
+/// How fast a clock may run.
+fn clock_rate(text: &str) -> Result<Ratio, Complaint> {
+    let rate = value::ratio(text)?;
+    if rate.is_clock_rate() {
+        Ok(rate)
+    } else {
+        Err(Complaint::about(text, "a rate between 1/1000 and 1000"))
+    }
+}
+
+/// The members of a set, as often as they are wanted.
+fn members(set: ProcessSet) -> impl Clone + Iterator<Item = ProcessId> {
+    (0..PROCESSES_MAX).map(ProcessId).filter(move |process| set.contains(*process))
+}

@@ -1,0 +1,110 @@
+//! One line of a scenario, cut into words that remember where they stood.
+//!
+//! A word is either bare (`crash`, `n3`) or a key with a value (`outage=300ms`). Bare words are read in
+//! order, keys in any order; whatever nobody asked for is an error, so that no misspelt key is overlooked.
+
+use super::error::{Complaint, ScenarioError};
+
+/// The rest of a line while it is read.
+pub(super) struct Line<'a> {
+    file: &'a str,
+    number: usize,
+    words: Vec<Word<'a>>,
+    /// The column just after the line's last character.
+    end: usize,
+}
+
+/// A word and the column where it begins, from 1.
+#[derive(Clone, Copy)]
+pub(super) struct Word<'a> {
+    pub(super) text: &'a str,
+    pub(super) column: usize,
+}
+
+impl<'a> Word<'a> {
+    /// The key and the value, if it is such a word.
+    pub(super) fn key_and_value(self) -> Option<(&'a str, Word<'a>)> {
+        let (key, value) = self.text.split_once('=')?;
+        Some((key, Word { text: value, column: self.column + key.chars().count() + 1 }))
+    }
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(file: &'a str, number: usize, text: &'a str) -> Self {
+        let text = text.trim_end();
+        let mut words = Vec::new();
+        let mut column = 1;
+        // Every piece is followed by one white character, but for the last.
+        for piece in text.split(char::is_whitespace) {
+            if !piece.is_empty() {
+                words.push(Word { text: piece, column });
+            }
+            column += piece.chars().count() + 1;
+        }
+        words.reverse();
+        Self { file, number, words, end: column - 1 }
+    }
+
+    /// The next word, whatever it is.
+    pub(super) fn next(&mut self, expected: &str) -> Result<Word<'a>, ScenarioError> {
+        self.words.pop().ok_or_else(|| self.error(self.end, Complaint::new("the line ends", expected)))
+    }
+
+    /// The next word without taking it.
+    pub(super) fn peek(&self) -> Option<Word<'a>> {
+        self.words.last().copied()
+    }
+
+    /// The value of `key`, read by `read`.
+    pub(super) fn key<T>(&mut self, key: &str, read: Read<T>) -> Result<T, ScenarioError> {
+        match self.maybe_key(key, read)? {
+            Some(value) => Ok(value),
+            None => {
+                let missing = Complaint::new(format!("there is no `{key}`"), format!("`{key}=` and a value"));
+                Err(self.error(self.end, missing))
+            }
+        }
+    }
+
+    /// The value of `key`, if it is there.
+    pub(super) fn maybe_key<T>(&mut self, key: &str, read: Read<T>) -> Result<Option<T>, ScenarioError> {
+        let has_key = |word: &Word<'_>| word.key_and_value().is_some_and(|(found, _)| found == key);
+        let Some(place) = self.words.iter().rposition(has_key) else {
+            return Ok(None);
+        };
+        let (_, value) =
+            self.words.remove(place).key_and_value().expect("it was found as a key with a value");
+        self.read(value, read).map(Some)
+    }
+
+    /// Reads a word as a value.
+    pub(super) fn read<T>(&self, word: Word<'_>, read: Read<T>) -> Result<T, ScenarioError> {
+        read(word.text).map_err(|complaint| self.error(word.column, complaint))
+    }
+
+    /// Ends the line: nothing may be left.
+    pub(super) fn finish(mut self) -> Result<(), ScenarioError> {
+        match self.words.pop() {
+            Some(word) => Err(self.error_at(word, "the end of the line, or a key that belongs here, once")),
+            None => Ok(()),
+        }
+    }
+
+    /// The usual complaint about a word.
+    pub(super) fn error_at(&self, word: Word<'_>, expected: impl Into<String>) -> ScenarioError {
+        self.error(word.column, Complaint::about(word.text, expected))
+    }
+
+    /// A complaint about the line as a whole.
+    pub(super) fn error_at_end(&self, what: &str, expected: &str) -> ScenarioError {
+        self.error(self.end, Complaint::new(what, expected))
+    }
+
+    pub(super) fn error(&self, column: usize, complaint: Complaint) -> ScenarioError {
+        let Complaint { what, expected } = complaint;
+        ScenarioError { file: self.file.to_owned(), line: self.number, column, what, expected }
+    }
+}
+
+/// How a value is read from its text.
+type Read<T> = fn(&str) -> Result<T, Complaint>;

@@ -1,0 +1,111 @@
+//! The text form of one concrete run: a `.scn` file.
+//!
+//! A scenario needs no seed. It states the run's parameters, its faults, and every decision that is not the
+//! default; it says what is expected of the run. Line by line, in a fixed order and spelling, so that two
+//! scenarios can be compared by `diff` and a shrunk failure can be read:
+//!
+//! ```text
+//! squall-scenario 1
+//! # The old leader is cut off and comes back after another was elected.
+//! cluster voters=3 clients=1
+//! network delay_us_min=1000 fifo=0
+//! e1 @2s partition isolate=most-prominent for=300ms
+//! e4 @2100ms crash n2 kind=power outage=500ms after-disk-operations=2
+//! net n0>n2#17 delay=1203 loss=1
+//! expect failed ElectionSafety
+//! hash 0f1e2d3c4b5a69788796a5b4c3d2e1f0
+//! ```
+//!
+//! What the sections' keys mean is not known here: whoever reads a section checks it. Comments stand on
+//! lines of their own; those before the first other line are kept as the scenario's notes, others are not.
+
+mod decision;
+mod error;
+mod fault;
+mod fields;
+mod line;
+mod parameters;
+mod parse;
+mod section;
+#[cfg(test)]
+mod tests;
+pub(crate) mod value;
+mod write;
+
+pub use error::ScenarioError;
+pub use fields::{Fields, SectionError};
+pub use parameters::{is_parameter_section, parameters_from, sections_of};
+pub use parse::parse;
+pub use section::Section;
+
+use crate::choice::{Choice, Decision};
+use crate::fault::FaultEvent;
+use crate::parameters::Parameters;
+
+/// The version of the text form that is written and read.
+pub const VERSION: u32 = 1;
+
+/// One concrete run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Scenario {
+    /// What a reader should know, one line each; a note never ends in white space.
+    pub notes: Vec<String>,
+    /// The run's parameters, in the order in which they are written.
+    pub sections: Vec<Section>,
+    /// The faults; each has a number of its own.
+    pub events: Vec<FaultEvent>,
+    /// What was decided otherwise than by default, in the order of [`Scenario::sort_decisions`].
+    pub decisions: Vec<Decision>,
+    /// What must come of it, if anything is stated.
+    pub expected: Option<Expected>,
+    /// The hash of the run's trace, if it is stated.
+    pub hash: Option<u128>,
+}
+
+/// What must come of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// Everything holds.
+    Passed,
+    /// A violation of this class.
+    Failed(String),
+}
+
+impl Scenario {
+    /// Brings the decisions into the order of the text form: by the event that is decided, then as they were
+    /// taken. A recording has them by time, which says less to a reader.
+    pub fn sort_decisions(&mut self) {
+        self.decisions.sort_by_key(|decision| decision.key);
+    }
+
+    /// The decisions as a source for a run.
+    #[must_use]
+    pub fn choice(&self) -> Choice {
+        Choice::from_script(self.decisions.iter().cloned())
+    }
+
+    /// The simulator's own parameters, out of the sections; what is not stated is as in
+    /// [`Parameters::calm`].
+    ///
+    /// # Errors
+    /// Where a value cannot be read, a key is not known, the whole cannot be simulated, or a fault strikes a
+    /// process that there is not.
+    pub fn parameters(&self) -> Result<Parameters, SectionError> {
+        let parameters = parameters_from(&self.sections)?;
+        for event in &self.events {
+            event.check(parameters.processes()).map_err(|what| SectionError {
+                section: "processes".into(),
+                key: "count".into(),
+                what: format!("event e{}: {what}", event.id),
+                expected: "faults of processes that there are".into(),
+            })?;
+        }
+        Ok(parameters)
+    }
+
+    /// The section of that name.
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+}

@@ -1,0 +1,165 @@
+//! The simulator's own parameters as sections of a scenario.
+//!
+//! `disk` and `clock` hold what is true of every process; a section called like a process (`n2`) holds what
+//! is different there.
+
+use super::fields::{Fields, SectionError};
+use super::section::Section;
+use crate::disk::DiskParameters;
+use crate::ids::{PROCESSES_MAX, ProcessId};
+use crate::parameters::{ClientParameters, ClockParameters, Limits, NetworkParameters, Parameters};
+
+/// The sections that [`parameters_from`] reads; others belong to the user.
+const NAMES: [&str; 6] = ["processes", "network", "clients", "limits", "disk", "clock"];
+
+/// Writes the parameters as sections.
+#[must_use]
+pub fn sections_of(parameters: &Parameters) -> Vec<Section> {
+    let Parameters { network, disks, clocks, clients, limits } = parameters.clone();
+    let (disk, clock) = (most_common(&disks), most_common(&clocks));
+    let mut sections = vec![
+        Section::new("processes").with("count", &disks.len()),
+        written("network", network, network_fields),
+        written("clients", clients, client_fields),
+        written("limits", limits, limit_fields),
+        written("disk", disk, disk_fields),
+        written("clock", clock, clock_fields),
+    ];
+    let all: Vec<(String, String)> =
+        sections[4..].iter().flat_map(|section| section.values.clone()).collect();
+    for (slot, (mut disk, mut clock)) in (0..).zip(disks.into_iter().zip(clocks)) {
+        let mut fields = Fields::write(&ProcessId(slot).to_string());
+        disk_fields(&mut fields, &mut disk);
+        clock_fields(&mut fields, &mut clock);
+        let mut own = fields.into_section();
+        own.values.retain(|stated| !all.contains(stated));
+        if !own.values.is_empty() {
+            sections.push(own);
+        }
+    }
+    sections
+}
+
+/// Reads the parameters out of a scenario's sections; what is not stated is as in [`Parameters::calm`].
+///
+/// # Errors
+/// Where a value cannot be read, a key is not known, or the whole cannot be simulated.
+pub fn parameters_from(sections: &[Section]) -> Result<Parameters, SectionError> {
+    let find = |name: &str| sections.iter().find(|section| section.name == name);
+    let mut count = 3;
+    read(find("processes"), &mut count, |fields, count| fields.number("count", count))?;
+    if !(1..=PROCESSES_MAX).contains(&count) {
+        return Err(SectionError {
+            section: "processes".into(),
+            key: "count".into(),
+            what: count.to_string(),
+            expected: format!("1 to {PROCESSES_MAX}"),
+        });
+    }
+    let mut parameters = Parameters::calm(count, 1);
+    read(find("network"), &mut parameters.network, network_fields)?;
+    read(find("clients"), &mut parameters.clients, client_fields)?;
+    read(find("limits"), &mut parameters.limits, limit_fields)?;
+    let (mut disk, mut clock) = (DiskParameters::default(), ClockParameters::default());
+    read(find("disk"), &mut disk, disk_fields)?;
+    read(find("clock"), &mut clock, clock_fields)?;
+    parameters.disks.fill(disk);
+    parameters.clocks.fill(clock);
+    for (process, both) in (0..).zip(parameters.disks.iter_mut().zip(&mut parameters.clocks)) {
+        read(find(&ProcessId(process).to_string()), &mut { both }, |fields, (disk, clock)| {
+            disk_fields(fields, disk);
+            clock_fields(fields, clock);
+        })?;
+    }
+    parameters.check().map_err(|what| SectionError {
+        section: NAMES.join("`, `"),
+        key: String::new(),
+        what,
+        expected: "parameters of a world that can be simulated".into(),
+    })?;
+    Ok(parameters)
+}
+
+/// Whether [`parameters_from`] reads the section of that name.
+#[must_use]
+pub fn is_parameter_section(name: &str) -> bool {
+    let is_process = || name.strip_prefix('n').is_some_and(|digits| digits.parse::<u32>().is_ok());
+    NAMES.contains(&name) || is_process()
+}
+
+fn network_fields(fields: &mut Fields, network: &mut NetworkParameters) {
+    fields.duration_us("delay_min", &mut network.delay_us_min);
+    fields.duration_us("delay_mean", &mut network.delay_us_mean);
+    fields.ratio("tail", &mut network.tail);
+    fields.number("tail_factor_max", &mut network.tail_factor_max);
+    fields.ratio("loss", &mut network.loss);
+    fields.ratio("duplication", &mut network.duplication);
+    fields.duration_us("duplicate_delay_mean", &mut network.duplicate_delay_us_mean);
+    fields.flag("fifo", &mut network.fifo);
+    fields.number("capacity", &mut network.capacity);
+    fields.ratio("ghosts", &mut network.ghosts);
+    fields.duration_us("ghost_delay_max", &mut network.ghost_delay_us_max);
+    fields.flag("codec", &mut network.codec);
+    fields.ratio("corruption", &mut network.corruption);
+}
+
+fn client_fields(fields: &mut Fields, clients: &mut ClientParameters) {
+    fields.number("count", &mut clients.count);
+    fields.duration_us("delay_min", &mut clients.delay_us_min);
+    fields.duration_us("delay_mean", &mut clients.delay_us_mean);
+    fields.ratio("loss", &mut clients.loss);
+}
+
+fn limit_fields(fields: &mut Fields, limits: &mut Limits) {
+    fields.duration_us("safety", &mut limits.safety_us);
+    fields.duration_us("liveness", &mut limits.liveness_us);
+    fields.number("core_size", &mut limits.core_size);
+    fields.number("liveness_operations", &mut limits.liveness_operations);
+    fields.number("events", &mut limits.events);
+}
+
+fn disk_fields(fields: &mut Fields, disk: &mut DiskParameters) {
+    let (latency, crash) = (&mut disk.latency, &mut disk.crash);
+    fields.duration_us("read_mean", &mut latency.read_us_mean);
+    fields.duration_us("write_mean", &mut latency.write_us_mean);
+    fields.duration_us("sync_mean", &mut latency.sync_us_mean);
+    fields.duration_us("latency_max", &mut latency.us_max);
+    let (file, page, sector) = (&mut crash.file, &mut crash.page, &mut crash.sector);
+    fields.weights("file", [&mut file.kept, &mut file.dropped, &mut file.torn]);
+    fields.weights("page", [&mut page.kept, &mut page.dropped, &mut page.damaged]);
+    fields.weights("sector", [&mut sector.new, &mut sector.old, &mut sector.garbage]);
+    let (extent, growth, directory) = (&mut crash.extent, &mut crash.growth, &mut crash.directory);
+    fields.weights("extent", [&mut extent.whole, &mut extent.prefix, &mut extent.suffix]);
+    fields.weights("growth", [&mut growth.zeros, &mut growth.garbage]);
+    fields.weights("directory", [&mut directory.kept, &mut directory.ordered, &mut directory.scattered]);
+}
+
+fn clock_fields(fields: &mut Fields, clock: &mut ClockParameters) {
+    fields.signed_duration_us("wall_offset", &mut clock.wall_offset_us);
+    fields.ratio("rate", &mut clock.rate);
+}
+
+fn written<T>(name: &str, mut value: T, table: fn(&mut Fields, &mut T)) -> Section {
+    let mut fields = Fields::write(name);
+    table(&mut fields, &mut value);
+    fields.into_section()
+}
+
+fn read<T>(
+    section: Option<&Section>,
+    value: &mut T,
+    table: impl FnOnce(&mut Fields, &mut T),
+) -> Result<(), SectionError> {
+    let Some(section) = section else {
+        return Ok(());
+    };
+    let mut fields = Fields::read(section);
+    table(&mut fields, value);
+    fields.finish()
+}
+
+/// The value that most of them have; among equals the first.
+fn most_common<T: Clone + Default + PartialEq>(values: &[T]) -> T {
+    let count = |value: &T| values.iter().filter(|other| *other == value).count();
+    values.iter().rev().max_by_key(|value| count(value)).cloned().unwrap_or_default()
+}

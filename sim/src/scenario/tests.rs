@@ -1,0 +1,347 @@
+//! The text form: what a scenario looks like, that it survives, and that nothing else passes for one.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::choice::{DrawKey, Purpose, Ratio};
+use crate::disk::DiskLatency;
+use crate::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use crate::ids::{Link, ProcessId, ProcessSet};
+use crate::parameters::Parameters;
+use crate::time::Time;
+
+fn decided(purpose: Purpose, a: u64, b: u64, field: &'static str, value: u64) -> Decision {
+    Decision { key: DrawKey { purpose, a, b }, field: field.into(), value }
+}
+
+fn sample() -> Scenario {
+    let mut parameters = Parameters::calm(3, 2);
+    parameters.network.loss = Ratio::new(3, 100);
+    parameters.disks[1].latency = DiskLatency::NONE;
+    parameters.clocks[2].wall_offset_us = -2_500_000;
+    let mut sections = vec![Section::new("cluster").with("voters", &3).with("mutation", &"none")];
+    sections.extend(sections_of(&parameters));
+    let (n0, n1, n2) = (ProcessId(0), ProcessId(1), ProcessId(2));
+    let event = |id, at, fault| FaultEvent { id, at: Time(at), fault };
+    let crash = Fault::Crash {
+        process: Target::Process(n1),
+        kind: CrashKind::PowerLoss,
+        when: CrashWhen::AfterDiskOperations(2),
+        outage_us: 300_000,
+    };
+    let leader_alone = Cut::Isolate(Target::MostProminent);
+    Scenario {
+        notes: vec!["The old leader is cut off and comes back after another was elected.".into()],
+        sections,
+        events: vec![
+            event(1, 2_000_000, Fault::Partition { cut: leader_alone, duration_us: 300_000 }),
+            event(4, 2_100_000, crash),
+            event(9, 2_100_001, Fault::Swizzle { clog: vec![n2, n0], free: vec![n0, n2], step_us: 20_000 }),
+        ],
+        decisions: vec![
+            decided(Purpose::Network, Link { from: n0, to: n2 }.word(), 17, "delay", 1_203),
+            decided(Purpose::Network, Link { from: n0, to: n2 }.word(), 17, "loss", 1),
+            decided(Purpose::Client, 1, 3, "think", 77),
+            decided(Purpose::Disk, 2, 55, "latency", 1_200),
+            decided(Purpose::Crash, 1 << 32, 5 << 60 | 3 << 28 | 7, "fate", 2),
+        ],
+        expected: Some(Expected::Failed("ElectionSafety".into())),
+        hash: Some(0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f0),
+    }
+}
+
+#[test]
+fn a_scenario_reads_like_a_story() {
+    insta::assert_snapshot!(sample());
+}
+
+#[test]
+fn a_scenario_survives_its_text() {
+    assert_eq!(parse(&sample().to_string(), "sample.scn"), Ok(sample()));
+}
+
+#[test]
+fn every_fault_has_a_line_that_is_its_own() {
+    let file = "
+        e1 @1us partition isolate=n1 for=1us
+        e2 @1us partition inbound=most-prominent for=1ms
+        e3 @1us partition outbound=n0 for=1s
+        e4 @1us flapping split=n0,n2 down=1ms up=2ms for=1s
+        e5 @1us clog bridge=n1 side=n0 for=1s
+        e6 @1us partition ring for=1s
+        e7 @1us partition links=n0>n1,n1>n2 for=1s
+        e8 @1us swizzle clog=n0,n1 free=n1,n0 step=1ms
+        e9 @1us crash n0 kind=process outage=1s
+        e10 @1us crash most-prominent kind=power outage=1s after-disk-operations=3
+        e11 @1us crash-all kind=power outage=1s
+        e12 @1us crash-loop n63 kind=process times=3 up=1ms outage=1ms
+        e13 @1us pause n1 for=1s clock=running
+        e14 @1us pause n1 for=1s clock=frozen
+        e15 @1us disk-stall n1 for=3s
+        e16 @1us administer most-prominent command=7
+        e17 @1us clock-rate n2 rate=3/2
+        e18 @1us clock-jump n2 wall=-60s
+        e19 @1us clock-freeze n2 for=0us
+        e20 @1us partition split=nobody for=1s"
+        .replace("        ", "");
+    let text = format!("squall-scenario 1{file}\n");
+    let scenario = parse(&text, "faults.scn").expect("every line is right");
+    assert_eq!(scenario.to_string(), text);
+    let kinds: std::collections::BTreeSet<u8> =
+        scenario.events.iter().map(|event| event.fault.kind()).collect();
+    assert_eq!(kinds.len(), Fault::NAMES.len());
+}
+
+#[test]
+fn keys_come_in_any_order_and_comments_and_empty_lines_anywhere() {
+    let text = "squall-scenario 1\n# a note\n#\n\n\te1 @1500us crash-all  outage=3000ms kind=power \n  # not a note\nexpect passed";
+    let scenario = parse(text, "by-hand.scn").expect("it is right");
+    let expected =
+        "squall-scenario 1\n# a note\n#\ne1 @1500us crash-all kind=power outage=3s\nexpect passed\n";
+    assert_eq!(scenario.to_string(), expected);
+}
+
+#[test]
+fn a_section_may_be_called_like_a_purpose() {
+    let text = "squall-scenario 1\ndisk latency=3us\ndisk n2#5 latency=3\n";
+    let scenario = parse(text, "disk.scn").expect("a section and a decision");
+    assert_eq!((scenario.sections.len(), scenario.decisions.len()), (1, 1));
+    assert_eq!(scenario.to_string(), text);
+}
+
+#[test]
+fn an_error_says_where_it_is_and_what_would_be_right() {
+    let lines = [
+        "e1 @2s crsh n1",
+        "e1 2s crash n1",
+        "e1 @99999999999999s crash-all kind=power outage=1s",
+        "e99999999999 @1s crash-all kind=power outage=1s",
+        "e1 @2s crash kind=power outage=1s",
+        "e1 @2s crash n64 kind=power outage=1s",
+        "e1 @2s crash n1 kind=electric outage=1s",
+        "e1 @2s crash n1 kind=power outage=1",
+        "e1 @2s crash n1 kind=power",
+        "e1 @2s crash n1 kind=power outage=1s outtage=2s",
+        "e1 @2s crash n1 kind=power outage=1s outage=2s",
+        "e1 @2s crash n1 kind=power outage=1s after-disk-operations=0",
+        "e1 @2s partition for=1s",
+        "e1 @2s partition isolate=n1 inbound=n1 for=1s",
+        "e1 @2s flapping ring down=0us up=1ms for=1s",
+        "e1 @2s swizzle clog=n0,n1 free=n0,n2 step=1ms",
+        "e1 @2s clock-rate n1 rate=0/1",
+        "e1 @2s clock-rate n1 rate=1/0",
+        "e1 @2s clock-jump n1 wall=--1s",
+        "net n0-n1#4 delay=3",
+        "net n0>n1#4",
+        "net n0>n1#4 delay=-3",
+        "net n0>n1#4 delay=3 delay=4",
+        "cluster voters=3 voters=5",
+        "cluster voters",
+        "clüster voters=3",
+        "expect trouble",
+        "expect failed",
+        "hash 12",
+        "e7 @1s crash-all kind=power outage=1s\ne7 @1s crash-all kind=power outage=1s",
+        "net 3#4 x=1\nnet n0>n3#4 y=1",
+        "expect passed\nexpect passed",
+        "cluster a=1\ncluster b=1",
+    ];
+    let error_of = |text: &str| parse(text, "bad.scn").expect_err(text).to_string();
+    let mut errors =
+        vec![error_of(""), error_of("hello"), error_of("squall-scenario 2"), error_of("squall-scenario 1 x")];
+    errors.extend(
+        lines.iter().map(|line| format!("{line}\n  {}", error_of(&format!("squall-scenario 1\n{line}")))),
+    );
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn parameters_survive_their_sections() {
+    let mut parameters = Parameters::calm(5, 2);
+    parameters.network.fifo = true;
+    parameters.disks[3].latency.sync_us_mean = 20_000;
+    parameters.clocks[4].rate = Ratio::new(3, 2);
+    assert_eq!(parameters_from(&sections_of(&parameters)), Ok(parameters));
+}
+
+#[test]
+fn what_a_section_does_not_state_is_calm_and_what_nobody_asked_for_is_an_error() {
+    let read = |line: &str| {
+        let scenario = parse(&format!("squall-scenario 1\n{line}"), "x.scn").expect("well-formed");
+        parameters_from(&scenario.sections).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("processes count=5\nlimits safety=60s"), Ok(Parameters::calm(5, 1)));
+    let errors = [
+        "network los=1/2",
+        "network loss=half",
+        "network loss=3/2",
+        "network fifo=1",
+        "disk file=0:0:0",
+        "disk file=1:2",
+        "processes count=65",
+        "n1 rate=1/5000",
+    ]
+    .map(|line| format!("{line}\n  {}", read(line).expect_err(line)));
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn a_fault_of_a_process_that_there_is_not_is_an_error() {
+    let read = |count: u32| {
+        let text = format!("squall-scenario 1\nprocesses count={count}\ne3 @1s clog split=n0,n3 for=1s\n");
+        parse(&text, "x.scn").expect("well-formed").parameters()
+    };
+    assert!(read(4).is_ok());
+    let error = read(3).expect_err("there is no n3").to_string();
+    assert!(error.contains("event e3: there is no n3 among 3 processes"), "{error}");
+}
+
+fn any_process() -> impl Strategy<Value = ProcessId> {
+    (0..64_u32).prop_map(ProcessId)
+}
+
+fn any_target() -> impl Strategy<Value = Target> {
+    prop_oneof![Just(Target::MostProminent), any_process().prop_map(Target::Process)]
+}
+
+fn any_set() -> impl Strategy<Value = ProcessSet> {
+    any::<u64>().prop_map(ProcessSet)
+}
+
+fn any_kind() -> impl Strategy<Value = CrashKind> {
+    prop::sample::select(vec![CrashKind::Process, CrashKind::PowerLoss])
+}
+
+fn any_cut() -> impl Strategy<Value = Cut> {
+    let link = (any_process(), any_process()).prop_map(|(from, to)| Link { from, to });
+    prop_oneof![
+        any_target().prop_map(Cut::Isolate),
+        any_target().prop_map(Cut::Inbound),
+        any_target().prop_map(Cut::Outbound),
+        any_set().prop_map(Cut::Split),
+        (any_process(), any_set()).prop_map(|(bridge, side)| Cut::Bridge { bridge, side }),
+        Just(Cut::Ring),
+        prop::collection::vec(link, 0..5).prop_map(Cut::Links),
+    ]
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    let us = any::<u64>;
+    let swizzle = (any::<u64>(), us()).prop_flat_map(|(set, step_us)| {
+        let clog: Vec<ProcessId> = ProcessSet(set).iter().collect();
+        Just(clog.clone()).prop_shuffle().prop_map(move |free| Fault::Swizzle {
+            clog: clog.clone(),
+            free,
+            step_us,
+        })
+    });
+    let when = prop_oneof![Just(CrashWhen::Now), (1_u64..).prop_map(CrashWhen::AfterDiskOperations)];
+    let crash = (any_target(), any_kind(), when, us())
+        .prop_map(|(process, kind, when, outage_us)| Fault::Crash { process, kind, when, outage_us });
+    let crash_loop = (any_target(), any_kind(), any::<u32>(), us(), us()).prop_map(
+        |(process, kind, times, up_us, outage_us)| Fault::CrashLoop {
+            process,
+            kind,
+            times,
+            up_us,
+            outage_us,
+        },
+    );
+    let clock = prop::sample::select(vec![PausedClock::Running, PausedClock::Frozen]);
+    prop_oneof![
+        (any_cut(), us()).prop_map(|(cut, duration_us)| Fault::Partition { cut, duration_us }),
+        (any_cut(), us()).prop_map(|(cut, duration_us)| Fault::Clog { cut, duration_us }),
+        (any_cut(), 1_u64.., 1_u64.., us()).prop_map(|(cut, down_us, up_us, duration_us)| {
+            Fault::Flapping { cut, down_us, up_us, duration_us }
+        }),
+        swizzle,
+        crash,
+        (any_kind(), us()).prop_map(|(kind, outage_us)| Fault::CrashAll { kind, outage_us }),
+        crash_loop,
+        (any_target(), us(), clock).prop_map(|(process, duration_us, clock)| Fault::Pause {
+            process,
+            duration_us,
+            clock
+        }),
+        (any_target(), us()).prop_map(|(process, duration_us)| Fault::DiskStall { process, duration_us }),
+        (any_target(), us()).prop_map(|(process, command)| Fault::Administer { process, command }),
+        (any_process(), 1..1_000_u32, 1..1_000_u32)
+            .prop_map(|(process, num, den)| { Fault::ClockRate { process, rate: Ratio { num, den } } }),
+        (any_process(), any::<i64>())
+            .prop_map(|(process, wall_delta_us)| Fault::ClockJump { process, wall_delta_us }),
+        (any_process(), us()).prop_map(|(process, duration_us)| Fault::ClockFreeze { process, duration_us }),
+    ]
+}
+
+fn any_decisions() -> impl Strategy<Value = Vec<Decision>> {
+    let key = (prop::sample::select(Purpose::ALL.to_vec()), any::<u64>(), any::<u64>(), any::<bool>());
+    let key =
+        key.prop_map(|(purpose, a, b, small)| DrawKey { purpose, a: if small { a % 64 } else { a }, b });
+    let fields = prop::collection::btree_map("[a-z_]{1,12}", any::<u64>(), 1..4);
+    prop::collection::btree_map(key, fields, 0..20).prop_map(|decided| {
+        let of_one = |(key, fields): (DrawKey, std::collections::BTreeMap<String, u64>)| {
+            fields.into_iter().map(move |(field, value)| Decision { key, field: field.into(), value })
+        };
+        decided.into_iter().flat_map(of_one).collect()
+    })
+}
+
+fn any_scenario() -> impl Strategy<Value = Scenario> {
+    let note = "[^\\s]([ -~]{0,30}[^\\s])?|";
+    let values = prop::collection::btree_map("[A-Za-z0-9_-]{1,8}", "[^\\s\\p{Cc}]{0,10}", 0..4);
+    let sections = prop::collection::btree_map("[a-df-z][a-z0-9_]{0,8}", values, 0..4).prop_map(|sections| {
+        let section = |(name, values): (String, _)| Section { name, values: Vec::from_iter(values) };
+        let reserved = |section: &Section| section.name != "hash" && section.name != "expect";
+        sections.into_iter().map(section).filter(reserved).collect()
+    });
+    let events = prop::collection::btree_map(any::<u32>(), (0..=Time::END.0, any_fault()), 0..8);
+    let events = events.prop_map(|events| {
+        events.into_iter().map(|(id, (at, fault))| FaultEvent { id, at: Time(at), fault }).collect()
+    });
+    let expected = prop_oneof![
+        Just(None),
+        Just(Some(Expected::Passed)),
+        "[A-Za-z]{1,20}".prop_map(|class| Some(Expected::Failed(class))),
+    ];
+    (prop::collection::vec(note, 0..3), sections, events, any_decisions(), expected, any::<Option<u128>>())
+        .prop_map(|(notes, sections, events, decisions, expected, hash)| Scenario {
+            notes,
+            sections,
+            events,
+            decisions,
+            expected,
+            hash,
+        })
+}
+
+proptest! {
+    #[test]
+    fn any_scenario_survives_its_text(scenario in any_scenario()) {
+        prop_assert_eq!(parse(&scenario.to_string(), "any.scn"), Ok(scenario));
+    }
+
+    #[test]
+    fn any_text_is_answered(text in "(squall-scenario 1\n)?(\\PC|\n){0,200}") {
+        let _ = parse(&text, "any.scn");
+    }
+
+    #[test]
+    fn a_mutated_scenario_is_refused_or_is_another_that_survives(
+        place: prop::sample::Index, cut in 0_usize..6, insert in "[a-z0-9=#@> \n,:/-]{0,6}",
+    ) {
+        let text = sample().to_string();
+        let place = place.index(text.len());
+        let end = (place + cut).min(text.len());
+        let mutated = format!("{}{insert}{}", &text[..place], &text[end..]);
+        match parse(&mutated, "mutated.scn") {
+            Ok(scenario) => {
+                prop_assert_eq!(parse(&scenario.to_string(), "again.scn"), Ok(scenario.clone()));
+                let _ = parameters_from(&scenario.sections);
+            }
+            Err(error) => {
+                let lines = mutated.lines().count().max(1);
+                prop_assert!((1..=lines).contains(&error.line) && error.column >= 1, "{}", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The two phases of a run: a storm in which nothing bad may happen, then a healed core in which something
+//! good must. FAULTS: "Two phases".
+//!
+//! When the second phase begins, the core is put right and every other fault freezes as it stands: who was
+//! down stays down, what was cut stays cut, and the links between the core and the others lose and delay as
+//! before.
+
+use super::slot::Processes;
+use super::{Verdict, World};
+use crate::choice::Purpose;
+use crate::client::ClientState;
+use crate::disk::DiskLatency;
+use crate::ids::{ClientId, Link, ProcessId, ProcessSet};
+use crate::process::{Oracle, Process, Violation, Workload};
+use crate::time::Time;
+use crate::trace::RecordKind;
+
+/// How fast the disks of the healed core are.
+const HEALED_DISK: DiskLatency =
+    DiskLatency { read_us_mean: 50, write_us_mean: 10, sync_us_mean: 1_000, us_max: 5_000 };
+
+/// The oracle is asked whether the core has settled once in so many steps.
+const STEPS_BETWEEN_QUESTIONS: u64 = 16;
+
+/// Where a run stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Everything may fail.
+    Safety,
+    /// The core is healed; it must settle and serve. `progress` is when it last served a client, or began.
+    Liveness { core: ProcessSet, began: Time, progress: Time },
+}
+
+impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
+    /// When the phase ends at the latest. A core that goes on serving, however slowly, may take its time.
+    #[inline]
+    pub(super) fn phase_end(&self) -> Time {
+        match self.phase {
+            Phase::Safety => Time::START.after(self.parameters.limits.safety_us),
+            Phase::Liveness { progress, .. } => progress.after(self.parameters.limits.liveness_us),
+        }
+    }
+
+    /// Whether faults still strike and end.
+    #[inline]
+    pub(super) fn is_stormy(&self) -> bool {
+        self.phase == Phase::Safety
+    }
+
+    /// The healed core, if there is one.
+    #[inline]
+    pub(super) fn core(&self) -> Option<ProcessSet> {
+        match self.phase {
+            Phase::Safety => None,
+            Phase::Liveness { core, .. } => Some(core),
+        }
+    }
+
+    /// Whether a process that is down or paused may come back by itself.
+    pub(super) fn may_recover(&self, id: ProcessId) -> bool {
+        self.core().is_none_or(|core| core.contains(id)) && !self.slots[id.slot()].stays_down
+    }
+
+    /// The phase has come to its end.
+    pub(super) fn end_phase(&mut self) {
+        self.step += 1;
+        match self.phase {
+            Phase::Safety if self.parameters.limits.liveness_us == 0 => self.finish(),
+            Phase::Safety => self.begin_liveness(),
+            Phase::Liveness { core, .. } => {
+                let message = self.explain_stall(core);
+                self.violate(Violation { class: "Liveness", message });
+                self.conclude(Verdict::Passed);
+            }
+        }
+    }
+
+    fn begin_liveness(&mut self) {
+        self.safety_us = self.now.0;
+        let Some(core) = self.choose_core() else {
+            let size = self.parameters.limits.core_size;
+            return self
+                .conclude(Verdict::Inconclusive(format!("fewer than {size} processes can be healed")));
+        };
+        self.phase = Phase::Liveness { core, began: self.now, progress: self.now };
+        self.record(None, RecordKind::PhaseBegan, 0, 1, core.0, 0);
+        self.active.clear();
+        for slot in &mut self.slots {
+            slot.trap = None;
+        }
+        self.workload.healed(core);
+        for id in core.iter() {
+            self.heal_process(id);
+        }
+        for from in core.iter() {
+            for to in core.iter() {
+                let link = Link { from, to };
+                self.network.link_mut(link).heal();
+                self.release(link);
+            }
+        }
+    }
+
+    fn heal_process(&mut self, id: ProcessId) {
+        let slot = &mut self.slots[id.slot()];
+        slot.disk.heal(self.now, HEALED_DISK);
+        // A pause that froze the clock ends first: its thaw belongs to it.
+        self.resume(id);
+        self.slots[id.slot()].clock.heal(self.now);
+        self.schedule_disk(id);
+        if self.slots[id.slot()].process.is_some() {
+            self.schedule_timer(id);
+        } else {
+            self.start(id);
+        }
+    }
+
+    /// The oracle's choice, or one drawn among those that can be healed.
+    fn choose_core(&mut self) -> Option<ProcessSet> {
+        let size = self.parameters.limits.core_size;
+        let chosen = self.oracle.choose_core(size, &Processes::new(&self.slots, &self.network));
+        if let Some(core) = chosen {
+            let is_possible = |id: ProcessId| self.slots.get(id.slot()).is_some_and(|slot| !slot.stays_down);
+            return Some(core).filter(|core| !core.is_empty() && core.iter().all(is_possible));
+        }
+        let mut candidates: Vec<ProcessId> = (0..self.parameters.processes())
+            .map(ProcessId)
+            .filter(|id| !self.slots[id.slot()].stays_down)
+            .collect();
+        let mut core = ProcessSet::EMPTY;
+        for number in 0..size {
+            let last = (candidates.len() as u64).checked_sub(1)?;
+            let mut draw = self.choice.draw(Purpose::Core, 0, u64::from(number));
+            core = core.with(candidates.swap_remove(draw.range("member", 0, last) as usize));
+        }
+        Some(core)
+    }
+
+    /// Notes an answer to an operation that was called in the liveness phase.
+    pub(super) fn count_fresh_answer(&mut self, id: ClientId, place: usize) {
+        if let Phase::Liveness { began, progress, .. } = &mut self.phase
+            && self.history[place].called >= *began
+        {
+            *progress = self.now;
+            self.clients[id.slot()].fresh_answers += 1;
+        }
+    }
+
+    /// Ends the liveness phase once the clients have been served and the oracle is content.
+    #[inline]
+    pub(super) fn maybe_settle(&mut self) {
+        let Phase::Liveness { core, .. } = self.phase else { return };
+        if !self.step.is_multiple_of(STEPS_BETWEEN_QUESTIONS) || self.verdict.is_some() {
+            return;
+        }
+        let is_served = (0..self.parameters.clients.count).all(|number| self.is_served(ClientId(number)));
+        if is_served && self.oracle.settled(core, &Processes::new(&self.slots, &self.network)) {
+            self.finish();
+        }
+    }
+
+    fn is_served(&self, id: ClientId) -> bool {
+        let client = &self.clients[id.slot()];
+        client.fresh_answers >= self.parameters.limits.liveness_operations
+            || matches!(client.state, ClientState::Finished)
+    }
+
+    fn explain_stall(&mut self, core: ProcessSet) -> String {
+        let members: Vec<String> = core.iter().map(|id| id.to_string()).collect();
+        let mut message = format!(
+            "the healed core {} did not come to rest, and served nobody for {}",
+            members.join(" "),
+            Time(self.parameters.limits.liveness_us)
+        );
+        for number in 0..self.parameters.clients.count {
+            let id = ClientId(number);
+            if !self.is_served(id) {
+                let (got, wanted) =
+                    (self.clients[id.slot()].fresh_answers, self.parameters.limits.liveness_operations);
+                message.push_str(&format!("; {id} got {got} of {wanted} fresh answers"));
+            }
+        }
+        if !self.oracle.settled(core, &Processes::new(&self.slots, &self.network)) {
+            message.push_str("; the oracle says that it has not settled");
+        }
+        message
+    }
+
+    /// The run has ended well so far: what is checked over the whole of it.
+    fn finish(&mut self) {
+        if let Err(violation) =
+            self.oracle.finished(&self.history, &Processes::new(&self.slots, &self.network))
+        {
+            self.violate(violation);
+        }
+        self.conclude(Verdict::Passed);
+    }
+}

@@ -1,0 +1,10 @@
+//! The world seen from outside: each fault acts as the fault model says, and equal worlds run equally.
+
+mod beacon;
+mod clocks;
+mod determinism;
+mod files;
+mod network;
+mod phases;
+mod primary_backup;
+mod processes;

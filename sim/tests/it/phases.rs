@@ -1,0 +1,194 @@
+//! The two phases: the healed core, the frozen rest, and the ways in which a run ends.
+
+use crate::beacon::{Counting, Habits, Lenient, calm, heard, plan, run, world};
+use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use squall_sim::trace::{Keep, RecordKind, Recorder};
+use squall_sim::{
+    Choice, Parameters, ProcessId, ProcessSet, Processes, RunResult, SimDisk, Time, Verdict, Violation, World,
+};
+
+fn only(process: u32) -> Target {
+    Target::Process(ProcessId(process))
+}
+
+/// A second of storm, then a second at most for two healed processes and a client that wants ten answers.
+fn two_phases() -> Parameters {
+    let mut parameters = calm();
+    parameters.clients.count = 1;
+    parameters.limits.liveness_us = 1_000_000;
+    parameters.limits.core_size = 2;
+    parameters.limits.liveness_operations = 10;
+    parameters
+}
+
+fn core(world: &crate::beacon::BeaconWorld) -> ProcessSet {
+    let records = world.recorder().records();
+    let began = records.iter().find(|record| record.kind == RecordKind::PhaseBegan);
+    ProcessSet(began.expect("the second phase began").b)
+}
+
+#[test]
+fn a_run_without_a_second_phase_ends_with_the_first() {
+    let (world, result) = run(Habits::default(), calm(), plan([]));
+    assert_eq!(result.verdict, Verdict::Passed);
+    assert_eq!((world.now(), result.virtual_us, result.safety_us), (Time(1_000_000), 1_000_000, 1_000_000));
+}
+
+#[test]
+fn whatever_befell_the_core_is_put_right_and_the_others_stay_as_they_are() {
+    let day_us = 86_400_000_000;
+    let crash = |process| Fault::Crash {
+        process: only(process),
+        kind: CrashKind::PowerLoss,
+        when: CrashWhen::Now,
+        outage_us: day_us,
+    };
+    let pause =
+        |process| Fault::Pause { process: only(process), duration_us: day_us, clock: PausedClock::Frozen };
+    let stall = |process| Fault::DiskStall { process: only(process), duration_us: day_us };
+    let cut = Fault::Partition { cut: Cut::Ring, duration_us: day_us };
+    let clog = Fault::Clog { cut: Cut::Isolate(only(1)), duration_us: day_us };
+    let isolate = Fault::Partition { cut: Cut::Isolate(only(0)), duration_us: day_us };
+    for (name, faults) in [
+        ("crash", vec![crash(0), crash(1), crash(2)]),
+        ("pause", vec![pause(0), pause(1), pause(2)]),
+        ("stall", vec![stall(0), stall(1), stall(2)]),
+        ("cut", vec![cut, clog, isolate]),
+    ] {
+        let faults = faults.into_iter().map(|fault| (900_000, fault));
+        let mut parameters = two_phases();
+        parameters.limits.liveness_operations = 50;
+        let (world, result) = run(Habits::default(), parameters, plan(faults));
+        assert_eq!(result.verdict, Verdict::Passed, "{name}");
+        assert!(result.safety_us == 1_000_000 && result.virtual_us > 1_200_000, "{name}: {result:?}");
+        let core = core(&world);
+        assert_eq!(core.len(), 2);
+        assert!(core.iter().all(|id| world.processes().is_running(id)), "{name}");
+        let other = ProcessSet::first(3).iter().find(|id| !core.contains(*id)).expect("one of three");
+        if matches!(name, "crash" | "pause") {
+            assert!(!world.processes().is_running(other), "{name}: {other} stays as it was");
+        }
+        let mut members = core.iter();
+        let (first, second) = (members.next().expect("two"), members.next().expect("two"));
+        let last = heard(&world, first.0, second.0).last().map(|heard| heard.at);
+        assert!(last.is_some(), "{name}: the core's members hear each other");
+    }
+}
+
+#[test]
+fn faults_of_the_plan_do_not_reach_into_the_second_phase() {
+    let crash_all = Fault::CrashAll { kind: CrashKind::PowerLoss, outage_us: 500_000 };
+    let (world, result) = run(Habits::default(), two_phases(), plan([(1_000_100, crash_all)]));
+    assert_eq!(result.verdict, Verdict::Passed);
+    assert!((0..3).all(|id| world.processes().life(ProcessId(id)) == 1));
+}
+
+/// The result with an oracle that holds that the core never settles.
+fn unsettled(parameters: Parameters) -> RunResult {
+    let oracle = Lenient { is_never_settled: true, ..Lenient::default() };
+    let (workload, recorder) = (Counting::default(), Recorder::new(Keep::Hash));
+    World::new(Habits::default(), parameters, plan([]), Choice::from_seed(1), oracle, workload, recorder)
+        .expect("the parameters are possible")
+        .run()
+}
+
+#[test]
+fn a_core_that_does_not_come_to_rest_is_a_failure_of_liveness() {
+    let result = unsettled(two_phases());
+    let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
+    assert_eq!(violation.class, "Liveness");
+    assert!(violation.message.contains("it has not settled"), "{}", violation.message);
+    assert_eq!(result.virtual_us, 2_000_000);
+}
+
+#[test]
+fn a_client_that_is_not_served_is_a_failure_of_liveness_and_named() {
+    let mut parameters = two_phases();
+    parameters.limits.liveness_operations = 100_000;
+    let (_, result) = run(Habits::default(), parameters, plan([]));
+    let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
+    assert_eq!(violation.class, "Liveness");
+    assert!(violation.message.contains("c0 got"), "{}", violation.message);
+}
+
+#[test]
+fn a_run_of_too_many_events_says_nothing() {
+    let mut parameters = calm();
+    parameters.limits.events = 1_000;
+    let (_, result) = run(Habits::default(), parameters, plan([]));
+    assert!(matches!(result.verdict, Verdict::Inconclusive(_)), "{result:?}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_reason() {
+    let build = |change: fn(&mut Parameters), faults| {
+        let mut parameters = two_phases();
+        change(&mut parameters);
+        let (oracle, workload) = (Lenient::default(), Counting::default());
+        let (choice, recorder) = (Choice::from_seed(1), Recorder::new(Keep::Hash));
+        World::new(Habits::default(), parameters, faults, choice, oracle, workload, recorder)
+            .err()
+            .expect("it cannot be")
+    };
+    let crash = Fault::Administer { process: only(3), command: 0 };
+    for (reason, words) in [
+        (build(|parameters| parameters.disks.clear(), plan([])), "0 processes"),
+        (build(|parameters| parameters.clocks.truncate(1), plan([])), "1 clocks for 3 processes"),
+        (build(|parameters| parameters.network.loss.num = 2, plan([])), "loss is 2/1"),
+        (build(|parameters| parameters.clocks[1].rate.num = 0, plan([])), "the clock of n1"),
+        (build(|parameters| parameters.limits.core_size = 4, plan([])), "a core of 4 out of 3"),
+        (build(|_| {}, plan([(0, crash)])), "fault 1: there is no n3 among 3 processes"),
+    ] {
+        assert!(reason.contains(words), "{reason:?} should say {words:?}");
+    }
+}
+
+/// An oracle to which every event is a violation of the class of its process.
+#[derive(Clone)]
+struct Strict;
+
+impl squall_sim::Oracle<crate::beacon::Beacon> for Strict {
+    fn started(&mut self, _: ProcessId, _: &mut crate::beacon::Beacon, _: &SimDisk) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn stopped(&mut self, _: ProcessId, _: CrashKind) {}
+
+    fn after(
+        &mut self,
+        _: Time,
+        id: ProcessId,
+        _: &mut crate::beacon::Beacon,
+        _: &SimDisk,
+    ) -> Result<(), Violation> {
+        Err(Violation { class: ["Zero", "One", "Two"][id.0 as usize], message: String::new() })
+    }
+
+    fn settled(&mut self, _: ProcessSet, _: &Processes<'_, crate::beacon::Beacon>) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_run_stops_at_its_first_violation_or_goes_on_and_keeps_the_first_of_each_class() {
+    let build = || {
+        let (workload, recorder) = (Counting::default(), Recorder::new(Keep::Hash));
+        World::new(Habits::default(), calm(), plan([]), Choice::from_seed(1), Strict, workload, recorder)
+            .expect("the parameters are possible")
+    };
+    let stopped = build().run();
+    assert_eq!(stopped.violations.len(), 1);
+    let went_on = build().keep_going().run();
+    assert_eq!(went_on.virtual_us, 1_000_000);
+    assert_eq!(went_on.violations.len(), 3, "one of each class");
+    assert_eq!(went_on.verdict, stopped.verdict, "the first one is the verdict of both");
+}
+
+#[test]
+fn a_world_can_be_looked_at_while_it_runs() {
+    let mut world = world(Habits::default(), calm(), plan([]));
+    assert!(world.run_until(Time(250_000)));
+    assert!(world.now() < Time(250_000));
+    assert!(matches!(world.result().verdict, Verdict::Inconclusive(_)));
+    assert!((245..=250).contains(&heard(&world, 1, 0).len()));
+}
