@@ -1,0 +1,112 @@
+//! Committed means on a quorum (Raft, §5.3, §5.4.2): a leader commits an entry of its own term that a majority
+//! was told to be durable, and thereby everything before it; others only learn what a leader committed.
+//!
+//! Dead nodes count with what was durable when they died. The check is made once per rise of a commit index,
+//! at its new end: Log Matching covers what is below it.
+
+use squall_raft::{LogIndex, Term};
+
+use super::committed::Committed;
+use super::shadow::{Link, Shadow};
+use crate::Violation;
+
+const CLASS: &str = "CommittedOnQuorum";
+
+/// The leader at `slot` raised its commit index to `index`.
+pub(super) fn check_leader(nodes: &[Shadow], slot: usize, index: LogIndex) -> Result<(), Violation> {
+    let leader = &nodes[slot];
+    let (id, term) = (leader.id, leader.current_term);
+    let Some(link) = leader.link(index) else {
+        let message = format!("{id} committed up to {index}; its log ends at {}", leader.last_log());
+        return Err(Violation { class: CLASS, message });
+    };
+    if link.term != term {
+        let message =
+            format!("{id} leads term {term} and committed {}@{index} by counting copies", link.term);
+        return Err(Violation { class: CLASS, message });
+    }
+    let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
+    let holders = nodes.iter().filter(holds).count();
+    if holders * 2 > nodes.len() {
+        return Ok(());
+    }
+    let message = format!(
+        "{id} committed {}@{index}, which is durable on {holders} of {} nodes",
+        link.term,
+        nodes.len()
+    );
+    Err(Violation { class: CLASS, message })
+}
+
+/// `node`, which does not lead, believes the entries up to `index` to be committed.
+pub(super) fn check_learner(committed: &Committed, node: &Shadow, index: LogIndex) -> Result<(), Violation> {
+    let (held, known) = (node.link(index), committed.link(index));
+    if held == known && held.is_some() {
+        return Ok(());
+    }
+    let term = |link: Option<Link>| link.map_or(Term::ZERO, |link| link.term);
+    let message = match (held, known) {
+        (None, _) => format!("{} takes {index} as committed; its log ends at {}", node.id, node.last_log()),
+        (Some(_), None) => format!(
+            "{} takes {}@{index} as committed; no leader has committed beyond {}",
+            node.id,
+            term(held),
+            committed.last_index()
+        ),
+        (Some(_), Some(_)) => format!(
+            "{} takes its entry {}@{index} as committed; {}@{index} was, after another past or none",
+            node.id,
+            term(held),
+            term(known)
+        ),
+    };
+    Err(Violation { class: CLASS, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{Cast, elect, replicate};
+
+    #[test]
+    fn a_leader_that_commits_on_its_own_copy_alone_is_caught() {
+        let mut cast = Cast::of_invariants(3);
+        elect(&mut cast, 1);
+        assert_eq!(cast.event(1, |n| n.persists().commits(1)), Err("CommittedOnQuorum"));
+    }
+
+    #[test]
+    fn a_copy_that_is_not_durable_does_not_count() {
+        let mut cast = Cast::of_invariants(3);
+        elect(&mut cast, 1);
+        assert_eq!(cast.event(1, |n| n.persists()), Ok(()));
+        assert_eq!(cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).appends(1, 1)), Ok(()));
+        assert_eq!(cast.event(1, |n| n.receives_acknowledgement(2, 1).commits(1)), Err("CommittedOnQuorum"));
+    }
+
+    /// Figure 8: an entry of an earlier term on a majority is not committed by that.
+    #[test]
+    fn an_entry_of_an_earlier_term_is_not_committed_by_counting() {
+        let mut cast = Cast::of_invariants(3);
+        elect(&mut cast, 1);
+        replicate(&mut cast, 1, &[2, 3]);
+        elect(&mut cast, 2);
+        assert_eq!(cast.event(2, |n| n.ticks().commits(1)), Err("CommittedOnQuorum"));
+    }
+
+    #[test]
+    fn a_dead_node_counts_with_what_was_durable() {
+        let mut cast = Cast::of_invariants(3);
+        elect(&mut cast, 1);
+        replicate(&mut cast, 1, &[2]);
+        cast.stop(2);
+        assert_eq!(cast.event(1, |n| n.receives_acknowledgement(2, 1).commits(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_follower_that_commits_what_no_leader_has_is_caught() {
+        let mut cast = Cast::of_invariants(3);
+        elect(&mut cast, 1);
+        let early = cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).commits(1).appends(1, 1));
+        assert_eq!(early, Err("CommittedOnQuorum"));
+    }
+}

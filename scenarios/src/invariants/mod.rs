@@ -1,0 +1,272 @@
+//! What must hold of any Raft, whatever its inside: the invariants of Figure 3 and what they stand on, checked
+//! after each event of a node from what was observed of it.
+//!
+//! Each invariant has a file of its own; this front keeps the shadows of the nodes, hands each observed step to
+//! the invariants that it concerns, and collects what fires. The cost of an event is in proportion to what it
+//! changed. Nothing here knows one implementation's inside, and nothing walks a log.
+
+mod acknowledged;
+mod commit_quorum;
+mod committed;
+mod election_safety;
+mod leader_append_only;
+mod leader_completeness;
+mod log_matching;
+mod progress;
+mod revealed;
+mod shadow;
+mod state_machine_safety;
+#[cfg(test)]
+mod tests;
+
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status};
+
+pub use acknowledged::DurableView;
+
+use crate::Violation;
+use crate::observation::{Content, Envelope, Observation, Step};
+use acknowledged::Acknowledged;
+use committed::Committed;
+use election_safety::ElectionSafety;
+use log_matching::LogMatching;
+use revealed::Revealed;
+use shadow::Shadow;
+use state_machine_safety::{Applied, StateMachineSafety};
+
+/// All invariants of one cluster.
+#[derive(Clone, Debug)]
+pub struct Invariants {
+    /// One for each node, and beside it what that node has promised.
+    shadows: Vec<Shadow>,
+    promises: Vec<Promises>,
+    committed: Committed,
+    election_safety: ElectionSafety,
+    log_matching: LogMatching,
+    state_machine_safety: StateMachineSafety,
+    report: Report,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Promises {
+    revealed: Revealed,
+    acknowledged: Acknowledged,
+    /// The commit index rose, and the entries it covers may still have to be shown.
+    commit_to_check: Option<LogIndex>,
+}
+
+/// What fired.
+#[derive(Clone, Debug, Default)]
+struct Report {
+    /// In this event, first.
+    now: Option<Violation>,
+    /// In this run, the first of each class.
+    ever: Vec<Violation>,
+}
+
+impl Report {
+    fn note(&mut self, result: Result<(), Violation>) {
+        if let Err(violation) = result {
+            self.add(violation);
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, violation: Violation) {
+        if self.ever.iter().all(|known| known.class != violation.class) {
+            self.ever.push(violation.clone());
+        }
+        self.now.get_or_insert(violation);
+    }
+}
+
+impl Invariants {
+    /// The invariants of a cluster of these voters, before any of them has started.
+    #[must_use]
+    pub fn new(voters: &[NodeId]) -> Self {
+        Self {
+            shadows: voters.iter().copied().map(Shadow::new).collect(),
+            promises: vec![Promises::default(); voters.len()],
+            committed: Committed::default(),
+            election_safety: ElectionSafety::default(),
+            log_matching: LogMatching::default(),
+            state_machine_safety: StateMachineSafety::default(),
+            report: Report::default(),
+        }
+    }
+
+    /// Judges what was observed of `node` in one event, its disk standing as `disk` shows.
+    ///
+    /// # Errors
+    /// The first violation of this event. All are kept, the first of each class.
+    ///
+    /// # Panics
+    /// Where `node` is none of the voters.
+    pub fn observe(
+        &mut self,
+        node: NodeId,
+        observation: &Observation,
+        disk: &impl DurableView,
+    ) -> Result<(), Violation> {
+        let slot = self.slot(node);
+        for step in &observation.steps {
+            self.observe_step(slot, step, disk);
+        }
+        self.finish_input(slot);
+        if let Some(status) = &observation.status {
+            self.report.note(self.shadows[slot].check_status(status));
+        }
+        self.report.now.take().map_or(Ok(()), Err)
+    }
+
+    /// `node` crashed or was stopped; it leads no more, and what it held durably still counts.
+    ///
+    /// # Panics
+    /// Where `node` is none of the voters.
+    pub fn stopped(&mut self, node: NodeId) {
+        let slot = self.slot(node);
+        self.shadows[slot].stop();
+        self.promises[slot].commit_to_check = None;
+    }
+
+    /// The violations of this run, the first of each class, in the order in which they fired.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.report.ever
+    }
+
+    /// The client operations that were applied, in log order: that of the entry at index `i` stands at `i - 1`;
+    /// 0 where an entry carries none.
+    #[must_use]
+    pub fn applied_operations(&self) -> &[u128] {
+        self.state_machine_safety.operations()
+    }
+
+    /// The last index that a leader committed.
+    #[must_use]
+    pub fn committed_index(&self) -> LogIndex {
+        self.committed.last_index()
+    }
+
+    fn slot(&self, node: NodeId) -> usize {
+        self.shadows.iter().position(|shadow| shadow.id == node).expect("only voters are observed")
+    }
+
+    fn observe_step(&mut self, slot: usize, step: &Step, disk: &impl DurableView) {
+        match step {
+            Step::Started { hard_state, last_log } => self.observe_start(slot, *hard_state, *last_log),
+            Step::Persisted { durable_index, .. } => {
+                self.finish_input(slot);
+                self.report.note(self.shadows[slot].persist(*durable_index));
+            }
+            Step::Received(_) | Step::Ticked | Step::Proposed { .. } | Step::Administered | Step::Fetched => {
+                self.finish_input(slot);
+            }
+            Step::WroteHardState(_) | Step::WriteIssued { .. } => {}
+            Step::Changed(status) => self.observe_change(slot, status, disk),
+            Step::Truncated { from } => self.observe_truncation(slot, *from),
+            Step::Appended { position, payload_hash } => self.observe_entry(slot, *position, *payload_hash),
+            Step::Sent(message) => self.observe_sent(slot, message, disk),
+            Step::Applied { position, payload_hash, operation, state_digest } => {
+                let shadow = &mut self.shadows[slot];
+                self.report.note(progress::check_apply(shadow, *position));
+                shadow.last_applied = position.index;
+                let applied = Applied {
+                    node: shadow.id,
+                    position: *position,
+                    payload_hash: *payload_hash,
+                    state_digest: *state_digest,
+                };
+                self.report.note(self.state_machine_safety.check_apply(applied, *operation));
+            }
+        }
+    }
+
+    fn observe_start(&mut self, slot: usize, hard_state: HardState, last_log: LogPosition) {
+        let (shadow, promises) = (&mut self.shadows[slot], &mut self.promises[slot]);
+        promises.commit_to_check = None;
+        self.report.note(promises.revealed.check_recovered(shadow.id, hard_state));
+        shadow.start(hard_state, last_log);
+        if shadow.has_recovered() {
+            self.report.note(promises.acknowledged.check_recovered(shadow));
+        }
+    }
+
+    fn observe_change(&mut self, slot: usize, status: &Status, disk: &impl DurableView) {
+        let shadow = &mut self.shadows[slot];
+        self.report.note(progress::check_change(shadow, status));
+        let was_elected = status.role == RoleKind::Leader && !shadow.leads(status.current_term);
+        let committed_more = status.commit_index > shadow.commit_index;
+        shadow.change(status);
+        if was_elected {
+            self.report.note(self.election_safety.check_claim(status.current_term, status.id));
+            self.report.note(leader_completeness::check_election(&self.committed, shadow));
+        }
+        if !committed_more {
+            return;
+        }
+        if status.role != RoleKind::Leader {
+            // A follower shows the entries of the message that told it only after this.
+            self.promises[slot].commit_to_check = Some(status.commit_index);
+            return;
+        }
+        let index = status.commit_index;
+        // What a leader counts of its own is a promise like an acknowledgement.
+        let own = index.min(shadow.durable_index);
+        self.report.note(self.promises[slot].acknowledged.check_log(shadow, own, disk));
+        self.report.note(commit_quorum::check_leader(&self.shadows, slot, index));
+        self.committed.record(status.current_term, &self.shadows[slot], index);
+        self.report.note(commit_quorum::check_learner(&self.committed, &self.shadows[slot], index));
+        self.report.note(leader_completeness::check_commit(&self.shadows, &self.shadows[slot], index));
+    }
+
+    fn observe_truncation(&mut self, slot: usize, from: LogIndex) {
+        let shadow = &mut self.shadows[slot];
+        self.report.note(leader_append_only::check_truncation(shadow, from));
+        self.report.note(progress::check_truncation(shadow, from));
+        shadow.truncate(from);
+        self.promises[slot].acknowledged.release(shadow, from);
+    }
+
+    fn observe_entry(&mut self, slot: usize, position: LogPosition, payload_hash: u64) {
+        let shadow = &mut self.shadows[slot];
+        let was_recovering = !shadow.has_recovered();
+        match shadow.append(position, payload_hash) {
+            Err(violation) => return self.report.add(violation),
+            Ok(link) => self.report.note(self.log_matching.check_entry(shadow.id, position, link)),
+        }
+        if was_recovering && shadow.has_recovered() {
+            self.report.note(self.promises[slot].acknowledged.check_recovered(shadow));
+        }
+    }
+
+    fn observe_sent(&mut self, slot: usize, message: &Envelope, disk: &impl DurableView) {
+        let (shadow, promises) = (&self.shadows[slot], &mut self.promises[slot]);
+        self.report.note(promises.revealed.check_sent(message));
+        self.report.note(promises.acknowledged.check_sent(message, disk));
+        match message.content {
+            Content::AppendAcknowledged { match_index } => {
+                self.report.note(promises.acknowledged.check_log(shadow, match_index, disk));
+            }
+            Content::AppendEntries { .. } | Content::Heartbeat { .. } | Content::TimeoutNow => {
+                if !shadow.leads(message.term) {
+                    self.report.note(self.election_safety.check_claim(message.term, message.from));
+                }
+            }
+            Content::PreVote { .. }
+            | Content::PreVoteResponse { .. }
+            | Content::RequestVote { .. }
+            | Content::RequestVoteResponse { .. }
+            | Content::AppendRefused { .. }
+            | Content::HeartbeatResponse => {}
+        }
+    }
+
+    /// All that one input caused has been shown.
+    fn finish_input(&mut self, slot: usize) {
+        let shadow = &mut self.shadows[slot];
+        shadow.committed_before = shadow.commit_index;
+        if let Some(index) = self.promises[slot].commit_to_check.take() {
+            self.report.note(commit_quorum::check_learner(&self.committed, shadow, index));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What the invariants remember of each node: its log as chained hashes, and the few numbers it shows.
+//!
+//! A shadow believes what the node reports and judges nothing but that a log has no gaps; it outlives crashes,
+//! so that a dead node's durable entries still count.
+
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+
+use crate::Violation;
+
+/// One entry of a shadow log: its term, and a hash of it and of everything before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Link {
+    pub(super) term: Term,
+    pub(super) prefix_hash: u64,
+}
+
+/// One node, as it has shown itself.
+#[derive(Clone, Debug)]
+pub(super) struct Shadow {
+    pub(super) id: NodeId,
+    /// A stopped node keeps its log and what was durable, and leads no more.
+    pub(super) role: RoleKind,
+    pub(super) current_term: Term,
+    /// The last term that it led.
+    pub(super) led: Option<Term>,
+    pub(super) commit_index: LogIndex,
+    /// The commit index before the input that is being looked at.
+    pub(super) committed_before: LogIndex,
+    pub(super) last_applied: LogIndex,
+    /// Up to where it was told that its log is durable.
+    pub(super) durable_index: LogIndex,
+    log: Vec<Link>,
+    /// How many recovered entries are still to be shown.
+    recovering: u64,
+}
+
+impl Link {
+    /// The link of an entry that follows this one.
+    pub(super) fn then(self, term: Term, payload_hash: u64) -> Self {
+        let chained = fold(self.prefix_hash ^ 0x9e37_79b9_7f4a_7c15, term.0 ^ 0xd6e8_feb8_6659_fd93);
+        Self { term, prefix_hash: fold(chained ^ payload_hash, 0xa076_1d64_78bd_642f) }
+    }
+}
+
+/// Multiplies to 128 bits and folds the halves together: each input bit reaches every output bit.
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+impl Shadow {
+    pub(super) fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            role: RoleKind::Follower,
+            current_term: Term::ZERO,
+            led: None,
+            commit_index: LogIndex::ZERO,
+            committed_before: LogIndex::ZERO,
+            last_applied: LogIndex::ZERO,
+            durable_index: LogIndex::ZERO,
+            log: Vec::new(),
+            recovering: 0,
+        }
+    }
+
+    pub(super) fn last_index(&self) -> LogIndex {
+        LogIndex(self.log.len() as u64)
+    }
+
+    pub(super) fn last_log(&self) -> LogPosition {
+        self.position(self.last_index()).unwrap_or(LogPosition::ZERO)
+    }
+
+    /// The entry at `index`; index 0 stands for the beginning of every log.
+    pub(super) fn link(&self, index: LogIndex) -> Option<Link> {
+        match index.0.checked_sub(1) {
+            None => Some(Link::default()),
+            Some(place) => self.log.get(usize::try_from(place).ok()?).copied(),
+        }
+    }
+
+    pub(super) fn position(&self, index: LogIndex) -> Option<LogPosition> {
+        self.link(index).map(|link| LogPosition { term: link.term, index })
+    }
+
+    pub(super) fn leads(&self, term: Term) -> bool {
+        self.role == RoleKind::Leader && self.current_term == term
+    }
+
+    /// The node came up with what its storage had kept; its entries follow.
+    pub(super) fn start(&mut self, hard_state: HardState, last_log: LogPosition) {
+        self.role = RoleKind::Follower;
+        self.current_term = hard_state.current_term;
+        self.commit_index = LogIndex::ZERO;
+        self.committed_before = LogIndex::ZERO;
+        self.last_applied = LogIndex::ZERO;
+        self.durable_index = LogIndex::ZERO;
+        self.log.clear();
+        self.recovering = last_log.index.0;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.role = RoleKind::Follower;
+    }
+
+    /// Whether a restarted node has shown the whole log that it recovered.
+    pub(super) fn has_recovered(&self) -> bool {
+        self.recovering == 0
+    }
+
+    pub(super) fn change(&mut self, status: &Status) {
+        self.role = status.role;
+        self.current_term = status.current_term;
+        self.commit_index = status.commit_index;
+        if status.role == RoleKind::Leader {
+            self.led = Some(status.current_term);
+        }
+    }
+
+    /// Adds an entry, and returns its link.
+    pub(super) fn append(&mut self, position: LogPosition, payload_hash: u64) -> Result<Link, Violation> {
+        let last_log = self.last_log();
+        if position.index.0 != last_log.index.0 + 1 || position.term < last_log.term {
+            let message = format!("{} appended {position} to a log that ends at {last_log}", self.id);
+            return Err(Violation { class: "LogContinuity", message });
+        }
+        let link = self.link(last_log.index).unwrap_or_default().then(position.term, payload_hash);
+        self.log.push(link);
+        if self.recovering > 0 {
+            // What was recovered is durable: storage makes it so before it hands it over.
+            self.durable_index = position.index;
+            self.recovering -= 1;
+        }
+        Ok(link)
+    }
+
+    pub(super) fn truncate(&mut self, from: LogIndex) {
+        let kept = LogIndex(from.0.saturating_sub(1));
+        self.log.truncate(usize::try_from(kept.0).unwrap_or(usize::MAX));
+        self.durable_index = self.durable_index.min(kept);
+    }
+
+    /// The node was told that its log is durable up to `durable_index`.
+    pub(super) fn persist(&mut self, durable_index: LogIndex) -> Result<(), Violation> {
+        self.durable_index = durable_index.min(self.last_index());
+        if durable_index > self.last_index() {
+            let (id, last_log) = (self.id, self.last_log());
+            let message =
+                format!("{id} says it is durable up to {durable_index}; its log ends at {last_log}");
+            return Err(Violation { class: "LogContinuity", message });
+        }
+        Ok(())
+    }
+
+    /// The node's own word on its log is what it was seen to do.
+    pub(super) fn check_status(&self, status: &Status) -> Result<(), Violation> {
+        if status.last_log == self.last_log() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} says its log ends at {}; it was seen to append and truncate up to {}",
+            self.id,
+            status.last_log,
+            self.last_log()
+        );
+        Err(Violation { class: "LogContinuity", message })
+    }
+}

@@ -1,0 +1,67 @@
+//! The invariants together: a right history is quiet, and what fires is kept by class.
+
+use squall_raft::{LogIndex, LogPosition};
+
+use crate::observation::{Content, Step};
+use crate::stage::{Cast, commit, commit_on_all, elect, replicate};
+
+#[test]
+fn a_history_of_elections_crashes_and_conflicts_by_the_rules_is_quiet() {
+    let mut cast = Cast::of_invariants(5);
+    elect(&mut cast, 1);
+    commit_on_all(&mut cast, 1);
+    replicate(&mut cast, 1, &[2]);
+    cast.stop(1);
+    elect(&mut cast, 3);
+    commit(&mut cast, 3, &[4, 5]);
+    assert_eq!(cast.event(1, |n| n.starts(2, None, &[1, 1])), Ok(()));
+    commit_on_all(&mut cast, 3);
+    for node in 1..=5 {
+        assert_eq!(cast.event(node, |n| n.applies(1, 1).applies(2, 2)), Ok(()));
+    }
+    assert_eq!(cast.judge.violations(), &[]);
+    assert_eq!(cast.judge.applied_operations(), &[1, 2]);
+    assert_eq!(cast.judge.committed_index(), LogIndex(2));
+}
+
+#[test]
+fn every_class_that_fires_is_kept_once_and_the_first_is_returned() {
+    let mut cast = Cast::of_invariants(3);
+    elect(&mut cast, 1);
+    commit_on_all(&mut cast, 1);
+    let fired = cast.event(2, |n| n.becomes_leader().truncates(1));
+    assert_eq!(fired, Err("ElectionSafety"));
+    assert_eq!(
+        cast.event(2, |n| n.becomes_leader()),
+        Ok(()),
+        "a leader that stays one is no second election"
+    );
+    let classes: Vec<&str> = cast.judge.violations().iter().map(|violation| violation.class).collect();
+    assert_eq!(classes, ["ElectionSafety", "LeaderAppendOnly", "ProgressNeverFalls"]);
+}
+
+#[test]
+fn a_message_that_only_a_leader_sends_is_a_claim() {
+    let mut cast = Cast::of_invariants(3);
+    elect(&mut cast, 1);
+    let impostor = cast.event(2, |n| n.ticks().sends(3, Content::Heartbeat { commit: LogIndex::ZERO }));
+    assert_eq!(impostor, Err("OneVotePerTerm"));
+    let classes: Vec<&str> = cast.judge.violations().iter().map(|violation| violation.class).collect();
+    assert_eq!(classes, ["OneVotePerTerm", "AcknowledgedIsDurable", "ElectionSafety"]);
+}
+
+#[test]
+fn a_log_with_a_gap_or_another_end_than_it_says_is_caught() {
+    let mut cast = Cast::of_invariants(3);
+    elect(&mut cast, 1);
+    let gap = cast
+        .event(2, |n| n.ticks().step(Step::Appended { position: LogPosition::new(1, 2), payload_hash: 0 }));
+    assert_eq!(gap, Err("LogContinuity"));
+    let silent = cast.event(3, |n| {
+        n.status.last_log = LogPosition::new(1, 1);
+        n
+    });
+    assert_eq!(silent, Err("LogContinuity"));
+    let early = cast.event(3, |n| n.step(Step::Persisted { sequence: 1, durable_index: LogIndex(1) }));
+    assert_eq!(early, Err("LogContinuity"));
+}

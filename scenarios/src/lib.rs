@@ -1,0 +1,21 @@
+//! Raft in the storm: what is observed of a node, and the oracles that judge it.
+
+pub mod client;
+pub mod invariants;
+pub mod linearizability;
+pub mod log;
+pub mod marks;
+pub mod model;
+pub mod observation;
+pub mod oracles;
+pub mod profile;
+pub mod run;
+pub mod script;
+pub mod server;
+pub mod spec;
+pub mod workload;
+
+#[cfg(test)]
+mod stage;
+
+pub use squall_sim::Violation;

@@ -1,0 +1,63 @@
+//! A run as a log that a person can follow: one line for each change of a server's state, in columns.
+//!
+//! The lines go out through `tracing`; who wants them subscribes. Applied and durable indices move too often to be
+//! told each time: a line shows them, and a change of role, term, vote, leader or log asks for a line.
+
+use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
+use squall_sim::fault::CrashKind;
+use squall_sim::{ProcessId, Time};
+use tracing::info;
+
+/// What was told last.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    now: Time,
+    told: Vec<(ProcessId, Told)>,
+}
+
+type Told = (RoleKind, Term, Option<NodeId>, Option<NodeId>, LogPosition);
+
+/// The heading of the columns.
+pub const HEADING: &str = "        time  node  role          term  vote  leader  log (in memory from..last)  durable  commit  applied";
+
+impl Log {
+    pub(crate) fn started(&mut self, id: ProcessId, status: &Status) {
+        self.tell(id, status, "starts");
+    }
+
+    pub(crate) fn stopped(&mut self, id: ProcessId, kind: CrashKind) {
+        let how = match kind {
+            CrashKind::Process => "crashes; its page cache lives on",
+            CrashKind::PowerLoss => "loses power; only what was synced is certain",
+        };
+        info!("{:>12}  {id:<4}  {how}", self.now.to_string());
+        self.told.retain(|(known, _)| *known != id);
+    }
+
+    pub(crate) fn after(&mut self, now: Time, id: ProcessId, status: &Status) {
+        self.now = now;
+        let news: Told = (status.role, status.current_term, status.voted_for, status.leader, status.last_log);
+        match self.told.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, told)) if *told == news => return,
+            Some((_, told)) => *told = news,
+            None => self.told.push((id, news)),
+        }
+        self.tell(id, status, "");
+    }
+
+    fn tell(&self, id: ProcessId, status: &Status, remark: &str) {
+        let name = |node: Option<NodeId>| node.map_or_else(|| "-".to_owned(), |node| node.to_string());
+        let role = format!("{:?}", status.role);
+        let log = format!("{}..{}", status.first_in_memory, status.last_log);
+        info!(
+            "{:>12}  {id:<4}  {role:<12}  {:>4}  {:<4}  {:<6}  {log:<26}  {:>7}  {:>6}  {:>7}  {remark}",
+            self.now.to_string(),
+            status.current_term.to_string(),
+            name(status.voted_for),
+            name(status.leader),
+            status.durable_index.to_string(),
+            status.commit_index.to_string(),
+            status.last_applied.to_string(),
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! What the oracles see of a Raft node: neutral, so that another implementation can be judged by the same code.
+//!
+//! An adapter gathers one `Observation` during each event of its node; the oracles read it and clear it. The
+//! buffers are kept, so that observing allocates nothing once they have grown.
+
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+
+/// What happened to one node during one event, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// The inputs that the node was given and what it did, in order.
+    pub steps: Vec<Step>,
+    /// The identifiers of entries in messages; a [`Span`] names a stretch of it.
+    pub entries: Vec<LogPosition>,
+    /// The node's state after the event, `None` before its first.
+    pub status: Option<Status>,
+}
+
+/// A stretch of [`Observation::entries`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// Where it begins.
+    pub start: u32,
+    /// How many entries it has.
+    pub len: u32,
+}
+
+/// One input or one visible deed of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Input: the node started with what its storage had kept.
+    Started {
+        /// The hard state that was recovered.
+        hard_state: HardState,
+        /// The last entry that was recovered (`Appended` steps for the whole log follow).
+        last_log: LogPosition,
+    },
+    /// Input: a message was delivered.
+    Received(Envelope),
+    /// Input: time passed. `status` is the state after it: a timeout may have fired.
+    Ticked,
+    /// Input: a client's or operator's command was accepted or refused.
+    Proposed {
+        /// Where the entry was placed, where it was accepted.
+        accepted: Option<LogPosition>,
+    },
+    /// Input: an operator asked for a campaign or a transfer.
+    Administered,
+    /// Input: all writes up to one were reported durable; the log of the node is durable up to `durable_index`.
+    Persisted {
+        /// The write, as its `WriteIssued` numbered it.
+        sequence: u64,
+        /// The node's own word after the report.
+        durable_index: LogIndex,
+    },
+    /// Input: entries were fetched from disk.
+    Fetched,
+    /// State after the input above, where role, term, vote, leader or commit index changed.
+    Changed(Status),
+    /// The node asked for its hard state to be written.
+    WroteHardState(HardState),
+    /// The node removed the entries from this index on (and asked for it to be written).
+    Truncated {
+        /// The first index that is gone.
+        from: LogIndex,
+    },
+    /// The node appended an entry (and asked for it to be written).
+    Appended {
+        /// Its name.
+        position: LogPosition,
+        /// A hash of its payload.
+        payload_hash: u64,
+    },
+    /// The hard state, truncation and entries since the last such step form one write.
+    WriteIssued {
+        /// Its number: rises within a life.
+        sequence: u64,
+    },
+    /// The node sent a message (it left the core).
+    Sent(Envelope),
+    /// The node applied an entry.
+    Applied {
+        /// Its name.
+        position: LogPosition,
+        /// A hash of its payload.
+        payload_hash: u64,
+        /// The client operation it carries (0 where none), as the adapter's clients number them.
+        operation: u128,
+        /// A digest of the state machine after it.
+        state_digest: u64,
+    },
+}
+
+impl Step {
+    /// Whether it is an input, so that what follows is what it led to.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Started { .. }
+            | Self::Received(_)
+            | Self::Ticked
+            | Self::Proposed { .. }
+            | Self::Administered
+            | Self::Persisted { .. }
+            | Self::Fetched => true,
+            Self::Changed(_)
+            | Self::WroteHardState(_)
+            | Self::Truncated { .. }
+            | Self::Appended { .. }
+            | Self::WriteIssued { .. }
+            | Self::Sent(_)
+            | Self::Applied { .. } => false,
+        }
+    }
+}
+
+/// A message in neutral terms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    /// Who sends it.
+    pub from: NodeId,
+    /// Whom it is for.
+    pub to: NodeId,
+    /// The sender's current term.
+    pub term: Term,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// Asks whether a campaign for the term after the message's would succeed.
+    PreVote {
+        /// The asker's last entry.
+        last_log: LogPosition,
+    },
+    /// Answers a pre-vote.
+    PreVoteResponse {
+        /// Whether it would get the vote.
+        granted: bool,
+    },
+    /// Asks for a vote.
+    RequestVote {
+        /// The candidate's last entry.
+        last_log: LogPosition,
+        /// Asked for by the leader.
+        leadership_transfer: bool,
+    },
+    /// Answers a vote request.
+    RequestVoteResponse {
+        /// Whether the vote was given.
+        granted: bool,
+    },
+    /// Replicates entries.
+    AppendEntries {
+        /// What must stand before them.
+        prev_log: LogPosition,
+        /// Their identifiers.
+        entries: Span,
+        /// The leader's commit index.
+        leader_commit: LogIndex,
+    },
+    /// Promises that the log matches the leader's, durably, up to here.
+    AppendAcknowledged {
+        /// Up to where.
+        match_index: LogIndex,
+    },
+    /// Refuses an AppendEntries.
+    AppendRefused {
+        /// The index that was asked for.
+        rejected: LogIndex,
+        /// Where it may match.
+        hint: LogPosition,
+    },
+    /// Holds the office.
+    Heartbeat {
+        /// What the receiver may take as committed.
+        commit: LogIndex,
+    },
+    /// Answers a heartbeat.
+    HeartbeatResponse,
+    /// Asks the receiver to campaign at once.
+    TimeoutNow,
+}
+
+impl Observation {
+    /// Forgets what was observed, and keeps the room it took.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+        self.entries.clear();
+    }
+
+    /// The entries of a span.
+    #[must_use]
+    pub fn span(&self, span: Span) -> &[LogPosition] {
+        &self.entries[span.start as usize..][..span.len as usize]
+    }
+}
+
+/// Whether a status shows a leader.
+#[must_use]
+pub fn leads(status: &Status) -> bool {
+    status.role == RoleKind::Leader
+}

@@ -1,0 +1,186 @@
+//! All that is held against the cluster, event by event and at the end of a run.
+//!
+//! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
+//! the end of a run judges the clients' history. Every run has all of them on.
+
+use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind};
+use squall_replica::StateMachine;
+use squall_sim::fault::CrashKind;
+use squall_sim::mark::Marks;
+use squall_sim::process::{Oracle, Violation};
+use squall_sim::world::Processes;
+use squall_sim::{Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
+use squall_storage::Storage;
+
+use crate::client::Call;
+use crate::invariants::Invariants;
+use crate::server::{DiskView, Server, node_id, process_id};
+use crate::spec::Spec;
+use crate::{linearizability, log, marks};
+
+/// The oracles of one run.
+#[derive(Clone, Debug)]
+pub struct Oracles {
+    invariants: Invariants,
+    spec: Spec,
+    /// At which sync group of its life each server's disk is next recovered in earnest.
+    check_at_group: Vec<u64>,
+    /// What fired that neither the invariants nor the specification keep.
+    others: Vec<Violation>,
+    marks: Marks,
+    log: Option<log::Log>,
+}
+
+impl Oracles {
+    /// The oracles of a cluster of these voters; with `log`, every change of state is told.
+    #[must_use]
+    pub fn new(voters: &[NodeId], log: bool) -> Self {
+        Self {
+            invariants: Invariants::new(voters),
+            spec: Spec::new(voters),
+            check_at_group: vec![0; voters.len()],
+            others: Vec::new(),
+            marks: Marks::default(),
+            log: log.then(log::Log::default),
+        }
+    }
+
+    /// The classes of everything that fired, in the order in which it did within each oracle.
+    #[must_use]
+    pub fn fired(&self) -> Vec<&'static str> {
+        let all = self.invariants.violations().iter().chain(self.spec.violations()).chain(&self.others);
+        all.map(|violation| violation.class).collect()
+    }
+
+    /// Judges what a server did in one event.
+    fn judge(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
+        let mut observation = core::mem::take(&mut server.observation);
+        let node = node_id(id);
+        let invariants = self.invariants.observe(node, &observation, &DiskView::new(server, disk));
+        let spec = self.spec.observe(node, &observation);
+        observation.clear();
+        server.observation = observation;
+        invariants.and(spec)
+    }
+
+    /// Recovers a copy of the disk as a power loss would leave it now: what comes out is what was promised.
+    fn check_recovery(&mut self, id: ProcessId, server: &Server, disk: &SimDisk) -> Result<(), Violation> {
+        if server.groups < self.check_at_group[id.slot()] {
+            return Ok(());
+        }
+        // A recovery reads the whole log: the longer it is, the rarer the check, so that the cost stays in
+        // proportion to the run.
+        let length = server.status().last_log.index.0;
+        self.check_at_group[id.slot()] = server.groups + server.setup().recovery_check_every + length / 8;
+        let result = check_recovered(id, server, disk);
+        self.others.extend(result.clone().err());
+        result
+    }
+}
+
+impl Oracle<Server> for Oracles {
+    fn started(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
+        self.check_at_group[id.slot()] = server.setup().recovery_check_every;
+        if let Some(log) = &mut self.log {
+            log.started(id, &server.status());
+        }
+        self.judge(id, server, disk)
+    }
+
+    fn stopped(&mut self, id: ProcessId, kind: CrashKind) {
+        self.invariants.stopped(node_id(id));
+        if let Some(log) = &mut self.log {
+            log.stopped(id, kind);
+        }
+    }
+
+    fn after(
+        &mut self,
+        now: Time,
+        id: ProcessId,
+        server: &mut Server,
+        disk: &SimDisk,
+    ) -> Result<(), Violation> {
+        if let Some(log) = &mut self.log {
+            log.after(now, id, &server.status());
+        }
+        self.judge(id, server, disk)?;
+        self.check_recovery(id, server, disk)
+    }
+
+    /// One leader, and all of the core with its log, committed and applied, in the same state. The leader may be
+    /// one of the others: whoever still serves well need not go. A member that such a leader cannot reach, or
+    /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3).
+    fn settled(&mut self, core: ProcessSet, processes: &Processes<'_, Server>) -> bool {
+        let Some((leader, last_log)) = leader_of(core, processes) else { return false };
+        let mut state = None;
+        core.iter().all(|id| {
+            let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
+            if id != leader && !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from)) {
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "a member of the core was cut off from an outside leader",
+                    true
+                );
+                return true;
+            }
+            let Some(server) = processes.process(id) else { return false };
+            let status = server.status();
+            let digest = server.replica().machine().digest();
+            let last = last_log.index;
+            status.leader == Some(node_id(leader))
+                && status.last_log == last_log
+                && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
+                && *state.get_or_insert(digest) == digest
+        })
+    }
+
+    fn finished(&mut self, history: &[Call], _processes: &Processes<'_, Server>) -> Result<(), Violation> {
+        let result = linearizability::check(history, self.invariants.applied_operations());
+        self.others.extend(result.clone().err());
+        result
+    }
+
+    fn marks(&self) -> Marks {
+        self.marks
+    }
+}
+
+/// The leader of the highest term that is up, and the last entry of its log, where all of it is committed.
+fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(ProcessId, LogPosition)> {
+    let followed = core.iter().filter_map(|id| processes.process(id)?.status().leader).map(process_id);
+    let leads = |id: &ProcessId| {
+        processes.process(*id).is_some_and(|server| server.status().role == RoleKind::Leader)
+    };
+    let term = |id: &ProcessId| processes.process(*id).map(|server| server.status().current_term);
+    let leader = followed.filter(leads).max_by_key(term)?;
+    let status = processes.process(leader)?.status();
+    (status.commit_index == status.last_log.index).then_some((leader, status.last_log))
+}
+
+fn check_recovered(id: ProcessId, server: &Server, disk: &SimDisk) -> Result<(), Violation> {
+    let setup = server.setup();
+    let violation = |message| Err(Violation { class: "RecoveryKeepsPromises", message });
+    let mut copy = disk.worst_case_clone();
+    let recovered = match Storage::open(&mut copy, setup.identity(id), &setup.storage) {
+        Ok((_, recovered)) => recovered,
+        Err(error) => {
+            return violation(format!("{id}: a power loss now would leave what does not open: {error}"));
+        }
+    };
+    let status = server.status();
+    let durable = status.durable_index;
+    if recovered.last_index < durable {
+        return violation(format!(
+            "{id}: the log is durable up to {durable}; a power loss now would leave {}",
+            recovered.last_index
+        ));
+    }
+    let promised = server.replica().raft().term_at(durable);
+    let run = recovered.terms.iter().rev().find(|run| run.index <= durable);
+    if promised.is_some() && durable > LogIndex::ZERO && run.map(|run| run.term) != promised {
+        return violation(format!("{id}: a power loss now would leave another entry at {durable}: {run:?}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! Profiles: from ranges and weights to the one run that a seed stands for.
+//!
+//! A profile is the simulator's weather and, beside it, what this crate's cluster draws: its size, the core's
+//! bounds, the layout of its storage, its clients.
+
+use serde::Deserialize;
+use squall_raft::Config;
+use squall_sim::profile::{self, Between, Chances, Numbers, Probability, Resolver, Shape};
+use squall_sim::{Choice, FaultEvent, Parameters, ProcessId};
+use squall_storage::Options;
+
+use crate::server::{Setup, SlowApply, node_id, voters};
+use crate::workload::WorkloadParameters;
+
+/// The profiles that come with the crate.
+const BUILT_IN: [(&str, &str); 3] = [
+    ("storm", include_str!("../profiles/storm.toml")),
+    ("lite", include_str!("../profiles/lite.toml")),
+    ("calm", include_str!("../profiles/calm.toml")),
+];
+
+/// What a seed draws from.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name, for reports; the file's stem unless it is stated.
+    #[serde(default)]
+    pub name: String,
+    /// The cluster and its cores.
+    pub cluster: Cluster,
+    /// What the clients do.
+    pub workload: Workload,
+    /// Which fault classes a run has at all.
+    #[serde(default)]
+    pub swarm: profile::Swarm,
+    /// Links, and the faults that strike them.
+    #[serde(default)]
+    pub network: profile::Network,
+    /// Crashes and pauses.
+    #[serde(default)]
+    pub process: profile::Process,
+    /// Latency, stalls, and what a power loss leaves.
+    #[serde(default)]
+    pub disk: profile::Disk,
+    /// Offsets, rates, jumps.
+    #[serde(default)]
+    pub clock: profile::Clock,
+    /// How many clients, and their links.
+    #[serde(default)]
+    pub clients: profile::Clients,
+    /// How long a run may be.
+    #[serde(default)]
+    pub limits: profile::Limits,
+}
+
+/// The cluster and its cores.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// The sizes that a cluster may have; one of them is picked, so a size that stands twice is twice as likely.
+    pub voters: Vec<u32>,
+    /// The length of a tick.
+    pub tick_us: Numbers,
+    /// The shortest election timeout, in ticks.
+    pub election_timeout: Numbers,
+    /// How many heartbeats fit into the shortest election timeout; at least 3.
+    pub heartbeats: Numbers,
+    /// How many runs have extreme bounds: windows of one message, batches of one entry, no cache.
+    pub extreme: Probability,
+    /// Bounds of a run without extremes; see [`Config`].
+    pub max_message_bytes: Numbers,
+    /// See [`Config`].
+    pub max_in_flight_messages: Numbers,
+    /// See [`Config`].
+    pub max_uncommitted_bytes: Numbers,
+    /// See [`Config`].
+    pub cache_bytes: Numbers,
+    /// See [`Config`].
+    pub max_proposal_bytes: Numbers,
+    /// The size of a segment of the log on disk, in pages of 4 KiB.
+    pub segment_pages: Numbers,
+    /// Entry bytes handed to the core at start.
+    pub tail_bytes: Numbers,
+    /// How many runs have state machines that lag.
+    pub slow_apply: Probability,
+    /// Entries that a slow state machine applies at a time, and how long it rests then.
+    pub slow_apply_entries: Numbers,
+    /// See `slow_apply_entries`.
+    pub slow_apply_rest_us: Numbers,
+    /// Every so many sync groups a disk is recovered in earnest and compared with what was promised.
+    pub recovery_check_every: u64,
+}
+
+/// What the clients do; see [`WorkloadParameters`].
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is the range of the parameter that it is named after")]
+pub struct Workload {
+    pub keys: Numbers,
+    pub hot: Chances,
+    pub kinds: [Numbers; 5],
+    pub think_us_mean: Numbers,
+    pub burst: Chances,
+    pub idle: Chances,
+    pub value_bytes_max: Numbers,
+    pub large: Chances,
+    pub large_bytes_max: Numbers,
+    pub timeout_us: Numbers,
+    pub stray: Chances,
+}
+
+/// Everything that makes one run, but its decisions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// What every server is built from.
+    pub setup: Setup,
+    /// The weather.
+    pub parameters: Parameters,
+    /// What the clients do.
+    pub workload: WorkloadParameters,
+    /// What strikes, and when.
+    pub faults: Vec<FaultEvent>,
+}
+
+/// The names of the profiles that come with the crate.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+/// The profile of that name, or from that file.
+///
+/// # Errors
+/// Says what is wrong, where, and what would be right.
+pub fn load(name_or_path: &str) -> Result<Profile, String> {
+    if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_path) {
+        return parse(text, name);
+    }
+    let text = std::fs::read_to_string(name_or_path).map_err(|error| {
+        let known: Vec<&str> = names().collect();
+        format!(
+            "`{name_or_path}` is neither a profile ({}) nor a file that can be read: {error}",
+            known.join(", ")
+        )
+    })?;
+    parse(&text, name_or_path)
+}
+
+/// Reads a profile from the text of the file of that name.
+///
+/// # Errors
+/// Says what is wrong, where, and what would be right.
+pub fn parse(text: &str, file: &str) -> Result<Profile, String> {
+    let mut profile: Profile = profile::parse(text, file).map_err(|error| error.to_string())?;
+    if profile.name.is_empty() {
+        file.clone_into(&mut profile.name);
+    }
+    profile.check().map_err(|problem| format!("{file}: {problem}"))?;
+    Ok(profile)
+}
+
+impl Profile {
+    /// What the types alone cannot say.
+    fn check(&self) -> Result<(), String> {
+        let Cluster { voters, heartbeats, election_timeout, tick_us, segment_pages, .. } = &self.cluster;
+        if voters.is_empty() || voters.iter().any(|size| !(1..=9).contains(size)) {
+            return Err(format!("cluster.voters is {voters:?}; expected sizes from 1 to 9"));
+        }
+        let least = [
+            ("cluster.heartbeats", *heartbeats, 3),
+            ("cluster.tick_us", *tick_us, 100),
+            ("cluster.segment_pages", *segment_pages, 8),
+            ("cluster.election_timeout", *election_timeout, heartbeats.high + 1),
+            ("workload.keys", self.workload.keys, 1),
+            ("workload.timeout_us", self.workload.timeout_us, 1),
+            ("clients.count", self.clients.count, 1),
+        ];
+        match least.iter().find(|(_, range, least)| range.low < *least) {
+            Some((field, range, least)) => {
+                Err(format!("{field} begins at {}; expected at least {least}", range.low))
+            }
+            None if self.cluster.recovery_check_every == 0 => {
+                Err("cluster.recovery_check_every is 0; expected at least 1".to_owned())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Draws one run.
+    #[must_use]
+    pub fn resolve(&self, choice: &mut Choice) -> Plan {
+        let setup = self.cluster.resolve(choice);
+        let size = u32::try_from(setup.raft.voters.len()).expect("a cluster has at most nine voters");
+        let timeout_us = setup.raft.election_timeout * setup.tick_us;
+        let weather = profile::Profile {
+            swarm: self.swarm.clone(),
+            network: self.network.clone(),
+            process: profile::Process { commands: Between::only(u64::from(size)), ..self.process.clone() },
+            disk: self.disk.clone(),
+            clock: self.clock.clone(),
+            clients: self.clients.clone(),
+            limits: self.limits.clone(),
+        };
+        let shape = Shape { processes: size, core_size: size / 2 + 1, timeout_us };
+        let resolved = weather.resolve(choice, shape);
+        let faults = squall_sim::plan::draw(&resolved.plan, choice);
+        let workload = self.workload.resolve(choice);
+        Plan { setup, parameters: resolved.parameters, workload, faults }
+    }
+}
+
+impl Cluster {
+    fn resolve(&self, choice: &mut Choice) -> Setup {
+        let draw = &mut Resolver::new(choice, "cluster");
+        let last = self.voters.len() as u64 - 1;
+        let place = draw.number("voters", Between { low: 0, high: last });
+        let size = self.voters[usize::try_from(place).expect("a place in a list")];
+        let is_extreme = draw.chance("extreme", self.extreme);
+        let election_timeout = draw.number("election_timeout", self.election_timeout);
+        let heartbeats = draw.number("heartbeats", self.heartbeats);
+        let max_proposal_bytes = draw.number("max_proposal_bytes", self.max_proposal_bytes);
+        let mut raft = Config {
+            election_timeout,
+            heartbeat_interval: (election_timeout / heartbeats).max(1),
+            max_message_bytes: draw.number("max_message_bytes", self.max_message_bytes),
+            max_in_flight_messages: draw.number("max_in_flight_messages", self.max_in_flight_messages),
+            max_proposal_bytes,
+            max_uncommitted_bytes: draw.number("max_uncommitted_bytes", self.max_uncommitted_bytes),
+            cache_bytes: draw.number("cache_bytes", self.cache_bytes),
+            seed: draw.number("seed", Between { low: 0, high: u64::MAX }),
+            ..Config::new(node_id(ProcessId(0)), voters(size))
+        };
+        if is_extreme {
+            raft.max_in_flight_messages = draw.number("extreme_messages", Between { low: 1, high: 2 });
+            raft.max_message_bytes = draw.number("extreme_message_bytes", Between { low: 1, high: 200 });
+            raft.max_uncommitted_bytes = draw.number("extreme_uncommitted", Between { low: 1, high: 400 });
+            raft.max_apply_bytes = draw.number("extreme_apply", Between { low: 1, high: 400 });
+            raft.cache_bytes = draw.number("extreme_cache", Between { low: 0, high: 1000 });
+            raft.max_log_bytes = draw.number("extreme_log", Between { low: 500, high: 20_000 });
+        }
+        let slow = SlowApply {
+            entries: draw.number("slow_apply_entries", self.slow_apply_entries),
+            rest_us: draw.number("slow_apply_rest_us", self.slow_apply_rest_us),
+        };
+        Setup {
+            raft,
+            tick_us: draw.number("tick_us", self.tick_us),
+            storage: Options {
+                segment_bytes: draw.number("segment_pages", self.segment_pages) * 4096,
+                tail_bytes: draw.number("tail_bytes", self.tail_bytes),
+                salt_seed: draw.number("salt_seed", Between { low: 0, high: u64::MAX }),
+            },
+            slow_apply: draw.chance("slow_apply", self.slow_apply).then_some(slow),
+            pending_requests_max: if is_extreme { 4 } else { 10_000 },
+            recovery_check_every: self.recovery_check_every,
+        }
+    }
+}
+
+impl Workload {
+    fn resolve(&self, choice: &mut Choice) -> WorkloadParameters {
+        let draw = &mut Resolver::new(choice, "workload");
+        WorkloadParameters {
+            keys: draw.number("keys", self.keys),
+            hot: draw.probability("hot", self.hot),
+            kinds: draw.weights("kinds", self.kinds),
+            think_us_mean: draw.number("think_us_mean", self.think_us_mean),
+            burst: draw.probability("burst", self.burst),
+            idle: draw.probability("idle", self.idle),
+            value_bytes_max: draw.number("value_bytes_max", self.value_bytes_max),
+            large: draw.probability("large", self.large),
+            large_bytes_max: draw.number("large_bytes_max", self.large_bytes_max),
+            timeout_us: draw.number("timeout_us", self.timeout_us),
+            stray: draw.probability("stray", self.stray),
+        }
+    }
+}

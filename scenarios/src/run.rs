@@ -1,0 +1,175 @@
+//! One run, from a seed or from a scenario, to its outcome.
+
+use squall_sim::process::Violation;
+use squall_sim::scenario::{Expected, Scenario};
+use squall_sim::trace::{Header, Keep, Recorder, Trace};
+use squall_sim::world::{Verdict, World};
+use squall_sim::{Choice, mark};
+
+use crate::oracles::Oracles;
+use crate::profile::{Plan, Profile};
+use crate::workload::Clients;
+use crate::{marks, script};
+
+/// What to keep of a run, beside its verdict.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RunOptions {
+    /// Keep a record of each event.
+    pub keep_trace: bool,
+    /// Keep every decision, so that the run can be written down as a scenario.
+    pub record: bool,
+    /// Tell each change of a server's state through `tracing`.
+    pub log: bool,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed; 0 for a scenario.
+    pub seed: u64,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The classes of everything that fired.
+    pub also_fired: Vec<&'static str>,
+    /// The hash of everything that happened.
+    pub hash: u128,
+    /// Events that did something.
+    pub events: u64,
+    /// Its length in virtual time.
+    pub virtual_us: u64,
+    /// How much of that was the safety phase.
+    pub safety_us: u64,
+    /// Operations of clients that took place and were answered.
+    pub operations: u64,
+    /// For each of [`marks::all`] whether it was reached.
+    pub marks: Vec<bool>,
+    /// The resolved parameters, as section, key and value.
+    pub parameters: Vec<(String, String)>,
+    /// The trace, if it was kept.
+    pub trace: Option<Trace>,
+    /// The run as a scenario, if decisions were kept.
+    pub scenario: Option<Scenario>,
+}
+
+/// Runs one seed of a profile.
+///
+/// # Panics
+/// Where the profile draws what cannot be simulated, or a server breaks an assertion.
+#[must_use]
+pub fn run_seed(profile: &Profile, seed: u64, options: &RunOptions) -> Outcome {
+    let mut choice = Choice::from_seed(seed);
+    let plan = profile.resolve(&mut choice);
+    if options.record {
+        choice = choice.recording();
+    }
+    let mut outcome = run(plan, choice, options, &Header { seed, ..header(&profile.name) })
+        .expect("what a profile draws can be simulated");
+    outcome.seed = seed;
+    if let Some(scenario) = &mut outcome.scenario {
+        scenario.notes = vec![format!("Seed {seed} of profile {}.", profile.name)];
+    }
+    outcome
+}
+
+/// Runs a scenario.
+///
+/// # Errors
+/// Where its parameters make no sense; the text says which.
+pub fn replay(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, String> {
+    let plan = script::plan_of(scenario).map_err(|error| error.to_string())?;
+    let mut choice = scenario.choice();
+    if options.record {
+        choice = choice.recording();
+    }
+    run(plan, choice, options, &header("scenario"))
+}
+
+/// Whether an outcome is what a scenario states.
+///
+/// # Errors
+/// Says what was stated and what came instead.
+pub fn compare(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
+    let came = match &outcome.verdict {
+        Verdict::Passed => "passed".to_owned(),
+        Verdict::Failed(Violation { class, .. }) => format!("failed {class}"),
+        Verdict::Inconclusive(reason) => format!("inconclusive: {reason}"),
+    };
+    let stated = match &scenario.expected {
+        None => None,
+        Some(Expected::Passed) => Some("passed".to_owned()),
+        Some(Expected::Failed(class)) => Some(format!("failed {class}")),
+    };
+    if let Some(stated) = stated
+        && stated != came
+    {
+        return Err(format!("the scenario expects `{stated}`; the run {came}"));
+    }
+    match scenario.hash {
+        Some(hash) if hash != outcome.hash => Err(format!(
+            "the scenario states hash {hash:032x}; the run has {:032x}: the code has changed since it was written",
+            outcome.hash
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn header(profile: &str) -> Header {
+    Header { program: env!("CARGO_PKG_VERSION").to_owned(), profile: profile.to_owned(), seed: 0 }
+}
+
+fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Result<Outcome, String> {
+    let sections = script::sections_of(&plan);
+    let Plan { setup, parameters, workload, faults } = plan;
+    let oracles = Oracles::new(&setup.raft.voters, options.log);
+    let clients = Clients::new(
+        workload,
+        parameters.clients.count,
+        parameters.processes(),
+        parameters.limits.liveness_operations,
+    );
+    let keep = if options.keep_trace { Keep::Records } else { Keep::Hash };
+    let scenario_faults = if options.record { faults.clone() } else { Vec::new() };
+    let mut world = World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(keep))?;
+    let result = world.run();
+    let scenario = options.record.then(|| {
+        let mut scenario = Scenario {
+            notes: Vec::new(),
+            sections: sections.clone(),
+            events: scenario_faults,
+            decisions: world.take_decisions(),
+            expected: expected(&result.verdict),
+            hash: Some(result.hash),
+        };
+        scenario.sort_decisions();
+        scenario
+    });
+    let mut also_fired = world.oracle().fired();
+    for violation in &result.violations {
+        if !also_fired.contains(&violation.class) {
+            also_fired.push(violation.class);
+        }
+    }
+    let reached = result.marks.reached(mark::FRAMEWORK).chain(result.user_marks.reached(marks::NAMES));
+    Ok(Outcome {
+        seed: 0,
+        hash: result.hash,
+        events: result.events,
+        virtual_us: result.virtual_us,
+        safety_us: result.safety_us,
+        operations: result.operations,
+        marks: reached.collect(),
+        also_fired,
+        verdict: result.verdict,
+        parameters: script::flatten(&sections),
+        trace: options.keep_trace.then(|| world.into_recorder().into_trace(header.clone())),
+        scenario,
+    })
+}
+
+fn expected(verdict: &Verdict) -> Option<Expected> {
+    match verdict {
+        Verdict::Passed => Some(Expected::Passed),
+        Verdict::Failed(violation) => Some(Expected::Failed(violation.class.to_owned())),
+        Verdict::Inconclusive(_) => None,
+    }
+}

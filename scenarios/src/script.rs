@@ -1,0 +1,160 @@
+//! A run's parameters as sections of a scenario file, in both directions from one table.
+
+use squall_raft::Config;
+use squall_sim::scenario::{self, Fields, Scenario, Section, SectionError};
+use squall_sim::{ProcessId, Ratio};
+use squall_storage::Options;
+
+use crate::profile::Plan;
+use crate::server::{Setup, SlowApply, node_id, voters};
+use crate::workload::WorkloadParameters;
+
+/// The sections that stand for a run's parameters.
+#[must_use]
+pub fn sections_of(plan: &Plan) -> Vec<Section> {
+    let mut cluster = Fields::write("cluster");
+    cluster_fields(&mut cluster, &mut plan.setup.clone());
+    let mut workload = Fields::write("workload");
+    workload_fields(&mut workload, &mut plan.workload.clone());
+    let mut sections = vec![cluster.into_section(), workload.into_section()];
+    sections.extend(scenario::sections_of(&plan.parameters));
+    sections
+}
+
+/// Every parameter as `section.key` and its value.
+#[must_use]
+pub fn flatten(sections: &[Section]) -> Vec<(String, String)> {
+    let of_section = |section: &Section| {
+        let name = section.name.clone();
+        section.values.clone().into_iter().map(move |(key, value)| (format!("{name}.{key}"), value))
+    };
+    sections.iter().flat_map(of_section).collect()
+}
+
+/// The run that a scenario states.
+///
+/// # Errors
+/// Where a section or a key is not known, a value cannot be read, or the whole makes no sense.
+pub fn plan_of(scenario: &Scenario) -> Result<Plan, SectionError> {
+    let parameters = scenario.parameters()?;
+    let mut setup = Setup {
+        raft: Config::new(node_id(ProcessId(0)), voters(parameters.processes())),
+        tick_us: 10_000,
+        storage: Options { segment_bytes: 1 << 20, ..Options::default() },
+        slow_apply: None,
+        pending_requests_max: 10_000,
+        recovery_check_every: 64,
+    };
+    let mut workload = WorkloadParameters::default();
+    for section in &scenario.sections {
+        let mut fields = Fields::read(section);
+        match section.name.as_str() {
+            "cluster" => cluster_fields(&mut fields, &mut setup),
+            "workload" => workload_fields(&mut fields, &mut workload),
+            name if scenario::is_parameter_section(name) => continue,
+            _ => {
+                return Err(SectionError {
+                    section: section.name.clone(),
+                    key: String::new(),
+                    what: "there is no such section".to_owned(),
+                    expected: "`cluster`, `workload`, or a section of the simulator".to_owned(),
+                });
+            }
+        }
+        fields.finish()?;
+    }
+    check(&setup, &workload)?;
+    Ok(Plan { setup, parameters, workload, faults: scenario.events.clone() })
+}
+
+fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), SectionError> {
+    let reject = |section: &str, key: &str, what: String, expected: &str| {
+        let (section, key, expected) = (section.to_owned(), key.to_owned(), expected.to_owned());
+        Err(SectionError { section, key, what, expected })
+    };
+    if let Err(error) = setup.raft.validate() {
+        return reject("cluster", error.field, format!("it is {}", error.value), error.expected);
+    }
+    let segment = setup.storage.segment_bytes;
+    if segment % 4096 != 0 || !(16 << 10..=1 << 30).contains(&segment) {
+        return reject(
+            "cluster",
+            "segment_bytes",
+            format!("it is {segment}"),
+            "a multiple of 4096 from 16 KiB to 1 GiB",
+        );
+    }
+    let positive = [
+        ("cluster", "tick_us", setup.tick_us),
+        ("cluster", "recovery_check_every", setup.recovery_check_every),
+        ("cluster", "slow_apply_entries", setup.slow_apply.map_or(1, |slow| slow.entries)),
+        ("workload", "keys", workload.keys),
+        ("workload", "timeout", workload.timeout_us),
+    ];
+    match positive.iter().find(|(_, _, value)| *value == 0) {
+        Some((section, key, _)) => reject(section, key, "it is 0".to_owned(), "at least 1"),
+        None => Ok(()),
+    }
+}
+
+fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
+    let raft = &mut setup.raft;
+    fields.duration_us("tick_us", &mut setup.tick_us);
+    fields.number("election_timeout", &mut raft.election_timeout);
+    fields.number("heartbeat_interval", &mut raft.heartbeat_interval);
+    fields.flag("pre_vote", &mut raft.pre_vote);
+    fields.flag("check_quorum", &mut raft.check_quorum);
+    fields.number("max_message_bytes", &mut raft.max_message_bytes);
+    fields.number("max_in_flight_messages", &mut raft.max_in_flight_messages);
+    fields.number("max_in_flight_bytes", &mut raft.max_in_flight_bytes);
+    fields.number("max_proposal_bytes", &mut raft.max_proposal_bytes);
+    fields.number("max_uncommitted_bytes", &mut raft.max_uncommitted_bytes);
+    fields.number("cache_bytes", &mut raft.cache_bytes);
+    fields.number("max_log_bytes", &mut raft.max_log_bytes);
+    fields.number("max_apply_bytes", &mut raft.max_apply_bytes);
+    fields.number("seed", &mut raft.seed);
+    fields.number("segment_bytes", &mut setup.storage.segment_bytes);
+    fields.number("tail_bytes", &mut setup.storage.tail_bytes);
+    fields.number("salt_seed", &mut setup.storage.salt_seed);
+    let mut is_slow = setup.slow_apply.is_some();
+    let mut slow = setup.slow_apply.unwrap_or(SlowApply { entries: 1, rest_us: 1_000 });
+    fields.flag("slow_apply", &mut is_slow);
+    fields.number("slow_apply_entries", &mut slow.entries);
+    fields.duration_us("slow_apply_rest", &mut slow.rest_us);
+    setup.slow_apply = is_slow.then_some(slow);
+    fields.number("pending_requests_max", &mut setup.pending_requests_max);
+    fields.number("recovery_check_every", &mut setup.recovery_check_every);
+}
+
+fn workload_fields(fields: &mut Fields, workload: &mut WorkloadParameters) {
+    fields.number("keys", &mut workload.keys);
+    fields.ratio("hot", &mut workload.hot);
+    fields.weights("kinds", workload.kinds.each_mut());
+    fields.duration_us("think_mean", &mut workload.think_us_mean);
+    fields.ratio("burst", &mut workload.burst);
+    fields.ratio("idle", &mut workload.idle);
+    fields.number("value_bytes_max", &mut workload.value_bytes_max);
+    fields.ratio("large", &mut workload.large);
+    fields.number("large_bytes_max", &mut workload.large_bytes_max);
+    fields.duration_us("timeout", &mut workload.timeout_us);
+    fields.ratio("stray", &mut workload.stray);
+}
+
+impl Default for WorkloadParameters {
+    /// Reads and writes on a few keys.
+    fn default() -> Self {
+        Self {
+            keys: 3,
+            hot: Ratio::ZERO,
+            kinds: [1; 5],
+            think_us_mean: 10_000,
+            burst: Ratio::ZERO,
+            idle: Ratio::ZERO,
+            value_bytes_max: 16,
+            large: Ratio::ZERO,
+            large_bytes_max: 0,
+            timeout_us: 2_000_000,
+            stray: Ratio::ZERO,
+        }
+    }
+}

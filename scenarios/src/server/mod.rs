@@ -1,0 +1,391 @@
+//! The cluster under test: one server is a replica, its storage beside it, and the driver between them.
+//!
+//! The driver does what a production driver does, with virtual time for a clock and the simulated disk for a disk,
+//! and nothing more. What it observes of the core, for the oracles, stands in `observe.rs`.
+
+mod observe;
+mod setup;
+mod view;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use squall_raft::{
+    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, NodeId, ProposeError, RoleKind, Status, WriteToken,
+};
+use squall_replica::kv::{Command, KeyValue};
+use squall_replica::{Outcome, Output, Replica, RequestId};
+use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk};
+use squall_storage::{Group, Identity, Storage};
+
+use crate::marks;
+use crate::observation::{Observation, Step};
+
+pub use setup::{Setup, SlowApply, node_id, process_id};
+pub use view::DiskView;
+
+/// One server of the cluster.
+#[derive(Clone, Debug)]
+pub struct Server {
+    setup: Setup,
+    identity: Identity,
+    replica: Replica<KeyValue>,
+    storage: Storage,
+    /// Writes that wait for the disk.
+    group: Group,
+    fetches: VecDeque<Fetch>,
+    /// What the disk is doing.
+    job: Option<Job>,
+    /// Up to when ticks have been fed.
+    ticked_at: LocalTime,
+    /// When a slow state machine may work again.
+    apply_at: LocalTime,
+    /// The state as the oracles know it.
+    shown: Status,
+    /// What happened since the oracles last looked.
+    pub observation: Observation,
+    /// Sync groups committed in this life.
+    pub groups: u64,
+}
+
+/// A disk job under way; its result is known, and counts when the disk is done.
+#[derive(Clone, Debug)]
+enum Job {
+    Write(WriteToken),
+    Read(FetchPurpose, Vec<Entry>),
+}
+
+/// What a client is answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Response {
+    /// The command took effect; the encoded [`Reply`](squall_replica::kv::Reply).
+    Applied(Bytes),
+    /// The command did not take effect and never will.
+    Dropped,
+    /// The command was refused.
+    Refused(ProposeError),
+}
+
+impl Process for Server {
+    type Setup = Setup;
+    type Message = Message;
+    type Request = Command;
+    type Response = Response;
+
+    const MARKS: &'static [&'static str] = marks::NAMES;
+
+    fn format(setup: &Setup, id: ProcessId, disk: &mut SimDisk) {
+        Storage::format(disk, setup.identity(id), &setup.storage)
+            .expect("an empty simulated disk can be formatted");
+    }
+
+    fn start(setup: &Setup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String> {
+        let opened = Storage::open(env.disk(), setup.identity(id), &setup.storage);
+        let (storage, recovered) = opened.map_err(|error| error.to_string())?;
+        observe::mark_recovery(&storage, env);
+        let log = read_whole_log(&storage, recovered.last_index, env.disk())?;
+        let mut replica = Replica::new(setup.config(id), &recovered, KeyValue::default())
+            .map_err(|error| format!("recovered what contradicts itself: {error}"))?;
+        replica.limit_pending_requests(setup.pending_requests_max);
+        let mut server = Self {
+            setup: setup.clone(),
+            identity: setup.identity(id),
+            shown: replica.status(),
+            replica,
+            storage,
+            group: Group::default(),
+            fetches: VecDeque::new(),
+            job: None,
+            ticked_at: env.now(),
+            apply_at: env.now(),
+            observation: Observation::default(),
+            groups: 0,
+        };
+        server.observe_start(&recovered, &log);
+        server.set_timer(env);
+        Ok(server)
+    }
+
+    fn receive(&mut self, _from: ProcessId, message: Message, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        self.observe_message(&message, env);
+        let result = self.replica.receive(message);
+        self.observe_reception(result, env);
+        self.drain(env);
+    }
+
+    fn wake(&mut self, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        self.drain(env);
+    }
+
+    fn disk_done(&mut self, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        self.finish_job();
+        self.drain(env);
+    }
+
+    fn request(&mut self, operation: OperationId, request: Command, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        let result = self.replica.request(request_id(operation), request.encode());
+        self.observe_proposal(result, env);
+        if let Err(error) = result {
+            env.respond(operation, Response::Refused(error));
+        }
+        self.drain(env);
+    }
+
+    /// The low half of a command names a server; the leader hands its office to it.
+    fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        let voters = &self.setup.raft.voters;
+        let to =
+            voters[usize::try_from(command % voters.len() as u64).expect("less than the number of voters")];
+        self.observation.steps.push(Step::Administered);
+        let begun = self.replica.transfer_leadership(to).is_ok();
+        squall_sim::sometimes!(env, marks::NAMES, "a leadership transfer was begun", begun);
+        self.observe_change(env);
+        self.drain(env);
+    }
+
+    fn prominence(&self) -> u64 {
+        let status = self.replica.status();
+        if status.role == RoleKind::Leader { status.current_term.0.saturating_add(1) } else { 0 }
+    }
+
+    fn message_kind(message: &Message) -> u8 {
+        match message.body {
+            Body::PreVote(_) => 0,
+            Body::PreVoteResponse(_) => 1,
+            Body::RequestVote(_) => 2,
+            Body::RequestVoteResponse(_) => 3,
+            Body::AppendEntries(_) => 4,
+            Body::AppendEntriesResponse(_) => 5,
+            Body::Heartbeat(_) => 6,
+            Body::HeartbeatResponse(_) => 7,
+            Body::TimeoutNow => 8,
+        }
+    }
+
+    fn message_kind_name(kind: u8) -> &'static str {
+        const NAMES: [&str; 9] = [
+            "PreVote",
+            "PreVoteResponse",
+            "RequestVote",
+            "RequestVoteResponse",
+            "AppendEntries",
+            "AppendEntriesResponse",
+            "Heartbeat",
+            "HeartbeatResponse",
+            "TimeoutNow",
+        ];
+        NAMES.get(usize::from(kind)).copied().unwrap_or("unknown")
+    }
+
+    fn encode(message: &Message, out: &mut Vec<u8>) {
+        squall_wire::encode(message, out).expect("the core sends no message that is too large for a frame");
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Message, String> {
+        match squall_wire::decode(bytes) {
+            Ok((message, consumed)) if consumed == bytes.len() => Ok(message),
+            Ok((_, consumed)) => Err(format!("{} bytes behind the frame", bytes.len() - consumed)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn digest_message(message: &Message) -> u64 {
+        observe::digest_message(message)
+    }
+
+    fn digest(&self) -> u64 {
+        observe::digest_status(&self.replica.status(), self.replica.machine())
+    }
+}
+
+impl Server {
+    /// The replica, to look at.
+    #[must_use]
+    pub fn replica(&self) -> &Replica<KeyValue> {
+        &self.replica
+    }
+
+    /// The storage, to look at.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// What it was built from.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The state at a glance.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.replica.status()
+    }
+
+    /// Feeds the ticks that are due, before any other input.
+    fn feed_ticks(&mut self, env: &mut Env<'_, Self>) {
+        let ticks = env.now().since(self.ticked_at) / self.setup.tick_us;
+        if ticks == 0 {
+            return;
+        }
+        self.ticked_at = self.ticked_at.after(ticks * self.setup.tick_us);
+        let is_due = ticks >= self.replica.ticks_until_due();
+        self.replica.tick(ticks);
+        if is_due {
+            self.observation.steps.push(Step::Ticked);
+            self.observe_change(env);
+            self.drain_outputs(env);
+        }
+    }
+
+    /// Does what the replica asks for, gives the disk its next job, and sets the timer.
+    fn drain(&mut self, env: &mut Env<'_, Self>) {
+        loop {
+            self.drain_outputs(env);
+            let worked = self.apply(env);
+            if !worked && !self.begin_job(env) {
+                break;
+            }
+        }
+        self.set_timer(env);
+    }
+
+    fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
+        let Self { replica, observation, group, fetches, .. } = self;
+        while let Some(output) = replica.next_output() {
+            match output {
+                Output::Send(message) => {
+                    observe::sent(observation, &message, env);
+                    env.send(process_id(message.to), message);
+                }
+                Output::Persist(write) => {
+                    observe::written(observation, &write, env);
+                    group.add(&write);
+                }
+                Output::Fetch(fetch) => fetches.push_back(fetch),
+                Output::Apply => {}
+                Output::Respond { request, outcome } => respond(request, outcome, env),
+            }
+        }
+    }
+
+    /// Lets the state machine work, at its pace. Returns whether it did.
+    fn apply(&mut self, env: &mut Env<'_, Self>) -> bool {
+        let mut entries = u64::MAX;
+        if let Some(slow) = self.setup.slow_apply {
+            if env.now() < self.apply_at || self.replica.apply_backlog() == 0 {
+                return false;
+            }
+            entries = slow.entries;
+            self.apply_at = env.now().after(slow.rest_us);
+        }
+        let observation = &mut self.observation;
+        let applied = self.replica.apply_observed(entries, |entry, machine| {
+            observe::applied(observation, entry, machine);
+        });
+        applied > 0
+    }
+
+    /// Gives an idle disk its next job: what waits to be written is one sync group; reads come after. Returns
+    /// whether a job was done in no time at all.
+    fn begin_job(&mut self, env: &mut Env<'_, Self>) -> bool {
+        if self.job.is_some() {
+            return false;
+        }
+        let job = if !self.group.is_empty() {
+            self.groups += 1;
+            self.storage.commit(&mut self.group, env.disk()).map(Job::Write)
+        } else if let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() {
+            let last = last.min(self.storage.last_index());
+            self.storage.read(first, last, max_bytes, env.disk()).map(|entries| Job::Read(purpose, entries))
+        } else {
+            return false;
+        };
+        match job {
+            Ok(job) => self.job = Some(job),
+            Err(error) => env.halt(error.to_string()),
+        }
+        if env.disk().is_idle() {
+            self.finish_job();
+            return true;
+        }
+        false
+    }
+
+    fn finish_job(&mut self) {
+        match self.job.take() {
+            None => {}
+            Some(Job::Write(token)) => {
+                self.replica.persisted(token);
+                let durable_index = self.replica.status().durable_index;
+                self.observation.steps.push(Step::Persisted { sequence: token.sequence, durable_index });
+                self.observe_quietly();
+            }
+            Some(Job::Read(purpose, entries)) => {
+                self.replica.fetched(purpose, entries);
+                self.observation.steps.push(Step::Fetched);
+                self.observe_quietly();
+            }
+        }
+    }
+
+    /// Wakes when the core has something to do, or a slow state machine may work.
+    fn set_timer(&self, env: &mut Env<'_, Self>) {
+        let ticks = self.replica.ticks_until_due().max(1);
+        let mut at = self.ticked_at.after(ticks.saturating_mul(self.setup.tick_us));
+        if self.replica.apply_backlog() > 0 {
+            at = at.min(self.apply_at);
+        }
+        env.wake_at(at);
+    }
+}
+
+fn respond(request: RequestId, outcome: Outcome, env: &mut Env<'_, Server>) {
+    let operation = operation_id(request);
+    match outcome {
+        Outcome::Applied { result, .. } => env.respond(operation, Response::Applied(result)),
+        Outcome::Dropped => env.respond(operation, Response::Dropped),
+        // Who does not know says nothing: the client's patience decides.
+        Outcome::Unknown => {}
+    }
+}
+
+/// The whole log, for the oracles to see that what was recovered is what was written.
+fn read_whole_log(storage: &Storage, last: LogIndex, disk: &mut SimDisk) -> Result<Vec<Entry>, String> {
+    let mut log = Vec::new();
+    while (log.len() as u64) < last.0 {
+        let first = LogIndex(log.len() as u64 + 1);
+        let entries = storage.read(first, last, u64::MAX, disk).map_err(|error| error.to_string())?;
+        if entries.is_empty() {
+            return Err(format!("entry {first} of {last} cannot be read"));
+        }
+        log.extend(entries);
+    }
+    Ok(log)
+}
+
+/// A request's name on the wire and in the log; never zero.
+#[must_use]
+pub fn request_id(operation: OperationId) -> RequestId {
+    RequestId(u128::from(operation.client.0) << 64 | u128::from(operation.number + 1))
+}
+
+/// The operation that a request's name stands for.
+#[must_use]
+pub fn operation_id(request: RequestId) -> OperationId {
+    let number = u64::try_from(request.0 & u128::from(u64::MAX)).expect("the low half has 64 bits");
+    let client = u32::try_from(request.0 >> 64).unwrap_or(u32::MAX);
+    OperationId { client: squall_sim::ClientId(client), number: number.saturating_sub(1) }
+}
+
+/// The servers of a cluster of this size.
+#[must_use]
+pub fn voters(size: u32) -> Vec<NodeId> {
+    (0..size).map(|number| node_id(ProcessId(number))).collect()
+}

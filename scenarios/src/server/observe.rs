@@ -1,0 +1,276 @@
+//! What the oracles and the marks are shown of a server: its inputs, its deeds, its state, in neutral terms.
+//!
+//! Nothing here has any effect on the server.
+
+use squall_raft::{
+    AppendResult, Body, Entry, Ignored, LogPosition, Message, Payload, ProposeError, Recovered, RoleKind,
+    Status, Write,
+};
+use squall_replica::kv::KeyValue;
+use squall_replica::{StateMachine, open_proposal};
+use squall_sim::{Env, sometimes};
+use squall_storage::{Storage, Tail};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::Server;
+use crate::marks;
+use crate::observation::{Content, Envelope, Observation, Span, Step};
+
+impl Server {
+    pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Entry]) {
+        let last_log = self.shown.last_log;
+        self.observation.steps.push(Step::Started { hard_state: recovered.hard_state, last_log });
+        for entry in log {
+            let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
+            self.observation.steps.push(Step::Appended { position, payload_hash });
+        }
+        self.observation.status = Some(self.shown);
+    }
+
+    pub(super) fn observe_message(&mut self, message: &Message, env: &mut Env<'_, Self>) {
+        let is_stale = message.term < self.shown.current_term;
+        sometimes!(
+            env,
+            marks::NAMES,
+            "a stale request was answered with the present term",
+            is_stale && is_request(message)
+        );
+        sometimes!(env, marks::NAMES, "a stale response was ignored", is_stale && !is_request(message));
+        if let Body::RequestVoteResponse(response) = message.body {
+            let is_split = !response.granted
+                && self.shown.role == RoleKind::Candidate
+                && message.term == self.shown.current_term;
+            sometimes!(env, marks::NAMES, "a candidate was refused in its own term", is_split);
+        }
+        let envelope = envelope(&mut self.observation, message);
+        self.observation.steps.push(Step::Received(envelope));
+    }
+
+    pub(super) fn observe_reception(&mut self, result: Result<(), Ignored>, env: &mut Env<'_, Self>) {
+        if let Err(reason) = result {
+            sometimes!(
+                env,
+                marks::NAMES,
+                "a vote request was not heard because a leader is",
+                reason == Ignored::LeaderIsHeard
+            );
+            sometimes!(
+                env,
+                marks::NAMES,
+                "a repeated or late answer was ignored",
+                reason == Ignored::StaleResponse
+            );
+            sometimes!(env, marks::NAMES, "a follower had no room for entries", reason == Ignored::Busy);
+        }
+        self.observe_change(env);
+    }
+
+    pub(super) fn observe_proposal(
+        &mut self,
+        result: Result<LogPosition, ProposeError>,
+        env: &mut Env<'_, Self>,
+    ) {
+        if let Err(error) = result {
+            sometimes!(
+                env,
+                marks::NAMES,
+                "a proposal was refused because of a bound",
+                error == ProposeError::Busy
+            );
+            let is_large = matches!(error, ProposeError::TooLarge { .. });
+            sometimes!(env, marks::NAMES, "a proposal was refused because of its size", is_large);
+            let in_transfer = matches!(error, ProposeError::Transferring { .. });
+            sometimes!(env, marks::NAMES, "a proposal was refused during a transfer", in_transfer);
+        }
+        self.observation.steps.push(Step::Proposed { accepted: result.ok() });
+        self.observe_change(env);
+    }
+
+    /// Shows the state where it changed, and marks what changed with it.
+    pub(super) fn observe_change(&mut self, env: &mut Env<'_, Self>) {
+        let before = self.shown;
+        if !self.observe_quietly() {
+            return;
+        }
+        let after = self.shown;
+        let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
+        let uncommitted = before.last_log.index > before.commit_index;
+        sometimes!(
+            env,
+            marks::NAMES,
+            "a leader was deposed with uncommitted entries",
+            deposed && uncommitted
+        );
+        let resigned = deposed && after.current_term == before.current_term;
+        sometimes!(env, marks::NAMES, "a leader without a quorum stepped down", resigned);
+        let spared = before.role == RoleKind::PreCandidate
+            && after.role == RoleKind::Follower
+            && after.current_term == before.current_term;
+        sometimes!(env, marks::NAMES, "a pre-vote spared a term", spared);
+        let split = before.role == RoleKind::Candidate
+            && (after.role == RoleKind::PreCandidate
+                || (after.role == RoleKind::Candidate && after.current_term > before.current_term));
+        sometimes!(env, marks::NAMES, "a campaign ended without a winner", split);
+    }
+
+    /// Shows the state where it changed. Returns whether it did.
+    pub(super) fn observe_quietly(&mut self) -> bool {
+        let status = self.replica.status();
+        self.observation.status = Some(status);
+        let before = self.shown;
+        self.shown = status;
+        let changed =
+            (before.role, before.current_term, before.voted_for, before.leader, before.commit_index)
+                != (status.role, status.current_term, status.voted_for, status.leader, status.commit_index);
+        if changed {
+            self.observation.steps.push(Step::Changed(status));
+        }
+        changed
+    }
+}
+
+pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
+    sometimes!(env, marks::NAMES, "a torn tail was dropped", matches!(storage.tail(), Tail::Torn { .. }));
+}
+
+pub(super) fn sent(observation: &mut Observation, message: &Message, env: &mut Env<'_, Server>) {
+    if let Body::AppendEntriesResponse(response) = message.body {
+        let refused = matches!(response.result, AppendResult::Conflict { .. });
+        sometimes!(env, marks::NAMES, "a follower refused entries that do not fit", refused);
+    }
+    if let Body::RequestVoteResponse(response) = message.body {
+        sometimes!(env, marks::NAMES, "a vote was refused", !response.granted);
+    }
+    sometimes!(env, marks::NAMES, "a leader told another to campaign", message.body == Body::TimeoutNow);
+    let envelope = envelope(observation, message);
+    observation.steps.push(Step::Sent(envelope));
+}
+
+pub(super) fn written(observation: &mut Observation, write: &Write<'_>, env: &mut Env<'_, Server>) {
+    if let Some(hard_state) = write.hard_state {
+        observation.steps.push(Step::WroteHardState(hard_state));
+    }
+    if let Some(from) = write.truncate_from {
+        observation.steps.push(Step::Truncated { from });
+        sometimes!(env, marks::NAMES, "a follower removed entries in conflict", true);
+    }
+    let mut count = 0;
+    for entry in write.iter() {
+        let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
+        observation.steps.push(Step::Appended { position, payload_hash });
+        count += 1;
+    }
+    sometimes!(env, marks::NAMES, "one write carried several entries", count > 1);
+    observation.steps.push(Step::WriteIssued { sequence: write.token.sequence });
+}
+
+pub(super) fn applied(observation: &mut Observation, entry: &Entry, machine: &KeyValue) {
+    let operation = match &entry.payload {
+        Payload::Noop => 0,
+        Payload::Command(proposal) => open_proposal(proposal).map_or(0, |(request, _)| request.0),
+    };
+    observation.steps.push(Step::Applied {
+        position: entry.position(),
+        payload_hash: hash_payload(&entry.payload),
+        operation,
+        state_digest: machine.digest(),
+    });
+}
+
+fn hash_payload(payload: &Payload) -> u64 {
+    match payload {
+        Payload::Noop => 1,
+        Payload::Command(data) => xxh3_64(data),
+    }
+}
+
+fn is_request(message: &Message) -> bool {
+    match message.body {
+        Body::PreVote(_)
+        | Body::RequestVote(_)
+        | Body::AppendEntries(_)
+        | Body::Heartbeat(_)
+        | Body::TimeoutNow => true,
+        Body::PreVoteResponse(_)
+        | Body::RequestVoteResponse(_)
+        | Body::AppendEntriesResponse(_)
+        | Body::HeartbeatResponse(_) => false,
+    }
+}
+
+/// The message in neutral terms; the names of its entries go to the observation's list.
+fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
+    let content = match &message.body {
+        Body::PreVote(request) => Content::PreVote { last_log: request.last_log },
+        Body::PreVoteResponse(response) => Content::PreVoteResponse { granted: response.granted },
+        Body::RequestVote(request) => Content::RequestVote {
+            last_log: request.last_log,
+            leadership_transfer: request.leadership_transfer,
+        },
+        Body::RequestVoteResponse(response) => Content::RequestVoteResponse { granted: response.granted },
+        Body::AppendEntries(request) => {
+            let start =
+                u32::try_from(observation.entries.len()).expect("one event handles less than 2^32 entries");
+            observation.entries.extend(request.entries.iter().map(Entry::position));
+            let len =
+                u32::try_from(request.entries.len()).expect("one message carries less than 2^32 entries");
+            Content::AppendEntries {
+                prev_log: request.prev_log,
+                entries: Span { start, len },
+                leader_commit: request.leader_commit,
+            }
+        }
+        Body::AppendEntriesResponse(response) => match response.result {
+            AppendResult::Matched(match_index) => Content::AppendAcknowledged { match_index },
+            AppendResult::Conflict { rejected, hint } => Content::AppendRefused { rejected, hint },
+        },
+        Body::Heartbeat(request) => Content::Heartbeat { commit: request.commit },
+        Body::HeartbeatResponse(_) => Content::HeartbeatResponse,
+        Body::TimeoutNow => Content::TimeoutNow,
+    };
+    Envelope { from: message.from, to: message.to, term: message.term, content }
+}
+
+/// A digest of what a message says, but for the payloads of its entries: those are told by their positions.
+pub(super) fn digest_message(message: &Message) -> u64 {
+    let position = |position: LogPosition| [position.term.0, position.index.0];
+    let (tag, first, second): (u64, [u64; 2], [u64; 2]) = match &message.body {
+        Body::PreVote(request) => (0, position(request.last_log), [0; 2]),
+        Body::PreVoteResponse(response) => (1, [u64::from(response.granted), response.asked_in.0], [0; 2]),
+        Body::RequestVote(request) => {
+            (2, position(request.last_log), [u64::from(request.leadership_transfer), 0])
+        }
+        Body::RequestVoteResponse(response) => (3, [u64::from(response.granted), 0], [0; 2]),
+        Body::AppendEntries(request) => {
+            (4, position(request.prev_log), [request.entries.len() as u64, request.leader_commit.0])
+        }
+        Body::AppendEntriesResponse(response) => match response.result {
+            AppendResult::Matched(index) => (5, [index.0, 0], [0; 2]),
+            AppendResult::Conflict { rejected, hint } => (6, [rejected.0, 0], position(hint)),
+        },
+        Body::Heartbeat(request) => (7, [request.round.0, request.commit.0], [0; 2]),
+        Body::HeartbeatResponse(response) => (8, [response.round.0, response.received.0], [0; 2]),
+        Body::TimeoutNow => (9, [0; 2], [0; 2]),
+    };
+    mix(&[tag, message.term.0, first[0], first[1], second[0], second[1]])
+}
+
+/// A digest of a server's state.
+pub(super) fn digest_status(status: &Status, machine: &KeyValue) -> u64 {
+    mix(&[
+        status.role as u64 ^ status.current_term.0 << 2,
+        status.voted_for.map_or(u64::MAX, |node| node.0),
+        status.last_log.term.0 << 32 ^ status.last_log.index.0,
+        status.durable_index.0 << 32 ^ status.commit_index.0,
+        status.last_applied.0,
+        machine.digest(),
+    ])
+}
+
+fn mix(words: &[u64; 6]) -> u64 {
+    let mut bytes = [0; 48];
+    for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
+        chunk.copy_from_slice(&word.to_le_bytes());
+    }
+    xxh3_64_with_seed(&bytes, 0x5155_414c_4c)
+}

@@ -1,0 +1,60 @@
+//! What every server of a cluster is built from.
+
+use squall_raft::{Config, NodeId};
+use squall_sim::ProcessId;
+use squall_storage::{Identity, Options};
+
+/// The resolved configuration of a cluster; the same for all its servers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Setup {
+    /// The core's configuration; `id` is replaced by each server's own.
+    pub raft: Config,
+    /// The length of a tick on the server's own clock, in microseconds.
+    pub tick_us: u64,
+    /// How the log is laid out on disk.
+    pub storage: Options,
+    /// A slow state machine applies so many entries, and then rests; `None` is one that keeps up.
+    pub slow_apply: Option<SlowApply>,
+    /// Requests that may wait for their entries at one server.
+    pub pending_requests_max: u64,
+    /// How often the disk is recovered in earnest and compared with what was promised: every so many sync groups.
+    pub recovery_check_every: u64,
+}
+
+/// The pace of a slow state machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlowApply {
+    /// Entries at a time.
+    pub entries: u64,
+    /// The rest between, in microseconds of the server's own clock.
+    pub rest_us: u64,
+}
+
+/// The cluster that all disks are formatted for.
+const CLUSTER: u128 = 0x5155_414c_4c00_5155_414c_4c00_0000_0001;
+
+impl Setup {
+    /// Who a server is, as its disk knows it.
+    #[must_use]
+    pub fn identity(&self, id: ProcessId) -> Identity {
+        Identity { node: node_id(id), cluster: CLUSTER }
+    }
+
+    /// The core's configuration for one server.
+    #[must_use]
+    pub fn config(&self, id: ProcessId) -> Config {
+        Config { id: node_id(id), ..self.raft.clone() }
+    }
+}
+
+/// Servers bear the names of their processes.
+#[must_use]
+pub fn node_id(id: ProcessId) -> NodeId {
+    NodeId(u64::from(id.0))
+}
+
+/// The process of a server; a number that no process has stands for nobody.
+#[must_use]
+pub fn process_id(id: NodeId) -> ProcessId {
+    ProcessId(u32::try_from(id.0).unwrap_or(u32::MAX))
+}

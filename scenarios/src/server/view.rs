@@ -1,0 +1,36 @@
+//! A server's disk as a power loss would leave it now, for the oracle that compares it with what was promised.
+
+use squall_raft::{HardState, LogPosition};
+use squall_sim::SimDisk;
+use squall_storage::Storage;
+
+use super::Server;
+use crate::invariants::DurableView;
+
+/// A server and its disk.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskView<'a> {
+    server: &'a Server,
+    disk: &'a SimDisk,
+}
+
+impl<'a> DiskView<'a> {
+    /// The disk of this server.
+    #[must_use]
+    pub fn new(server: &'a Server, disk: &'a SimDisk) -> Self {
+        Self { server, disk }
+    }
+}
+
+impl DurableView for DiskView<'_> {
+    /// Where the storage says that it wrote the record, the disk must hold it durably.
+    fn is_entry_durable(&self, position: LogPosition) -> bool {
+        let Some(extent) = self.server.storage.extent(position) else { return false };
+        let number = self.disk.number(extent.file);
+        number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
+    }
+
+    fn durable_hard_state(&self) -> Option<HardState> {
+        Storage::hard_state_on(&mut self.disk.durable(), self.server.identity).ok()
+    }
+}

@@ -1,0 +1,65 @@
+//! The specification, stepped beside each node: a deliberately naive transliteration of Figure 2 and of the
+//! actions of Ongaro's TLA+ specification, with crash and partial persistence.
+//!
+//! Every input a node was given and every change it showed must be a legal step, or a short sequence of legal
+//! steps; otherwise the rule is named that it broke. Each node is judged by its own inputs alone: what holds
+//! between nodes is the business of the invariants, and progress is judged elsewhere. It shares no code with
+//! the core. The voters are those of the start: it knows no change of membership yet.
+
+mod disk;
+mod elections;
+mod model;
+mod replication;
+mod rule;
+mod sends;
+#[cfg(test)]
+mod tests;
+
+use squall_raft::NodeId;
+
+use crate::Violation;
+use crate::observation::Observation;
+use model::Model;
+
+/// The specification of one cluster.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    models: Vec<Model>,
+    violations: Vec<Violation>,
+}
+
+impl Spec {
+    /// The specification of a cluster of these voters, at most 64, before any of them has started.
+    ///
+    /// # Panics
+    /// With more than 64 voters.
+    #[must_use]
+    pub fn new(voters: &[NodeId]) -> Self {
+        Self { models: voters.iter().map(|id| Model::new(*id, voters)).collect(), violations: Vec::new() }
+    }
+
+    /// Judges what was observed of `node` in one event.
+    ///
+    /// # Errors
+    /// The first rule of this event that was broken; its class is the rule's name. All are kept, the first of
+    /// each class.
+    ///
+    /// # Panics
+    /// Where `node` is none of the voters.
+    pub fn observe(&mut self, node: NodeId, observation: &Observation) -> Result<(), Violation> {
+        let model = self.models.iter_mut().find(|model| model.id == node).expect("only voters are observed");
+        let result = model.observe(observation);
+        if let Err(violation) = &result
+            && self.violations.iter().all(|known| known.class != violation.class)
+        {
+            self.violations.push(violation.clone());
+        }
+        result
+    }
+
+    /// The rules that were broken in this run, the first violation of each, in order.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+}

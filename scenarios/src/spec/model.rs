@@ -1,0 +1,352 @@
+//! One node as the specification sees it: its own state, stepped by what the node was given and reported.
+//!
+//! After a broken rule the model takes the node's word and goes on, so that one fault is not reported as many.
+
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+
+use super::disk::{Disk, Log};
+use super::rule::Rule;
+use crate::Violation;
+use crate::observation::{Content, Envelope, Observation, Span, Step};
+
+/// The state of one node (Figure 2), and what it rests on.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) id: NodeId,
+    pub(super) voters: Vec<NodeId>,
+
+    pub(super) role: RoleKind,
+    pub(super) current_term: Term,
+    pub(super) voted_for: Option<NodeId>,
+    pub(super) log: Log,
+    pub(super) disk: Disk,
+    pub(super) durable_index: LogIndex,
+    pub(super) commit_index: LogIndex,
+    /// The commit index before the input that is being digested.
+    pub(super) committed_before: LogIndex,
+    pub(super) last_applied: LogIndex,
+    /// The last entry that it may rightly take as committed; outlives a crash as far as it was durable.
+    pub(super) known_committed: LogIndex,
+
+    // Of this term, as a follower.
+    /// Whom it heard act as the leader.
+    pub(super) leader: Option<NodeId>,
+    /// Its log is the leader's up to here.
+    pub(super) matched: LogIndex,
+    /// What it acknowledged to the leader; outlives a crash.
+    pub(super) acknowledged: LogIndex,
+    /// Requests that it may refuse: from whom, and the previous entry that was asked for.
+    pub(super) refusals: Vec<(NodeId, LogPosition)>,
+    /// Who sent it an AppendEntries or a heartbeat, of this term or an earlier one.
+    pub(super) heard: Voters,
+
+    // Of this term, as a candidate and as a leader.
+    pub(super) votes: Voters,
+    pub(super) pre_votes: Voters,
+    pub(super) match_index: Vec<LogIndex>,
+
+    /// The input that is being digested.
+    pub(super) cause: Cause,
+    pub(super) offer: Option<Offer>,
+    /// The last entry of the recovered log, while it is being shown.
+    recovering: Option<LogPosition>,
+    broken: Option<Violation>,
+}
+
+/// A set of voters, by their place among all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Voters(u64);
+
+/// What the node was given last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cause {
+    Nothing,
+    Started,
+    Received(Envelope),
+    Ticked,
+    Proposed(Option<LogPosition>),
+    Administered,
+    Persisted,
+    Fetched,
+}
+
+/// An AppendEntries of this term's leader, which the node may carry out, wholly, in part, or not at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Offer {
+    pub(super) prev_log: LogPosition,
+    pub(super) entries: Span,
+    pub(super) leader_commit: LogIndex,
+    /// Whether the previous entry is there.
+    pub(super) fits: bool,
+    /// How many of the entries the log has.
+    pub(super) held: u32,
+}
+
+impl Voters {
+    pub(super) fn add(&mut self, place: usize) {
+        self.0 |= 1 << place;
+    }
+
+    pub(super) fn has(self, place: usize) -> bool {
+        self.0 >> place & 1 == 1
+    }
+
+    pub(super) fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+}
+
+impl Model {
+    pub(super) fn new(id: NodeId, voters: &[NodeId]) -> Self {
+        assert!(voters.len() <= 64, "a set of voters has 64 places");
+        Self {
+            id,
+            voters: voters.to_vec(),
+            role: RoleKind::Follower,
+            current_term: Term::ZERO,
+            voted_for: None,
+            log: Log::default(),
+            disk: Disk::default(),
+            durable_index: LogIndex::ZERO,
+            commit_index: LogIndex::ZERO,
+            committed_before: LogIndex::ZERO,
+            last_applied: LogIndex::ZERO,
+            known_committed: LogIndex::ZERO,
+            leader: None,
+            matched: LogIndex::ZERO,
+            acknowledged: LogIndex::ZERO,
+            refusals: Vec::new(),
+            heard: Voters::default(),
+            votes: Voters::default(),
+            pre_votes: Voters::default(),
+            match_index: vec![LogIndex::ZERO; voters.len()],
+            cause: Cause::Nothing,
+            offer: None,
+            recovering: None,
+            broken: None,
+        }
+    }
+
+    /// Steps through one event; returns the first rule that was broken.
+    pub(super) fn observe(&mut self, observation: &Observation) -> Result<(), Violation> {
+        let mut rest = &observation.steps[..];
+        while !rest.is_empty() {
+            let led_to = rest[1..].iter().take_while(|step| !step.is_input()).count();
+            let (input, later) = rest.split_at(1 + led_to);
+            self.digest(input, observation);
+            rest = later;
+        }
+        if let Some(status) = &observation.status {
+            self.check_status(status);
+        }
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Steps through one input and all that it led to.
+    fn digest(&mut self, steps: &[Step], observation: &Observation) {
+        let is_sent = |step: &&Step| matches!(step, Step::Sent(_));
+        steps.iter().filter(|step| !is_sent(step)).for_each(|step| self.step(step, observation));
+        // A node has changed before it speaks, in whatever order its driver carries out what it asks for.
+        steps.iter().filter(is_sent).for_each(|step| self.step(step, observation));
+        self.finish_input(observation);
+    }
+
+    fn step(&mut self, step: &Step, observation: &Observation) {
+        match step {
+            Step::Started { hard_state, last_log } => {
+                self.cause = Cause::Started;
+                self.start(*hard_state, *last_log);
+            }
+            Step::Received(message) => {
+                self.cause = Cause::Received(*message);
+                self.receive(message);
+            }
+            Step::Ticked => self.cause = Cause::Ticked,
+            Step::Proposed { accepted } => {
+                self.cause = Cause::Proposed(*accepted);
+                self.check_proposal(*accepted);
+            }
+            Step::Administered => self.cause = Cause::Administered,
+            Step::Persisted { sequence, durable_index } => {
+                self.cause = Cause::Persisted;
+                self.persisted(*sequence, *durable_index);
+            }
+            Step::Fetched => self.cause = Cause::Fetched,
+            Step::Changed(status) => self.changed(status),
+            Step::WroteHardState(hard_state) => self.wrote_hard_state(*hard_state),
+            Step::Truncated { from } => self.truncated(*from, observation),
+            Step::Appended { position, .. } if self.recovering.is_some() => self.recovered(*position),
+            Step::Appended { position, .. } => self.appended(*position, observation),
+            Step::WriteIssued { sequence } => self.disk.issue(*sequence),
+            Step::Sent(message) => self.sent(message, observation),
+            Step::Applied { position, .. } => self.applied(*position),
+        }
+    }
+
+    /// All that the last input caused has been shown.
+    fn finish_input(&mut self, observation: &Observation) {
+        self.check_learned_commit(observation);
+        if let Cause::Proposed(Some(accepted)) = self.cause {
+            let holds = self.log.holds(accepted);
+            self.require(holds, Rule::AcceptedElsewhere, |model| {
+                format!(
+                    "{} accepted a proposal for {accepted}; its log ends at {}",
+                    model.id,
+                    model.log.last()
+                )
+            });
+        }
+        if let Some(last_log) = self.recovering.take() {
+            self.require(false, Rule::RecoveredLog, |model| {
+                format!(
+                    "{} recovered up to {last_log}, and showed entries up to {}",
+                    model.id,
+                    model.log.last()
+                )
+            });
+        }
+        self.cause = Cause::Nothing;
+        self.offer = None;
+        self.committed_before = self.commit_index;
+    }
+
+    /// Notes a broken rule; the first of an event is the one that is told.
+    pub(super) fn require(&mut self, holds: bool, rule: Rule, details: impl FnOnce(&Self) -> String) {
+        if !holds && self.broken.is_none() {
+            let message = format!("{}: {}", rule.name(), details(self));
+            self.broken = Some(Violation { class: rule.name(), message });
+        }
+    }
+
+    pub(super) fn place_of(&self, node: NodeId) -> Option<usize> {
+        self.voters.iter().position(|voter| *voter == node)
+    }
+
+    pub(super) fn is_quorum(&self, count: usize) -> bool {
+        count * 2 > self.voters.len()
+    }
+
+    // Restart, and the disk.
+
+    /// Restart(i): all but the persistent state is lost, and that comes back as the disk had it.
+    fn start(&mut self, hard_state: HardState, last_log: LogPosition) {
+        let may_leave = self.disk.may_leave_hard_state(hard_state);
+        self.require(may_leave, Rule::RecoveredHardState, |model| {
+            let (id, disk) = (model.id, &model.disk);
+            format!(
+                "{id} came back with {hard_state:?}; its disk had {:?}, or a later write",
+                disk.hard_state
+            )
+        });
+        self.require(last_log.term <= hard_state.current_term, Rule::RecoveredTermBehindLog, |model| {
+            format!("{} came back in term {} with {last_log}", model.id, hard_state.current_term)
+        });
+        let same_term = self.current_term == hard_state.current_term;
+        let acknowledged = if same_term { self.acknowledged } else { LogIndex::ZERO };
+        self.known_committed = self.known_committed.min(self.durable_index);
+        self.adopt_term(hard_state.current_term);
+        self.acknowledged = acknowledged;
+        self.voted_for = hard_state.voted_for;
+        self.durable_index = LogIndex::ZERO;
+        self.commit_index = LogIndex::ZERO;
+        self.committed_before = LogIndex::ZERO;
+        self.last_applied = LogIndex::ZERO;
+        self.log.clear();
+        self.recovering = Some(last_log);
+        self.finish_recovery();
+    }
+
+    fn recovered(&mut self, position: LogPosition) {
+        self.log.append(position.term, 0);
+        self.finish_recovery();
+    }
+
+    fn finish_recovery(&mut self) {
+        let Some(last_log) = self.recovering.filter(|last_log| last_log.index <= self.log.last_index())
+        else {
+            return;
+        };
+        self.recovering = None;
+        let may_leave = self.log.last() == last_log && self.disk.may_leave_log(&self.log);
+        self.require(may_leave, Rule::RecoveredLog, |model| {
+            format!("{} came back with a log that ends at {last_log}", model.id)
+        });
+        let hard_state = HardState { current_term: self.current_term, voted_for: self.voted_for };
+        self.disk.restart(hard_state, &self.log);
+        self.durable_index = self.log.last_index();
+    }
+
+    fn wrote_hard_state(&mut self, hard_state: HardState) {
+        let own = HardState { current_term: self.current_term, voted_for: self.voted_for };
+        self.require(hard_state == own, Rule::WroteOtherHardState, |model| {
+            format!("{} wrote {hard_state:?}; it has {own:?}", model.id)
+        });
+        self.disk.write_hard_state(hard_state);
+    }
+
+    fn persisted(&mut self, sequence: u64, claimed: LogIndex) {
+        let was_asked = self.disk.complete(sequence);
+        self.require(was_asked, Rule::PersistedUnknownWrite, |model| {
+            format!("{}: write {sequence}", model.id)
+        });
+        self.durable_index = self.log.durable_from(self.durable_index, &self.disk);
+        self.require(claimed <= self.durable_index, Rule::DurableBeyondWrites, |model| {
+            format!("{} is durable up to {}, and claims {claimed}", model.id, model.durable_index)
+        });
+    }
+
+    // Apply, and the node's own word.
+
+    fn applied(&mut self, position: LogPosition) {
+        let index = position.index;
+        let details = |model: &Self| {
+            let (id, applied, commit) = (model.id, model.last_applied, model.commit_index);
+            let durable = model.durable_index;
+            format!(
+                "{id} applied {position} after {applied}, committed up to {commit}, durable up to {durable}"
+            )
+        };
+        self.require(index.0 == self.last_applied.0 + 1, Rule::AppliedOutOfOrder, details);
+        self.require(index <= self.commit_index, Rule::AppliedUncommitted, details);
+        self.require(index <= self.durable_index, Rule::AppliedUndurable, details);
+        self.require(self.log.holds(position), Rule::AppliedOther, details);
+        self.last_applied = index;
+    }
+
+    fn check_status(&mut self, status: &Status) {
+        let same = status.role == self.role
+            && status.current_term == self.current_term
+            && status.voted_for == self.voted_for
+            && status.commit_index == self.commit_index
+            && status.last_log == self.log.last()
+            && status.durable_index <= self.durable_index
+            && status.last_applied <= self.last_applied;
+        self.require(same, Rule::StatusDiffers, |model| {
+            format!(
+                "{status:?}; expected {:?} in term {}, vote {:?}, commit {}, last {}, durable {}, applied {}",
+                model.role,
+                model.current_term,
+                model.voted_for,
+                model.commit_index,
+                model.log.last(),
+                model.durable_index,
+                model.last_applied
+            )
+        });
+    }
+
+    /// The message being handled, where it is one of the content that `is` accepts.
+    pub(super) fn handling(&self, is: impl FnOnce(&Content) -> bool) -> Option<Envelope> {
+        match self.cause {
+            Cause::Received(message) if is(&message.content) => Some(message),
+            Cause::Received(_)
+            | Cause::Nothing
+            | Cause::Started
+            | Cause::Ticked
+            | Cause::Proposed(_)
+            | Cause::Administered
+            | Cause::Persisted
+            | Cause::Fetched => None,
+        }
+    }
+}

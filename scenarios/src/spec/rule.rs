@@ -1,0 +1,91 @@
+//! The rules, each by the name of the action of the specification that it belongs to.
+//!
+//! The names are those of Ongaro's TLA+ specification where it has the action, and of the thesis where it has
+//! not; a violation's class is its rule's name.
+
+macro_rules! rules {
+    ($($rule:ident = $name:literal,)*) => {
+        /// A rule of the specification.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub(super) enum Rule { $(#[doc = $name] $rule,)* }
+
+        impl Rule {
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$rule,)*];
+
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$rule => $name,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    // §5.2, Figure 2 "Persistent state"; crash with partial persistence.
+    RecoveredHardState = "Restart: recovered another term or vote than was written",
+    RecoveredLog = "Restart: recovered a log that no prefix of its writes leaves",
+    RecoveredTermBehindLog = "Restart: the log holds a term beyond the recovered one",
+    WroteOtherHardState = "Persist: wrote another term or vote than the node has",
+    PersistedUnknownWrite = "Persist: reported a write that was never asked for",
+    DurableBeyondWrites = "Persist: claims durability that no completed write gives",
+
+    // §5.1, §5.2.
+    TermFell = "UpdateTerm: the term fell",
+    TermRose = "UpdateTerm: the term rose without a message of that term",
+    CampaignUnprompted = "Timeout: campaigned though no time passed and nobody asked",
+    CampaignInOffice = "Timeout: a leader campaigned",
+    CampaignSameTerm = "Timeout: became a candidate without a new term and its own vote",
+    CampaignWithoutPreVotes = "Timeout: campaigned without a quorum of pre-votes",
+    PreVoteChangedState = "HandlePreVoteRequest: changed the state",
+    PreVoteForStaleLog = "HandlePreVoteRequest: granted to an out-of-date log",
+    SecondVote = "HandleRequestVoteRequest: voted twice in one term",
+    VoteForgotten = "HandleRequestVoteRequest: forgot its vote within the term",
+    VoteUnasked = "HandleRequestVoteRequest: voted for a node that did not ask",
+    VoteForStaleLog = "HandleRequestVoteRequest: voted for an out-of-date log",
+    LeaderNotCandidate = "BecomeLeader: was no candidate of this term",
+    LeaderWithoutQuorum = "BecomeLeader: without the votes of a quorum",
+    LeaderVoteNotDurable = "BecomeLeader: its own vote is not durable",
+
+    // §5.3, §5.4.
+    AcceptedOutOfOffice = "ClientRequest: accepted by a node that does not lead",
+    AcceptedElsewhere = "ClientRequest: accepted, but not appended where it was said",
+    LeaderAppendedOther = "ClientRequest: a leader appended an entry of another term or place",
+    AppendedUnasked = "HandleAppendEntriesRequest: appended what no leader sent",
+    AppendedWithoutPrevious = "HandleAppendEntriesRequest: appended after a previous entry that it does not have",
+    AppendedOther = "HandleAppendEntriesRequest: appended another entry than was sent",
+    AppendedCampaigning = "HandleAppendEntriesRequest: changed its log while campaigning",
+    TruncatedWithoutConflict = "HandleAppendEntriesRequest: truncated without a conflict",
+    TruncatedCommitted = "HandleAppendEntriesRequest: truncated a committed entry",
+    UnheardLeader = "HandleAppendEntriesRequest: believes in a leader that it did not hear",
+    CommitBeyondMatched = "HandleAppendEntriesRequest: committed beyond what matches the leader's log",
+    CommitFell = "AdvanceCommitIndex: the commit index fell",
+    CommitOldTerm = "AdvanceCommitIndex: committed an entry of an earlier term by counting copies",
+    CommitWithoutQuorum = "AdvanceCommitIndex: committed without durable copies on a quorum",
+
+    // What leaves the node.
+    SentOtherTerm = "Send: another sender or term than the node's own",
+    SentUndurableTerm = "Send: revealed a term that is not durable",
+    SentUndurableVote = "Send: revealed a vote that is not durable",
+    SentOtherLastLog = "RequestVote: claimed another last entry than its own",
+    PreVoteByOther = "PreVote: sent by no pre-candidate",
+    RequestVoteByOther = "RequestVote: sent by no candidate",
+    GrantedWithoutVote = "RequestVoteResponse: granted without having voted so",
+    SentOutOfOffice = "AppendEntries: sent by a node that does not lead",
+    SentOtherPrevious = "AppendEntries: the previous entry is not in its log",
+    SentOtherEntries = "AppendEntries: the entries are not its log's",
+    SentCommitBeyond = "AppendEntries: claims more committed than it knows",
+    HeartbeatBeyondMatch = "Heartbeat: claims more committed than the receiver matches",
+    AnsweredUnasked = "AppendEntriesResponse: answered a node that did not ask",
+    AcknowledgedBeyondMatch = "AppendEntriesResponse: acknowledged more than matches the leader's log",
+    AcknowledgedUndurable = "AppendEntriesResponse: acknowledged what is not durable",
+    RefusedMatching = "AppendEntriesResponse: refused what it has",
+    RefusedWithOtherHint = "AppendEntriesResponse: hinted at an entry beyond the one refused, or not in its log",
+    TimeoutNowToLaggard = "TimeoutNow: sent to a node whose log is behind",
+
+    // Figure 2, "Rules for Servers".
+    AppliedOutOfOrder = "Apply: not the next entry",
+    AppliedUncommitted = "Apply: not committed",
+    AppliedUndurable = "Apply: not durable here",
+    AppliedOther = "Apply: not the entry of its log",
+    StatusDiffers = "Observe: the state is not what the node was seen to do",
+}

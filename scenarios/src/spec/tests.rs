@@ -1,0 +1,353 @@
+//! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
+
+use squall_raft::{HardState, LogIndex, LogPosition, RoleKind, Term};
+
+use super::Spec;
+use super::rule::Rule;
+use crate::observation::{Content, Step};
+use crate::stage::{Cast, commit, commit_on_all, elect, replicate, request_vote, vote_response};
+
+type Verdict = Result<(), &'static str>;
+type History = fn() -> Verdict;
+
+const PRE_VOTE: Content = Content::PreVote { last_log: LogPosition::ZERO };
+
+fn heartbeat(commit: u64) -> Content {
+    Content::Heartbeat { commit: LogIndex(commit) }
+}
+
+fn refuses(rejected: u64, hint: (u64, u64)) -> Content {
+    Content::AppendRefused { rejected: LogIndex(rejected), hint: LogPosition::new(hint.0, hint.1) }
+}
+
+fn proposal(term: u64, index: u64) -> Step {
+    Step::Proposed { accepted: Some(LogPosition::new(term, index)) }
+}
+
+/// n1 leads term 1, and has written its no-op; all know the term.
+fn n1_leads() -> Cast<Spec> {
+    let mut cast = Cast::of_spec(3);
+    elect(&mut cast, 1);
+    cast
+}
+
+/// And the no-op is committed on all.
+fn n1_committed() -> Cast<Spec> {
+    let mut cast = n1_leads();
+    commit_on_all(&mut cast, 1);
+    cast
+}
+
+fn legal(verdict: Verdict) {
+    assert_eq!(verdict, Ok(()));
+}
+
+#[test]
+fn a_deposed_leader_loses_its_uncommitted_entries_and_catches_up() {
+    let mut cast = n1_committed();
+    replicate(&mut cast, 1, &[]);
+    elect(&mut cast, 2);
+    replicate(&mut cast, 2, &[1, 3]);
+    commit_on_all(&mut cast, 2);
+    for node in 1..=3 {
+        legal(cast.event(node, |n| n.applies(1, 1).applies(2, 2).applies(2, 3)));
+    }
+    assert_eq!(cast.judge.violations(), &[]);
+}
+
+#[test]
+fn a_crash_may_keep_any_prefix_of_the_writes_that_were_under_way() {
+    for (term, vote, log) in [(1, Some(1), &[][..]), (1, Some(1), &[1]), (1, Some(1), &[1, 1])] {
+        let mut cast = n1_leads();
+        let entries = [(1, 1), (1, 2)];
+        legal(
+            cast.event(2, |n| {
+                n.receives_entries(1, (0, 0), &entries, 0).follows(1).appends(1, 1).appends(1, 2)
+            }),
+        );
+        legal(cast.event(2, |n| n.starts(term, vote, log)));
+    }
+}
+
+#[test]
+fn a_crash_between_a_truncation_and_its_sync_may_bring_the_old_entries_back() {
+    for log in [&[1, 1][..], &[1], &[1, 2]] {
+        let mut cast = n1_committed();
+        replicate(&mut cast, 1, &[]);
+        elect(&mut cast, 2);
+        legal(
+            cast.event(1, |n| {
+                n.receives_entries(2, (1, 1), &[(2, 2)], 1).follows(2).truncates(2).appends(2, 2)
+            }),
+        );
+        legal(cast.event(1, |n| n.starts(2, None, log)));
+    }
+}
+
+#[test]
+fn a_heartbeat_after_a_restart_may_commit_what_was_acknowledged_before_it() {
+    let mut cast = n1_leads();
+    commit(&mut cast, 1, &[2]);
+    legal(cast.event(2, |n| n.starts(1, Some(1), &[1])));
+    legal(cast.event(2, |n| n.receives(1, 1, heartbeat(1)).follows(1).commits(1)));
+}
+
+#[test]
+fn a_heartbeat_over_a_stale_tail_commits_only_what_matched() {
+    let mut cast = n1_committed();
+    replicate(&mut cast, 1, &[]);
+    elect(&mut cast, 2);
+    commit(&mut cast, 2, &[3]);
+    // n1 still has its own 1@2 where 2@2 is committed.
+    let early = cast.event(1, |n| n.receives(2, 2, heartbeat(2)).follows(2).commits(2));
+    assert_eq!(early, Err(Rule::CommitBeyondMatched.name()));
+}
+
+#[test]
+fn a_late_completion_does_not_make_durable_what_was_overwritten_since() {
+    let mut cast = n1_committed();
+    legal(cast.event(3, |n| n.receives_entries(1, (1, 1), &[(1, 2)], 1).appends(1, 2)));
+    legal(cast.event(3, |n| {
+        n.receives_entries_in(2, 2, (1, 1), &[(2, 2)], 1).adopts(2).follows(2).truncates(2).appends(2, 2)
+    }));
+    // Writes 1 and 2 were a vote and 1@1; write 3 carried 1@2, write 4 the rest.
+    let completes_3 = |durable_index| Step::Persisted { sequence: 3, durable_index: LogIndex(durable_index) };
+    legal(cast.event(3, |n| n.step(completes_3(1))));
+    assert_eq!(cast.event(3, |n| n.step(completes_3(2))), Err(Rule::DurableBeyondWrites.name()));
+    legal(cast.event(3, |n| n.persists()));
+}
+
+#[test]
+fn a_pre_vote_and_a_transfer_lead_to_office() {
+    let mut cast = n1_committed();
+    let pre_vote = Content::PreVote { last_log: LogPosition::new(1, 1) };
+    legal(cast.event(2, |n| {
+        n.status.leader = None;
+        n.ticks().becomes(RoleKind::PreCandidate).sends(3, pre_vote)
+    }));
+    let granted = Content::PreVoteResponse { granted: true };
+    legal(cast.event(3, |n| n.receives(2, 1, pre_vote).sends(2, granted)));
+    legal(cast.event(2, |n| n.receives(3, 1, granted).campaigns(2)));
+    elect(&mut cast, 1);
+    commit(&mut cast, 1, &[2, 3]);
+    legal(cast.event(1, |n| n.ticks().sends(3, Content::TimeoutNow)));
+    let term = 3;
+    legal(cast.event(3, |n| n.receives(1, term, Content::TimeoutNow).campaigns(term + 1)));
+}
+
+#[test]
+fn a_longer_log_of_an_earlier_term_is_behind() {
+    let mut cast = n1_committed();
+    elect(&mut cast, 2);
+    // n2 holds 1@1 and 2@2.
+    let longer = cast.event(2, |n| n.receives(1, 3, request_vote(1, 9)).votes(3, 1));
+    assert_eq!(longer, Err(Rule::VoteForStaleLog.name()));
+    legal(cast.event(3, |n| n.receives(2, 3, request_vote(2, 1)).votes(3, 2)));
+}
+
+/// The leader's disk and the network work in parallel: the order of its deeds is not that of their causes.
+#[test]
+fn a_leader_may_send_an_entry_before_it_asks_for_it_to_be_written() {
+    let mut cast = n1_leads();
+    legal(cast.event(1, |n| n.step(proposal(1, 2)).sends_entries(2, (1, 1), &[(1, 2)], 0).appends(1, 2)));
+}
+
+#[test]
+fn a_request_of_an_earlier_term_is_refused_with_the_present_one() {
+    let mut cast = n1_leads();
+    elect(&mut cast, 2);
+    legal(cast.event(3, |n| n.receives_entries_in(1, 1, (1, 1), &[], 0).sends(1, refuses(1, (0, 0)))));
+}
+
+#[test]
+fn to_ignore_is_always_legal() {
+    let mut cast = n1_leads();
+    for content in [request_vote(9, 9), heartbeat(9), Content::TimeoutNow, PRE_VOTE, vote_response(true)] {
+        for term in 0..=9 {
+            legal(cast.event(2, |n| n.receives(1, term, content)));
+        }
+    }
+    legal(cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1), (1, 2)], 2)));
+    legal(cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1), (1, 2)], 2).appends(1, 1)));
+}
+
+/// For each rule a history that breaks it at its end.
+const BROKEN: &[(Rule, History)] = &[
+    (Rule::RecoveredHardState, || n1_leads().event(2, |n| n.starts(0, None, &[]))),
+    (Rule::RecoveredLog, || n1_leads().event(1, |n| n.starts(1, Some(1), &[]))),
+    (Rule::RecoveredTermBehindLog, || {
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(2, |n| {
+            n.receives_entries_in(1, 1, (0, 0), &[(1, 1)], 0).adopts(1).follows(1).appends(1, 1)
+        }));
+        cast.event(2, |n| n.starts(0, None, &[1]))
+    }),
+    (Rule::WroteOtherHardState, || {
+        let other = HardState { current_term: Term(7), voted_for: None };
+        Cast::of_spec(3).event(1, |n| n.ticks().step(Step::WroteHardState(other)))
+    }),
+    (Rule::PersistedUnknownWrite, || {
+        Cast::of_spec(3).event(1, |n| n.step(Step::Persisted { sequence: 9, durable_index: LogIndex(0) }))
+    }),
+    (Rule::DurableBeyondWrites, || {
+        let mut cast = n1_leads();
+        legal(cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).appends(1, 1)));
+        cast.event(2, |n| n.step(Step::Persisted { sequence: 1, durable_index: LogIndex(1) }))
+    }),
+    (Rule::TermFell, || n1_leads().event(2, |n| n.ticks().adopts(0))),
+    (Rule::TermRose, || n1_leads().event(2, |n| n.ticks().adopts(2))),
+    (Rule::CampaignUnprompted, || Cast::of_spec(3).event(2, |n| n.step(Step::Fetched).campaigns(1))),
+    (Rule::CampaignInOffice, || n1_leads().event(1, |n| n.ticks().campaigns(2))),
+    (Rule::CampaignSameTerm, || Cast::of_spec(3).event(1, |n| n.ticks().becomes(RoleKind::Candidate))),
+    (Rule::CampaignWithoutPreVotes, || {
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(1, |n| n.ticks().becomes(RoleKind::PreCandidate)));
+        cast.event(1, |n| n.receives(2, 0, Content::PreVoteResponse { granted: false }).campaigns(1))
+    }),
+    (Rule::PreVoteChangedState, || n1_leads().event(2, |n| n.receives(3, 2, PRE_VOTE).adopts(2))),
+    (Rule::PreVoteForStaleLog, || {
+        n1_leads()
+            .event(1, |n| n.receives(2, 1, PRE_VOTE).sends(2, Content::PreVoteResponse { granted: true }))
+    }),
+    (Rule::SecondVote, || n1_leads().event(2, |n| n.receives(3, 1, request_vote(0, 0)).votes(1, 3))),
+    (Rule::VoteForgotten, || n1_leads().event(2, |n| n.ticks().adopts(1))),
+    (Rule::VoteUnasked, || Cast::of_spec(3).event(2, |n| n.ticks().votes(0, 1))),
+    (Rule::VoteForStaleLog, || n1_leads().event(1, |n| n.receives(2, 2, request_vote(0, 0)).votes(2, 2))),
+    (Rule::LeaderNotCandidate, || Cast::of_spec(3).event(1, |n| n.ticks().becomes_leader())),
+    (Rule::LeaderWithoutQuorum, || {
+        let mut cast = Cast::of_spec(5);
+        legal(cast.event(1, |n| n.ticks().campaigns(1)));
+        legal(cast.event(1, |n| n.persists().sends(2, request_vote(0, 0))));
+        // A vote that arrives twice is one vote.
+        legal(cast.event(1, |n| n.receives(2, 1, vote_response(true))));
+        cast.event(1, |n| n.receives(2, 1, vote_response(true)).becomes_leader())
+    }),
+    (Rule::LeaderVoteNotDurable, || {
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(1, |n| n.ticks().campaigns(1)));
+        cast.event(1, |n| n.receives(2, 1, vote_response(true)).becomes_leader())
+    }),
+    (Rule::AcceptedOutOfOffice, || n1_leads().event(2, |n| n.step(proposal(1, 1)))),
+    (Rule::AcceptedElsewhere, || n1_leads().event(1, |n| n.step(proposal(1, 2)))),
+    (Rule::LeaderAppendedOther, || n1_leads().event(1, |n| n.ticks().appends(2, 2))),
+    (Rule::AppendedUnasked, || n1_leads().event(2, |n| n.ticks().appends(1, 1))),
+    (Rule::AppendedWithoutPrevious, || {
+        n1_leads().event(2, |n| n.receives_entries(1, (1, 1), &[(1, 2)], 0).appends(1, 2))
+    }),
+    (Rule::AppendedOther, || {
+        n1_leads().event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).appends(2, 1))
+    }),
+    (Rule::AppendedCampaigning, || {
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(2, |n| n.ticks().campaigns(1)));
+        cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).appends(1, 1))
+    }),
+    (Rule::TruncatedWithoutConflict, || {
+        let mut cast = n1_leads();
+        replicate(&mut cast, 1, &[2]);
+        cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).truncates(2))
+    }),
+    (Rule::TruncatedCommitted, || {
+        n1_committed().event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).truncates(1))
+    }),
+    (Rule::UnheardLeader, || n1_leads().event(2, |n| n.ticks().follows(3))),
+    (Rule::CommitBeyondMatched, || n1_leads().event(2, |n| n.receives(1, 1, heartbeat(1)).commits(1))),
+    (Rule::CommitFell, || n1_committed().event(2, |n| n.ticks().commits(0))),
+    (Rule::CommitOldTerm, || {
+        let mut cast = n1_leads();
+        replicate(&mut cast, 1, &[2, 3]);
+        elect(&mut cast, 2);
+        cast.event(2, |n| n.ticks().commits(1))
+    }),
+    (Rule::CommitWithoutQuorum, || n1_leads().event(1, |n| n.ticks().commits(1))),
+    (Rule::SentOtherTerm, || n1_leads().event(2, |n| n.ticks().sends_in(0, 1, vote_response(false)))),
+    (Rule::SentUndurableTerm, || {
+        n1_leads().event(2, |n| n.receives(3, 2, heartbeat(0)).adopts(2).sends(3, Content::HeartbeatResponse))
+    }),
+    (Rule::SentUndurableVote, || {
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(2, |n| n.receives(1, 1, heartbeat(0)).adopts(1)));
+        legal(cast.event(2, |n| n.persists()));
+        cast.event(2, |n| n.receives(3, 1, request_vote(0, 0)).votes(1, 3).sends(3, vote_response(true)))
+    }),
+    (Rule::SentOtherLastLog, || {
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(1, |n| n.ticks().campaigns(1)));
+        cast.event(1, |n| n.persists().sends(2, request_vote(1, 5)))
+    }),
+    (Rule::PreVoteByOther, || n1_leads().event(2, |n| n.ticks().sends(3, PRE_VOTE))),
+    (Rule::RequestVoteByOther, || n1_leads().event(2, |n| n.ticks().sends(3, request_vote(0, 0)))),
+    (Rule::GrantedWithoutVote, || n1_leads().event(2, |n| n.ticks().sends(3, vote_response(true)))),
+    (Rule::SentOutOfOffice, || n1_leads().event(2, |n| n.ticks().sends(3, heartbeat(0)))),
+    (Rule::SentOtherPrevious, || n1_leads().event(1, |n| n.ticks().sends_entries(2, (1, 9), &[], 0))),
+    (Rule::SentOtherEntries, || {
+        n1_leads().event(1, |n| n.ticks().sends_entries(2, (0, 0), &[(1, 1), (1, 2)], 0))
+    }),
+    (Rule::SentCommitBeyond, || n1_leads().event(1, |n| n.ticks().sends_entries(2, (0, 0), &[(1, 1)], 1))),
+    (Rule::HeartbeatBeyondMatch, || {
+        let mut cast = n1_leads();
+        commit(&mut cast, 1, &[2]);
+        cast.event(1, |n| n.ticks().sends(3, heartbeat(1)))
+    }),
+    (Rule::AnsweredUnasked, || n1_leads().event(2, |n| n.ticks().acknowledges(3, 0))),
+    // "My last index" instead of what the message covered.
+    (Rule::AcknowledgedBeyondMatch, || {
+        let mut cast = n1_committed();
+        replicate(&mut cast, 1, &[3]);
+        elect(&mut cast, 3);
+        cast.event(1, |n| n.receives_entries(3, (1, 1), &[], 1).follows(3).acknowledges(3, 2))
+    }),
+    (Rule::AcknowledgedUndurable, || {
+        n1_leads().event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).appends(1, 1).acknowledges(1, 1))
+    }),
+    (Rule::RefusedMatching, || {
+        n1_leads().event(2, |n| n.receives_entries(1, (0, 0), &[], 0).sends(1, refuses(0, (0, 0))))
+    }),
+    (Rule::RefusedWithOtherHint, || {
+        n1_leads().event(2, |n| n.receives_entries(1, (1, 5), &[], 0).sends(1, refuses(5, (1, 4))))
+    }),
+    (Rule::TimeoutNowToLaggard, || n1_leads().event(1, |n| n.ticks().sends(2, Content::TimeoutNow))),
+    (Rule::AppliedOutOfOrder, || n1_committed().event(2, |n| n.applies(1, 2))),
+    (Rule::AppliedUncommitted, || n1_leads().event(1, |n| n.applies(1, 1))),
+    (Rule::AppliedUndurable, || {
+        let mut cast = n1_leads();
+        commit(&mut cast, 1, &[2]);
+        cast.event(3, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 1).commits(1).appends(1, 1).applies(1, 1))
+    }),
+    (Rule::AppliedOther, || n1_committed().event(2, |n| n.applies(9, 1))),
+    (Rule::StatusDiffers, || {
+        n1_leads().event(2, |n| {
+            n.status.commit_index = LogIndex(4);
+            n
+        })
+    }),
+];
+
+#[test]
+fn each_rule_has_a_history_that_breaks_it_and_is_refused_by_its_name() {
+    for (rule, history) in BROKEN {
+        assert_eq!(history(), Err(rule.name()), "{rule:?}");
+    }
+    for rule in Rule::ALL {
+        assert!(BROKEN.iter().any(|(broken, _)| broken == rule), "no history breaks {rule:?}");
+    }
+}
+
+#[test]
+fn a_violation_says_what_happened_with_the_values() {
+    let violation = n1_leads().try_event(1, |n| n.ticks().commits(1)).expect_err("no follower has it");
+    assert_eq!(
+        violation.message,
+        "AdvanceCommitIndex: committed without durable copies on a quorum: \
+         n1 committed 1; it is durable up to 1 and was told [0, 0, 0]"
+    );
+}
+
+#[test]
+fn one_fault_is_reported_once_and_the_first_of_each_rule_is_kept() {
+    let mut cast = n1_leads();
+    assert_eq!(cast.event(2, |n| n.ticks().adopts(5)), Err(Rule::TermRose.name()));
+    legal(cast.event(2, |n| n.persists()));
+    assert_eq!(cast.event(2, |n| n.ticks().adopts(9)), Err(Rule::TermRose.name()));
+    assert_eq!(cast.judge.violations().len(), 1);
+}

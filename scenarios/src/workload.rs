@@ -1,0 +1,189 @@
+//! What the clients do: reads, writes, compare-and-set, appends and deletions, on hot keys and cold ones, in
+//! bursts and after pauses, with payloads from nothing to more than is accepted (FAULTS, "Workload").
+
+use bytes::Bytes;
+use squall_raft::ProposeError;
+use squall_replica::kv::Command;
+use squall_sim::mark::Marks;
+use squall_sim::process::{Answer, Workload};
+use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time, sometimes};
+
+use crate::marks;
+use crate::server::{Response, Server, process_id};
+
+/// The resolved shape of a workload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkloadParameters {
+    /// How many keys there are.
+    pub keys: u64,
+    /// How many operations are on key 0.
+    pub hot: Ratio,
+    /// Weights: get, put, compare-and-set, append, delete.
+    pub kinds: [u32; 5],
+    /// The mean pause before an operation.
+    pub think_us_mean: u64,
+    /// How many operations follow the one before at once.
+    pub burst: Ratio,
+    /// How many operations come after a pause twenty times as long.
+    pub idle: Ratio,
+    /// Bytes of an ordinary value, at most.
+    pub value_bytes_max: u64,
+    /// How many values are large.
+    pub large: Ratio,
+    /// Bytes of a large value, at most.
+    pub large_bytes_max: u64,
+    /// How long a client waits for an answer.
+    pub timeout_us: u64,
+    /// How many operations go to a server at random, whoever is thought to lead.
+    pub stray: Ratio,
+}
+
+/// The clients of one cluster.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    parameters: WorkloadParameters,
+    servers: u32,
+    /// Who each client believes to lead.
+    believed: Vec<ProcessId>,
+    /// How many answers each client has yet to get; unbounded until the cluster is healed.
+    wanted: Vec<u64>,
+    /// How many it wants of the healed cluster.
+    wanted_of_healed: u64,
+    marks: Marks,
+}
+
+/// Pause before a refused operation is tried elsewhere.
+const RETRY_US: u64 = 20_000;
+
+impl Clients {
+    /// So many clients of so many servers.
+    #[must_use]
+    pub fn new(parameters: WorkloadParameters, clients: u32, servers: u32, wanted_of_healed: u64) -> Self {
+        let believed = (0..clients).map(|client| ProcessId(client % servers)).collect();
+        let wanted = vec![u64::MAX; clients as usize];
+        Self { parameters, servers, believed, wanted, wanted_of_healed, marks: Marks::default() }
+    }
+
+    fn next_server(&self, after: ProcessId) -> ProcessId {
+        ProcessId((after.0 + 1) % self.servers)
+    }
+
+    fn draw_command(&self, operation: OperationId, draw: &mut Draw<'_>) -> Command {
+        let parameters = &self.parameters;
+        let is_hot = draw.chance("hot", parameters.hot);
+        let number = if is_hot { 0 } else { draw.range("key", 0, parameters.keys - 1) };
+        let key = Bytes::from(format!("k{number}"));
+        let kind = draw.pick("kind", &parameters.kinds);
+        let mut value = |field| {
+            let is_large = draw.chance("large", parameters.large);
+            let max = if is_large { parameters.large_bytes_max } else { parameters.value_bytes_max };
+            value_of(operation, draw.range(field, 0, max))
+        };
+        match kind {
+            0 => Command::Get { key },
+            1 => Command::Put { key, value: value("bytes") },
+            2 => {
+                let value = value("bytes");
+                let expects_none = draw.chance("expects-none", Ratio::new(1, 2));
+                // A guess at what another client may have put there last.
+                let guess = OperationId {
+                    client: ClientId(draw.range("guess-client", 0, self.believed.len() as u64 - 1) as u32),
+                    number: operation.number.saturating_sub(draw.range("guess-age", 0, 3)),
+                };
+                let expected = (!expects_none).then(|| value_of(guess, 0));
+                Command::CompareAndSet { key, expected, value }
+            }
+            3 => Command::Append { key, value: value("bytes") },
+            _ => Command::Delete { key },
+        }
+    }
+}
+
+/// A value that no other operation writes, of at least the bytes that its name takes; with 0 bytes asked for,
+/// one in two is just empty.
+fn value_of(operation: OperationId, bytes: u64) -> Bytes {
+    if bytes == 0 && operation.number % 2 == 0 {
+        return Bytes::new();
+    }
+    let mut value = format!("{operation};").into_bytes();
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    if bytes > value.len() {
+        value.resize(bytes, b'.');
+    }
+    Bytes::from(value)
+}
+
+impl Workload<Server> for Clients {
+    fn next(
+        &mut self,
+        client: ClientId,
+        number: u64,
+        draw: &mut Draw<'_>,
+    ) -> Option<squall_sim::process::Step<Server>> {
+        if self.wanted[client.slot()] == 0 {
+            return None;
+        }
+        let parameters = &self.parameters;
+        let mut think_us = draw.exponential("think", parameters.think_us_mean, parameters.think_us_mean * 16);
+        if draw.chance("burst", parameters.burst) {
+            think_us = 0;
+        } else if draw.chance("idle", parameters.idle) {
+            think_us *= 20;
+        }
+        let target = if draw.chance("stray", parameters.stray) {
+            ProcessId(draw.range("target", 0, u64::from(self.servers) - 1) as u32)
+        } else {
+            self.believed[client.slot()]
+        };
+        let request = self.draw_command(OperationId { client, number }, draw);
+        Some(squall_sim::process::Step { think_us, target, request, timeout_us: self.parameters.timeout_us })
+    }
+
+    fn answered(&mut self, operation: OperationId, _at: Time, response: &Response) -> Answer {
+        let believed = self.believed[operation.client.slot()];
+        match response {
+            Response::Applied(_) => {
+                let wanted = &mut self.wanted[operation.client.slot()];
+                *wanted = wanted.saturating_sub(1);
+                Answer::Done
+            }
+            Response::Dropped => {
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "a client learned that its command was overwritten",
+                    true
+                );
+                Answer::Refused
+            }
+            Response::Refused(ProposeError::NotLeader { leader: Some(leader) }) => {
+                let target = process_id(*leader);
+                self.believed[operation.client.slot()] = target;
+                Answer::Retry { target, after_us: RETRY_US }
+            }
+            Response::Refused(ProposeError::NotLeader { leader: None }) => {
+                let target = self.next_server(believed);
+                self.believed[operation.client.slot()] = target;
+                Answer::Retry { target, after_us: RETRY_US * 2 }
+            }
+            Response::Refused(ProposeError::Transferring { .. } | ProposeError::Busy) => {
+                Answer::Retry { target: believed, after_us: RETRY_US }
+            }
+            Response::Refused(ProposeError::TooLarge { .. }) => Answer::Refused,
+        }
+    }
+
+    fn timed_out(&mut self, operation: OperationId, _at: Time) {
+        let slot = operation.client.slot();
+        self.believed[slot] = self.next_server(self.believed[slot]);
+    }
+
+    /// So that the cluster can come to rest, each client asks for so many answers more and then no more.
+    fn healed(&mut self, _core: ProcessSet) {
+        self.wanted.fill(self.wanted_of_healed);
+    }
+
+    fn marks(&self) -> Marks {
+        self.marks
+    }
+}
