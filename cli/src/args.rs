@@ -1,0 +1,250 @@
+//! The command line, as data: what may be asked, and how seeds, shards and durations are written.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Seeded storms for a Raft cluster: find a run that breaks it, replay it, understand it.
+///
+/// Without a command: sweeps the profile `storm` for ten seconds on all cores, and reports.
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 all held; 1 an invariant was violated; 2 bad arguments or input; 3 the harness failed."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run many seeds; print verdicts and totals. An interrupt ends it early, with its report.
+    Sweep(SweepArguments),
+    /// Run one seed, with its resolved parameters.
+    Run(RunArguments),
+    /// Run a scenario file.
+    Replay(ReplayArguments),
+    /// Find the first event at which two traces differ.
+    Diff(DiffArguments),
+    /// Plant known bugs into copies of the sources, and see which are caught, and how fast.
+    Zoo(ZooArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SweepArguments {
+    /// The profile: a name, or the path of a TOML file.
+    #[arg(long, default_value = "storm")]
+    pub(crate) profile: String,
+    /// How many seeds to run (without --time: 1,000).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
+    /// The first seed: a number, or a commit hash, of which it is made.
+    #[arg(long, value_name = "S", default_value = "0", value_parser = parse_start)]
+    pub(crate) start: u64,
+    /// How many runs at once; one for each core unless given.
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// Of N machines that share the seeds, this is number I (from 1).
+    #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = parse_shard)]
+    pub(crate) shard: Shard,
+    /// Begin no run after this time: 90s, 10m, 1h.
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) time: Option<Duration>,
+    /// Print one JSON object, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stop at the first failure instead of going on.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Fail (exit code 3) if there is a situation that no run reached.
+    #[arg(long)]
+    pub(crate) require_marks: bool,
+}
+
+impl SweepArguments {
+    /// How many seeds a sweep has that is given neither a number nor a time.
+    const SEEDS: u64 = 1_000;
+
+    /// What `squall` does when nothing is asked.
+    pub(crate) fn taste() -> SweepArguments {
+        SweepArguments {
+            profile: "storm".to_owned(),
+            seeds: None,
+            start: 0,
+            jobs: None,
+            shard: Shard::WHOLE,
+            time: Some(Duration::from_secs(10)),
+            json: false,
+            fail_fast: false,
+            require_marks: false,
+        }
+    }
+
+    /// The bound on seeds, if there is one.
+    pub(crate) fn seeds_max(&self) -> Option<u64> {
+        self.seeds.or_else(|| self.time.is_none().then_some(Self::SEEDS))
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// The profile: a name, or the path of a TOML file.
+    #[arg(long, default_value = "storm")]
+    pub(crate) profile: String,
+    /// The seed: a number, or a commit hash.
+    #[arg(long, value_name = "S", value_parser = parse_start)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) show: ShowArguments,
+    /// Write the run as a scenario file: every event and decision, resolved.
+    #[arg(long, value_name = "FILE.scn")]
+    pub(crate) emit: Option<PathBuf>,
+}
+
+/// What to show of a single run.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    /// Write the trace, for `squall diff`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Print one JSON object, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Tell on standard error each change of a server's state.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArguments {
+    /// The scenario.
+    #[arg(value_name = "FILE.scn")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) show: ShowArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffArguments {
+    /// A trace that `squall run --trace` wrote.
+    pub(crate) left: PathBuf,
+    /// Another.
+    pub(crate) right: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ZooArguments {
+    /// Only these bugs, by their ids.
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// How many seeds each bug may take.
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+    /// How long each bug may take, beside its build.
+    #[arg(long, default_value = "120s", value_parser = parse_duration)]
+    pub(crate) time: Duration,
+    /// How many runs at once; one for each core unless given.
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// Print one JSON object, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which seeds of a sweep are this machine's: every `of`-th, from number `index`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Shard {
+    /// Invariant: less than `of`. Written from 1, kept from 0.
+    pub(crate) index: u64,
+    pub(crate) of: u64,
+}
+
+impl Shard {
+    pub(crate) const WHOLE: Shard = Shard { index: 0, of: 1 };
+}
+
+/// How many runs at once: as asked, or one for each core.
+pub(crate) fn jobs(asked: Option<u16>) -> u16 {
+    asked.unwrap_or_else(|| {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        u16::try_from(cores).unwrap_or(u16::MAX)
+    })
+}
+
+fn parse_start(text: &str) -> Result<u64, String> {
+    const COMMIT_HASH_DIGITS: usize = 40;
+    // 48 bits: no two commits share them, a sweep never overflows, and every reader of JSON can hold the number.
+    const DIGITS_USED: usize = 12;
+    if text.len() == COMMIT_HASH_DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Ok(
+            u64::from_str_radix(&text[..DIGITS_USED], 16).expect("twelve hexadecimal digits fit in 64 bits")
+        );
+    }
+    text.parse().map_err(|_| "give a number below 2^64, or a commit hash of 40 hexadecimal digits".to_owned())
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((index @ 1_u64.., of)) if index <= of => Ok(Shard { index: index - 1, of }),
+        Some(_) | None => Err("give I/N with 1 <= I <= N, such as 2/4".to_owned()),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("give a number with its unit: 500ms, 90s, 10m, 1h".to_owned()),
+    };
+    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
+    match millis {
+        Some(millis @ 1..) => Ok(Duration::from_millis(millis)),
+        Some(0) | None => Err("give a number above zero that a clock can hold".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_commit_hash_gives_the_same_start_to_everyone() {
+        assert_eq!(parse_start("0123456789abcdef0123456789abcdef01234567"), Ok(0x0123_4567_89ab));
+        assert_eq!(parse_start("17"), Ok(17));
+        for wrong in ["", "-1", "0x11", "0123456789abcdef", "g123456789abcdef0123456789abcdef01234567"] {
+            assert!(parse_start(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_shard_is_one_of_its_number() {
+        assert_eq!(parse_shard("1/1"), Ok(Shard::WHOLE));
+        assert_eq!(parse_shard("4/4"), Ok(Shard { index: 3, of: 4 }));
+        for wrong in ["", "4", "0/4", "5/4", "1/0", "a/b", "1/2/3"] {
+            assert!(parse_shard(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "90", "s", "0s", "-1s", "1.5h", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How a command ends: the exit codes that scripts rely on, and the errors that lead to them.
+
+use std::process::ExitCode;
+
+/// The exit codes of every command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// All invariants held (or, for `diff`, the traces are the same; for `zoo`, every bug was caught).
+    Held,
+    /// An invariant was violated (`diff`: the traces differ; `zoo`: a bug escaped).
+    Violated,
+    /// The arguments or a file given are wrong.
+    BadInput,
+    /// The harness itself failed: a run that does not repeat, a run without a verdict, a patch that does not apply.
+    Harness,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Held => 0,
+            Exit::Violated => 1,
+            Exit::BadInput => 2,
+            Exit::Harness => 3,
+        })
+    }
+}
+
+/// Why a command could not do what was asked.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) exit: Exit,
+    /// One sentence: what, where, what would be right.
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn bad_input(message: impl Into<String>) -> Refusal {
+        Refusal { exit: Exit::BadInput, message: message.into() }
+    }
+
+    pub(crate) fn harness(message: impl Into<String>) -> Refusal {
+        Refusal { exit: Exit::Harness, message: message.into() }
+    }
+}

@@ -1,0 +1,44 @@
+//! The `squall` command: arguments, threads, wall clock, progress and reports around seeded storms.
+//!
+//! It decides nothing about a run. Whatever happens inside one is a function of profile and seed, in the crates below; here
+//! is only how many, on how many cores, for how long, and what a person is told of it.
+
+mod args;
+mod clock;
+mod diff;
+mod exit;
+mod interrupt;
+mod output;
+mod panics;
+mod progress;
+mod replay;
+mod report;
+mod run;
+mod summary;
+mod sweep;
+mod words;
+mod zoo;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command, SweepArguments};
+use exit::Refusal;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => sweep::command(&SweepArguments::taste()),
+        Some(Command::Sweep(sweep)) => sweep::command(&sweep),
+        Some(Command::Run(run)) => run::command(&run),
+        Some(Command::Replay(replay)) => replay::command(&replay),
+        Some(Command::Diff(diff)) => diff::command(&diff),
+        Some(Command::Zoo(zoo)) => zoo::command(&zoo),
+    };
+    let exit = result.unwrap_or_else(|Refusal { exit, message }| {
+        eprintln!("squall: {message}");
+        exit
+    });
+    ExitCode::from(exit)
+}

@@ -1,0 +1,36 @@
+//! `squall replay`: a scenario file, run as it stands, without a seed.
+
+use squall_scenarios::run as storm;
+use squall_sim::scenario;
+
+use crate::args::ReplayArguments;
+use crate::clock::Stopwatch;
+use crate::exit::{Exit, Refusal};
+use crate::run::{self, Report};
+use crate::{output, panics, words};
+
+/// A scenario is read by people; beyond this size it is something else.
+const SCENARIO_BYTES_MAX: u64 = 64 << 20;
+
+/// Runs the command.
+pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
+    let name = arguments.file.display().to_string();
+    let bytes = output::load(&arguments.file, SCENARIO_BYTES_MAX)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Refusal::bad_input(format!("{name} is not a scenario: not text, {error}")))?;
+    let scenario = scenario::parse(&text, &name).map_err(|error| Refusal::bad_input(error.to_string()))?;
+    let options = run::options(&arguments.show, false);
+    let clock = Stopwatch::start();
+    let outcome = match panics::catch(|| storm::replay(&scenario, &options)) {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(unfit)) => return Err(Refusal::bad_input(format!("{name}: {unfit}"))),
+        Err(panic) => Err(panic),
+    };
+    let again = format!("{} replay {}", words::program(), words::quoted(&name));
+    let mut report = Report::of(&name, 0, again);
+    if let Ok(outcome) = &outcome {
+        // A word to the reader, not a verdict: whether an invariant held does not depend on what a file expects.
+        report.remark = storm::compare(&scenario, outcome).err();
+    }
+    run::conclude(&arguments.show, outcome, clock.elapsed(), report)
+}

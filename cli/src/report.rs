@@ -1,0 +1,233 @@
+//! What a person reads at the end. A report of a failure ends with the one command that shows it again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::run::Report;
+use crate::summary::{Failure, Summary};
+use crate::words::{self, thousands};
+
+/// How many kinds of failure, doubts or situations are told in full.
+const TOLD_IN_FULL: usize = 5;
+
+/// Writes to a string, which cannot fail.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($words:tt)*) => { writeln!($out, $($words)*).expect("writing to a string cannot fail") };
+}
+
+/// The report of a sweep.
+pub(crate) fn sweep(summary: &Summary) -> String {
+    let mut out = String::new();
+    let wall = Duration::from_secs_f64(summary.wall_seconds);
+    let (seeds, jobs) = (words::count(summary.seeds, "seed"), words::count(summary.jobs.into(), "core"));
+    line!(out, "{}: {seeds} from {} on, {} on {jobs}", summary.profile, summary.start, words::duration(wall));
+    line!(out);
+    line!(out, "  verdicts    {}", verdicts(summary));
+    line!(out, "  simulated   {}", simulated(summary));
+    line!(
+        out,
+        "  clients     {} answered; the median run had {:.1} s of storm and answered {}",
+        words::count(summary.operations, "operation"),
+        summary.median_safety_seconds,
+        thousands(summary.median_operations),
+    );
+    marks(&mut out, summary);
+    line!(out, "  hash        {}", summary.hash);
+    line!(out);
+    if !summary.failed.is_empty() {
+        failures(&mut out, &summary.failed);
+    } else if !summary.doubts.is_empty() {
+        doubts(&mut out, summary);
+    } else if summary.seeds == 0 {
+        line!(out, "Nothing was run.");
+    } else {
+        line!(out, "All invariants held. The same seeds give the same hash on every machine.");
+    }
+    out
+}
+
+fn verdicts(summary: &Summary) -> String {
+    let mut text = format!("{} passed", thousands(summary.passed));
+    if !summary.failed.is_empty() {
+        write!(text, ", {} FAILED", thousands(summary.failed.len() as u64)).expect("a string takes all");
+    }
+    if summary.inconclusive > 0 {
+        write!(text, ", {} without a verdict", thousands(summary.inconclusive)).expect("a string takes all");
+    }
+    text
+}
+
+fn simulated(summary: &Summary) -> String {
+    let cluster_time = words::duration(Duration::from_secs_f64(summary.virtual_seconds));
+    format!(
+        "{cluster_time} of a cluster's life, {} times faster than life; {}, {} per second and core",
+        thousands(summary.virtual_per_wall as u64),
+        words::count(summary.events, "event"),
+        thousands(summary.events_per_second_per_job as u64),
+    )
+}
+
+fn marks(out: &mut String, summary: &Summary) {
+    let unreached = summary.unreached();
+    let reached = summary.marks.len() - unreached.len();
+    line!(out, "  situations  {reached} of {} reached", summary.marks.len());
+    for name in unreached.iter().take(TOLD_IN_FULL) {
+        line!(out, "              never: {name}");
+    }
+    if unreached.len() > TOLD_IN_FULL {
+        line!(out, "              and {} more that --json names", unreached.len() - TOLD_IN_FULL);
+    }
+}
+
+/// Tells the first failure of each class, and ends with the command for the very first.
+fn failures(out: &mut String, failed: &[Failure]) {
+    let mut classes: BTreeMap<&str, Vec<&Failure>> = BTreeMap::new();
+    for failure in failed {
+        classes.entry(&failure.class).or_default().push(failure);
+    }
+    let mut classes: Vec<Vec<&Failure>> = classes.into_values().collect();
+    classes.sort_by_key(|failures| failures[0].seed);
+    for failures in classes.iter().take(TOLD_IN_FULL) {
+        let first = failures[0];
+        line!(
+            out,
+            "FAILED {}, {}, first seed {}:",
+            first.class,
+            words::count(failures.len() as u64, "seed"),
+            first.seed
+        );
+        line!(out, "  {}", first.message);
+        if !first.also_fired.is_empty() {
+            line!(out, "  after it fired: {}", first.also_fired.join(", "));
+        }
+        line!(out);
+    }
+    if classes.len() > TOLD_IN_FULL {
+        line!(out, "and {} further kinds of failure; --json tells them all.", classes.len() - TOLD_IN_FULL);
+        line!(out);
+    }
+    line!(out, "See it again:");
+    line!(out, "  {}", failed[0].replay);
+}
+
+fn doubts(out: &mut String, summary: &Summary) {
+    line!(out, "No invariant was violated, but the harness cannot vouch for every run:");
+    for doubt in summary.doubts.iter().take(TOLD_IN_FULL) {
+        line!(out, "  seed {}: {}", doubt.seed, doubt.reason);
+    }
+    line!(out);
+    line!(out, "See it again:");
+    line!(out, "  {}", summary.doubts[0].replay);
+}
+
+/// The report of a single run.
+pub(crate) fn run(report: &Report) -> String {
+    let mut out = String::new();
+    line!(out, "{}, seed {}", report.source, report.seed);
+    line!(out);
+    let width = report.parameters.keys().map(String::len).max().unwrap_or(0);
+    for (name, value) in &report.parameters {
+        line!(out, "  {name:width$}  {value}");
+    }
+    line!(out);
+    for mark in &report.marks {
+        line!(out, "  reached: {mark}");
+    }
+    line!(
+        out,
+        "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, {}",
+        report.virtual_seconds,
+        format_args!("{:.1} s", report.safety_seconds),
+        words::count(report.events, "event"),
+        words::count(report.operations, "operation"),
+        words::duration(Duration::from_secs_f64(report.wall_seconds)),
+    );
+    line!(out, "  hash {}", report.hash);
+    line!(out);
+    match (&report.class, &report.message) {
+        (Some(class), Some(message)) => line!(out, "FAILED {class}: {message}"),
+        (None, Some(reason)) => line!(out, "No verdict: {reason}"),
+        (_, None) => line!(out, "All invariants held."),
+    }
+    if !report.also_fired.is_empty() {
+        line!(out, "  after it fired: {}", report.also_fired.join(", "));
+    }
+    if let Some(remark) = &report.remark {
+        line!(out, "Note: {remark}.");
+    }
+    if report.message.is_some() {
+        line!(out);
+        line!(out, "See it again:");
+        line!(out, "  {}", report.replay);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use squall_scenarios::marks;
+
+    use super::*;
+    use crate::args::Shard;
+    use crate::summary::{Judgement, Row};
+    use crate::sweep::Plan;
+
+    fn summary(judgements: &[Judgement]) -> Summary {
+        let row = |(seed, judgement): (usize, &Judgement)| {
+            let mut row = Row::new(seed as u64, Err(String::new()));
+            row.judgement = judgement.clone();
+            row.virtual_us = 60_000_000;
+            row
+        };
+        let rows = judgements.iter().enumerate().map(row).collect();
+        let plan =
+            Plan { start: 0, seeds_max: None, shard: Shard::WHOLE, jobs: 2, time: None, fail_fast: false };
+        Summary::new("storm", &plan, rows, Duration::from_secs(2))
+    }
+
+    fn failed(class: &str, message: &str) -> Judgement {
+        let also_fired = vec!["LogMatching".to_owned()];
+        Judgement::Failed { class: class.to_owned(), message: message.to_owned(), also_fired }
+    }
+
+    #[test]
+    fn a_sweep_in_which_all_held_says_so_and_names_what_was_never_reached() {
+        let report = sweep(&summary(&[Judgement::Passed, Judgement::Passed]));
+        assert!(report.contains("2 passed\n"), "{report}");
+        assert!(report.contains("2 min 0 s of a cluster's life, 60 times faster than life"), "{report}");
+        assert!(
+            report.contains(&format!("never: {}\n", marks::all().next().expect("there are marks"))),
+            "{report}"
+        );
+        assert!(report.contains("All invariants held."), "{report}");
+    }
+
+    #[test]
+    fn a_failing_sweep_tells_each_class_once_and_ends_with_the_command_that_reproduces() {
+        let report = sweep(&summary(&[
+            Judgement::Passed,
+            failed("ElectionSafety", "n1 and n3 lead term 4"),
+            failed("ElectionSafety", "n2 and n3 lead term 9"),
+            failed("Panic", "commit index fell"),
+        ]));
+        assert!(report.contains("1 passed, 3 FAILED\n"), "{report}");
+        assert!(
+            report.contains("FAILED ElectionSafety, 2 seeds, first seed 1:\n  n1 and n3 lead term 4\n"),
+            "{report}"
+        );
+        assert!(report.contains("after it fired: LogMatching\n"), "{report}");
+        assert!(!report.contains("lead term 9"), "{report}");
+        assert!(report.ends_with("run --profile storm --seed 1\n"), "{report}");
+    }
+
+    #[test]
+    fn a_sweep_without_a_verdict_does_not_claim_that_all_held() {
+        let report =
+            sweep(&summary(&[Judgement::Passed, Judgement::Inconclusive("out of events".to_owned())]));
+        assert!(!report.contains("All invariants held"), "{report}");
+        assert!(report.contains("seed 1: out of events\n"), "{report}");
+        assert!(report.ends_with("run --profile storm --seed 1\n"), "{report}");
+    }
+}

@@ -1,0 +1,149 @@
+//! `squall run`: one seed, seen closely. Its report serves `replay` too.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use squall_scenarios::run::{self as storm, Outcome, RunOptions};
+use squall_scenarios::{log, marks, profile};
+use squall_sim::trace;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::args::{RunArguments, ShowArguments};
+use crate::clock::Stopwatch;
+use crate::exit::{Exit, Refusal};
+use crate::summary::{self, Judgement};
+use crate::{output, panics, report};
+
+/// What is told of a single run; as JSON, the object that `--json` prints.
+#[derive(Serialize, Debug)]
+pub(crate) struct Report {
+    /// The profile or the scenario file.
+    pub(crate) source: String,
+    pub(crate) seed: u64,
+    /// `passed`, `failed` or `inconclusive`.
+    pub(crate) verdict: &'static str,
+    /// The invariant that was violated first.
+    pub(crate) class: Option<String>,
+    /// How it was violated, or why there is no verdict.
+    pub(crate) message: Option<String>,
+    pub(crate) also_fired: Vec<String>,
+    pub(crate) hash: String,
+    pub(crate) events: u64,
+    pub(crate) virtual_seconds: f64,
+    pub(crate) safety_seconds: f64,
+    pub(crate) operations: u64,
+    pub(crate) wall_seconds: f64,
+    pub(crate) parameters: BTreeMap<String, String>,
+    /// The marks that this run reached.
+    pub(crate) marks: Vec<&'static str>,
+    /// Where the run differs from what its scenario file says of it.
+    pub(crate) remark: Option<String>,
+    /// The command that runs it again.
+    pub(crate) replay: String,
+}
+
+/// Runs the command.
+pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
+    let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
+    let options = options(&arguments.show, arguments.emit.is_some());
+    let clock = Stopwatch::start();
+    let outcome = panics::catch(|| storm::run_seed(&profile, arguments.seed, &options));
+    let wall = clock.elapsed();
+    if let (Some(path), Ok(outcome)) = (&arguments.emit, &outcome) {
+        let scenario = outcome.scenario.as_ref().expect("a run that was asked to record holds its scenario");
+        output::save(path, scenario.to_string().as_bytes())?;
+    }
+    let again = summary::replay_command(&arguments.profile, arguments.seed);
+    conclude(&arguments.show, outcome, wall, Report::of(&arguments.profile, arguments.seed, again))
+}
+
+/// What a run must keep so that it can be shown as asked.
+pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
+    if show.verbose {
+        // No wall clock in the lines: the log of a run is as repeatable as the run.
+        let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(LevelFilter::INFO);
+        lines.without_time().with_level(false).with_target(false).init();
+        eprintln!("{}", log::HEADING);
+    }
+    RunOptions { keep_trace: show.trace.is_some(), record, log: show.verbose }
+}
+
+/// Saves and prints what was asked for, and says how the command ends.
+pub(crate) fn conclude(
+    show: &ShowArguments,
+    outcome: Result<Outcome, String>,
+    wall: Duration,
+    mut report: Report,
+) -> Result<Exit, Refusal> {
+    if let (Some(path), Ok(outcome)) = (&show.trace, &outcome) {
+        let trace = outcome.trace.as_ref().expect("a run that was asked to keep its trace holds it");
+        output::save(path, &trace::write(trace))?;
+    }
+    report.wall_seconds = wall.as_secs_f64();
+    let exit = report.fill(outcome);
+    if show.json {
+        output::print_json(&report)?;
+    } else {
+        output::print(&report::run(&report))?;
+    }
+    Ok(exit)
+}
+
+impl Report {
+    /// A report about a run of which nothing is known yet.
+    pub(crate) fn of(source: &str, seed: u64, replay: String) -> Report {
+        Report {
+            source: source.to_owned(),
+            seed,
+            verdict: "passed",
+            class: None,
+            message: None,
+            also_fired: Vec::new(),
+            hash: format!("{:032x}", 0),
+            events: 0,
+            virtual_seconds: 0.0,
+            safety_seconds: 0.0,
+            operations: 0,
+            wall_seconds: 0.0,
+            parameters: BTreeMap::new(),
+            marks: Vec::new(),
+            remark: None,
+            replay,
+        }
+    }
+
+    /// Takes over what a run, or its panic, said.
+    fn fill(&mut self, outcome: Result<Outcome, String>) -> Exit {
+        let judgement = match outcome {
+            Ok(outcome) => {
+                self.seed = outcome.seed;
+                self.hash = format!("{:032x}", outcome.hash);
+                self.events = outcome.events;
+                self.virtual_seconds = outcome.virtual_us as f64 / 1e6;
+                self.safety_seconds = outcome.safety_us as f64 / 1e6;
+                self.operations = outcome.operations;
+                self.parameters = outcome.parameters.into_iter().collect();
+                let reached = marks::all().zip(&outcome.marks).filter(|(_, reached)| **reached);
+                self.marks = reached.map(|(name, _)| name).collect();
+                summary::judgement(outcome.verdict, &outcome.also_fired)
+            }
+            Err(panic) => summary::panicked(panic),
+        };
+        let (verdict, exit) = match judgement {
+            Judgement::Passed => ("passed", Exit::Held),
+            Judgement::Failed { class, message, also_fired } => {
+                self.class = Some(class);
+                self.message = Some(message);
+                self.also_fired = also_fired;
+                ("failed", Exit::Violated)
+            }
+            Judgement::Inconclusive(reason) => {
+                self.message = Some(reason);
+                ("inconclusive", Exit::Harness)
+            }
+        };
+        self.verdict = verdict;
+        exit
+    }
+}

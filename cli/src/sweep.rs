@@ -1,0 +1,136 @@
+//! `squall sweep`: many seeds on many threads, one world per thread.
+//!
+//! Which seeds are run may depend on the clock; what is told of them does not depend on threads or order. Seeds are handed
+//! out in order and each one begun is finished, so that a sweep has always run its first so-and-so many seeds.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use squall_scenarios::profile;
+use squall_scenarios::run::{self as storm, Outcome, RunOptions};
+
+use crate::args::{self, Shard, SweepArguments};
+use crate::clock::Stopwatch;
+use crate::exit::{Exit, Refusal};
+use crate::progress::Progress;
+use crate::summary::{Judgement, Row, Summary};
+use crate::{interrupt, output, panics, report};
+
+/// One seed in so many is run twice: a run that does not repeat is worth more than any bug it finds.
+const REPEATED_ONE_IN: u64 = 64;
+
+/// What to run, and when to stop.
+pub(crate) struct Plan {
+    pub(crate) start: u64,
+    pub(crate) seeds_max: Option<u64>,
+    pub(crate) shard: Shard,
+    pub(crate) jobs: u16,
+    pub(crate) time: Option<Duration>,
+    pub(crate) fail_fast: bool,
+}
+
+impl Plan {
+    /// The seed number `nth` of this shard, while there are any.
+    fn seed(&self, nth: u64) -> Option<u64> {
+        let offset = nth.checked_mul(self.shard.of)?.checked_add(self.shard.index)?;
+        if self.seeds_max.is_some_and(|seeds| offset >= seeds) {
+            return None;
+        }
+        self.start.checked_add(offset)
+    }
+
+    /// How many seeds this shard has, if their number is bounded.
+    fn seeds(&self) -> Option<u64> {
+        let before = self.seeds_max?.saturating_sub(self.shard.index);
+        Some(before.div_ceil(self.shard.of))
+    }
+}
+
+/// Runs the command.
+pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
+    let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
+    let plan = Plan {
+        start: arguments.start,
+        seeds_max: arguments.seeds_max(),
+        shard: arguments.shard,
+        jobs: args::jobs(arguments.jobs),
+        time: arguments.time,
+        fail_fast: arguments.fail_fast,
+    };
+    interrupt::listen();
+    let progress = Progress::new(plan.seeds(), plan.time, arguments.json);
+    let clock = Stopwatch::start();
+    let options = RunOptions::default();
+    let rows = sweep(&plan, &progress, |seed| storm::run_seed(&profile, seed, &options))?;
+    let summary = Summary::new(&arguments.profile, &plan, rows, clock.elapsed());
+    progress.finish();
+    if arguments.json {
+        output::print_json(&summary)?;
+    } else {
+        output::print(&report::sweep(&summary))?;
+    }
+    let (exit, unreached) = (summary.exit(), summary.unreached());
+    if exit == Exit::Held && arguments.require_marks && !unreached.is_empty() {
+        return Err(Refusal::harness(format!("never reached: {}", unreached.join("; "))));
+    }
+    Ok(exit)
+}
+
+/// Runs the plan's seeds by `run`. The rows come in the order of their seeds.
+pub(crate) fn sweep(
+    plan: &Plan,
+    progress: &Progress,
+    run: impl Fn(u64) -> Outcome + Sync,
+) -> Result<Vec<Row>, Refusal> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(plan.jobs))
+        .build()
+        .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
+    let clock = Stopwatch::start();
+    let next = AtomicU64::new(0);
+    let first_failure = AtomicU64::new(u64::MAX);
+    let (done, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+
+    let worker = || {
+        let mut rows = Vec::new();
+        while !interrupt::requested() && plan.time.is_none_or(|time| clock.elapsed() < time) {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            if plan.fail_fast && nth > first_failure.load(Ordering::Relaxed) {
+                break;
+            }
+            let Some(seed) = plan.seed(nth) else { break };
+            let row = judge(seed, &run);
+            if matches!(row.judgement, Judgement::Failed { .. }) {
+                first_failure.fetch_min(nth, Ordering::Relaxed);
+                failed.fetch_add(1, Ordering::Relaxed);
+            }
+            rows.push((nth, row));
+            progress.show(done.fetch_add(1, Ordering::Relaxed) + 1, failed.load(Ordering::Relaxed));
+        }
+        rows
+    };
+    let mut rows: Vec<(u64, Row)> = pool.broadcast(|_| worker()).into_iter().flatten().collect();
+
+    rows.sort_by_key(|(nth, _)| *nth);
+    if plan.fail_fast {
+        // Other threads ran ahead. How far depends on luck, and so it is not told.
+        let last = first_failure.into_inner();
+        rows.retain(|(nth, _)| *nth <= last);
+    }
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Runs one seed, twice now and then, and keeps what the summary needs.
+fn judge(seed: u64, run: &impl Fn(u64) -> Outcome) -> Row {
+    let clock = Stopwatch::start();
+    let mut row = Row::new(seed, panics::catch(|| run(seed)));
+    row.busy = clock.elapsed();
+    if seed.is_multiple_of(REPEATED_ONE_IN) {
+        let again = Row::new(seed, panics::catch(|| run(seed)));
+        row.repeats = again.hash == row.hash && again.judgement == row.judgement;
+    }
+    row
+}
+
+#[cfg(test)]
+mod tests;

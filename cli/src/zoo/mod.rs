@@ -1,0 +1,110 @@
+//! `squall zoo`: how good is the tester? Plants known bugs into copies of the sources, one at a time, and sweeps.
+//!
+//! The product carries no switch for its bugs: each is a patch. A bug counts as caught only if the unpatched code passes the
+//! very seed on which the patched code failed. A patch that does not apply or does not build is a failure of the zoo, and
+//! loud, because a bug that is not planted is not caught either.
+
+mod bug;
+mod card;
+mod tree;
+mod trial;
+
+use std::path::{Path, PathBuf};
+
+use crate::args::{self, ZooArguments};
+use crate::exit::{Exit, Refusal};
+use crate::{interrupt, output};
+
+use bug::Bug;
+use card::{Card, Visit};
+use trial::Budget;
+
+/// The folders of one run of the zoo, all below `target/zoo/`.
+struct Grounds {
+    /// The sources as they were when the zoo opened; edits made meanwhile do not reach it.
+    pristine: PathBuf,
+    /// The sources with one bug in them.
+    planted: PathBuf,
+    /// Where both are built: the same folder, so that only crates that differ are built again.
+    build: PathBuf,
+    /// The unpatched program.
+    reference: PathBuf,
+}
+
+/// Runs the command.
+pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
+    let root = checkout()?;
+    let bugs = bug::read_all(&root.join("scenarios/zoo"), &arguments.only)?;
+    let budget = Budget { seeds: arguments.seeds, time: arguments.time, jobs: args::jobs(arguments.jobs) };
+    interrupt::listen();
+    let grounds = open(&root).map_err(Refusal::harness)?;
+    let mut results = Vec::new();
+    for bug in &bugs {
+        let result = visit(bug, &grounds, &budget);
+        if interrupt::requested() {
+            // This bug had no fair chance, and those after it none at all.
+            break;
+        }
+        eprintln!("{}", card::line(&result));
+        results.push(result);
+    }
+    let card = Card::new(results);
+    if arguments.json {
+        output::print_json(&card)?;
+    } else {
+        output::print(&card.report())?;
+    }
+    Ok(card.exit())
+}
+
+/// The root of the checkout that the current directory belongs to.
+fn checkout() -> Result<PathBuf, Refusal> {
+    let here = std::env::current_dir()
+        .map_err(|error| Refusal::bad_input(format!("the current directory cannot be read: {error}")))?;
+    let root = here
+        .ancestors()
+        .find(|folder| folder.join("scenarios/zoo").is_dir() && folder.join("Cargo.toml").is_file());
+    root.map(Path::to_owned).ok_or_else(|| {
+        let here = here.display();
+        Refusal::bad_input(format!(
+            "{here} is no checkout of Squall; the zoo plants its bugs into sources, so start it in one"
+        ))
+    })
+}
+
+/// Copies the sources and builds the unpatched program.
+fn open(root: &Path) -> Result<Grounds, String> {
+    let zoo = root.join("target/zoo");
+    let grounds = Grounds {
+        pristine: zoo.join("pristine"),
+        planted: zoo.join("planted"),
+        build: zoo.join("build"),
+        reference: zoo.join("squall-unpatched"),
+    };
+    tree::mirror(root, &grounds.pristine)?;
+    tree::mirror(&grounds.pristine, &grounds.planted)?;
+    eprintln!("building the unpatched sources");
+    let program = trial::build(&grounds.planted, &grounds.build)?;
+    let copied = std::fs::copy(&program, &grounds.reference);
+    copied.map_err(|error| format!("{} cannot be written: {error}", grounds.reference.display()))?;
+    Ok(grounds)
+}
+
+/// Plants one bug and tries to catch it.
+fn visit(bug: &Bug, grounds: &Grounds, budget: &Budget) -> Visit {
+    let planted = plant(bug, grounds).and_then(|()| trial::build(&grounds.planted, &grounds.build));
+    let caught = planted.and_then(|program| trial::catch(&program, &grounds.reference, bug, budget));
+    match caught {
+        Ok(trial) => Visit::of(bug, trial),
+        Err(problem) => Visit::broken(bug, &problem),
+    }
+}
+
+fn plant(bug: &Bug, grounds: &Grounds) -> Result<(), String> {
+    tree::mirror(&grounds.pristine, &grounds.planted)?;
+    tree::apply(&bug.patch, &grounds.planted)?;
+    if tree::same(&grounds.pristine, &grounds.planted)? {
+        return Err(format!("{} applies, but changes nothing", bug.patch.display()));
+    }
+    Ok(())
+}

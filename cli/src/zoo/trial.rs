@@ -1,0 +1,139 @@
+//! One bug, one trial: build the sources that hold it, sweep until it shows, and make sure that it is the bug that shows.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::bug::Bug;
+use crate::clock::{self, Stopwatch};
+use crate::interrupt;
+
+/// What one bug may cost.
+pub(crate) struct Budget {
+    pub(crate) seeds: u64,
+    pub(crate) time: Duration,
+    pub(crate) jobs: u16,
+}
+
+/// How a trial went.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Trial {
+    /// The oracle that fired first, if one did.
+    pub(crate) oracle: Option<String>,
+    /// The seed on which it fired.
+    pub(crate) seed: Option<u64>,
+    pub(crate) also_fired: Vec<String>,
+    /// How many seeds were run.
+    pub(crate) seeds: u64,
+    pub(crate) cpu_seconds: f64,
+    /// What else is worth knowing of a bug that escaped.
+    pub(crate) remark: Option<String>,
+}
+
+/// A run that has not ended long after its sweep should have is lost in a loop.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The part of a sweep's report that matters here.
+#[derive(Deserialize)]
+struct Report {
+    seeds: u64,
+    busy_seconds: f64,
+    failed: Vec<Failure>,
+    inconclusive: u64,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    seed: u64,
+    class: String,
+    also_fired: Vec<String>,
+}
+
+/// Builds the program in `tree`, and returns where it is.
+pub(super) fn build(tree: &Path, target: &Path) -> Result<PathBuf, String> {
+    let output = Command::new("cargo")
+        .args(["build", "--quiet", "--locked", "--package", "squall", "--profile", "zoo", "--target-dir"])
+        .arg(target)
+        .current_dir(tree)
+        .output()
+        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error")).collect();
+        return Err(format!("the sources in {} do not build: {}", tree.display(), errors.join("; ")));
+    }
+    Ok(target.join("zoo/squall"))
+}
+
+/// Sweeps with the patched program until a seed fails, and has the unpatched one run that seed too.
+pub(super) fn catch(program: &Path, reference: &Path, bug: &Bug, budget: &Budget) -> Result<Trial, String> {
+    let report = sweep(program, bug, budget)?;
+    let mut trial = Trial {
+        oracle: None,
+        seed: None,
+        also_fired: Vec::new(),
+        seeds: report.seeds,
+        cpu_seconds: report.busy_seconds,
+        remark: (report.inconclusive > 0).then(|| format!("{} runs without a verdict", report.inconclusive)),
+    };
+    let Some(failure) = report.failed.into_iter().next() else { return Ok(trial) };
+    if !passes(reference, &bug.profile, failure.seed)? {
+        let Failure { seed, class, .. } = failure;
+        return Err(format!(
+            "seed {seed} of {} fails without the bug too ({class}): mend that first",
+            bug.profile
+        ));
+    }
+    trial.oracle = Some(failure.class);
+    trial.seed = Some(failure.seed);
+    trial.also_fired = failure.also_fired;
+    Ok(trial)
+}
+
+fn sweep(program: &Path, bug: &Bug, budget: &Budget) -> Result<Report, String> {
+    let report_path = program.with_extension("json");
+    let report_file = File::create(&report_path)
+        .map_err(|error| format!("{} cannot be written: {error}", report_path.display()))?;
+    let mut command = Command::new(program);
+    command
+        .args(["sweep", "--profile", &bug.profile, "--start", "0", "--fail-fast", "--json"])
+        .args(["--seeds", &budget.seeds.to_string(), "--jobs", &budget.jobs.to_string()])
+        .args(["--time", &format!("{}ms", budget.time.as_millis())])
+        .stdin(Stdio::null())
+        .stdout(report_file);
+    let status = run_bounded(&mut command, budget.time + GRACE)?;
+    let text = fs::read_to_string(&report_path)
+        .map_err(|error| format!("{} cannot be read: {error}", report_path.display()))?;
+    serde_json::from_str(&text)
+        .map_err(|error| format!("the patched program ended ({status}) without a report: {error}"))
+}
+
+/// Waits for a process, but not for ever.
+fn run_bounded(command: &mut Command, time: Duration) -> Result<ExitStatus, String> {
+    let refuse = |error| format!("the patched program cannot be run: {error}");
+    let mut child = command.spawn().map_err(refuse)?;
+    let clock = Stopwatch::start();
+    loop {
+        if let Some(status) = child.try_wait().map_err(refuse)? {
+            return Ok(status);
+        }
+        if clock.elapsed() > time || interrupt::requested() {
+            child.kill().and_then(|()| child.wait()).map_err(refuse)?;
+            return Err(format!("a run had not ended after {} s; it was stopped", clock.elapsed().as_secs()));
+        }
+        clock::pause();
+    }
+}
+
+/// Whether the unpatched program passes this seed.
+fn passes(reference: &Path, profile: &str, seed: u64) -> Result<bool, String> {
+    let mut command = Command::new(reference);
+    command.args(["run", "--profile", profile, "--seed", &seed.to_string(), "--json"]);
+    let status = command.stdout(Stdio::null()).status();
+    status
+        .map(|status| status.success())
+        .map_err(|error| format!("the unpatched program cannot be run: {error}"))
+}

@@ -1,0 +1,163 @@
+//! Same seed, same run: twice in a process, side by side, in another process, from a scenario's text, in a clone.
+//!
+//! Debug against release, and machine against machine, need two builds: `.ci/run` compares those.
+
+use std::process::Command;
+
+use squall_scenarios::oracles::Oracles;
+use squall_scenarios::profile::{self, Plan, Profile};
+use squall_scenarios::run::{self, Outcome, RunOptions};
+use squall_scenarios::server::Server;
+use squall_scenarios::workload::Clients;
+use squall_sim::scenario::{self, Scenario};
+use squall_sim::trace::{Keep, Record, Recorder, Trace};
+use squall_sim::{Choice, Time, Verdict, World};
+
+/// The storms that are compared.
+const SEEDS: [u64; 4] = [2, 11, 13, 29];
+const NOTHING: RunOptions = RunOptions { keep_trace: false, record: false, log: false };
+const RECORD: RunOptions = RunOptions { record: true, ..NOTHING };
+const TRACE: RunOptions = RunOptions { keep_trace: true, ..NOTHING };
+
+/// Prints the hashes, for the other process of the test below.
+#[test]
+fn a_seed_run_twice_is_the_same_run_and_another_seed_is_another() {
+    let mut hashes = Vec::new();
+    for seed in SEEDS {
+        let once = run_seed(seed, &NOTHING);
+        // What is allocated in between moves everything to other addresses.
+        let ballast: Vec<Vec<u8>> = (0..1_000).map(|size| vec![0; size * 7 % 1_013]).collect();
+        let again = run_seed(seed, &NOTHING);
+        drop(ballast);
+        assert_eq!(facts(&once), facts(&again), "storm seed {seed}");
+        println!("{}", hash_line(seed, once.hash));
+        hashes.push(once.hash);
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), SEEDS.len(), "seeds that differ have runs that differ");
+}
+
+#[test]
+fn a_seed_is_the_same_run_in_another_process() {
+    let program = std::env::current_exe().expect("a running test knows its own program");
+    let test = "determinism::a_seed_run_twice_is_the_same_run_and_another_seed_is_another";
+    let output = Command::new(program)
+        .args([test, "--exact", "--nocapture"])
+        .env_clear()
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("a program that runs can be run again");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    for seed in SEEDS {
+        let line = hash_line(seed, run_seed(seed, &NOTHING).hash);
+        assert!(said.contains(&line), "here `{line}`; the other process said:\n{said}");
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "that threads make no difference is what is tested")]
+fn runs_side_by_side_do_not_touch_each_other() {
+    let alone = SEEDS.map(|seed| run_seed(seed, &NOTHING).hash);
+    let together = std::thread::scope(|scope| {
+        let threads = SEEDS.map(|seed| scope.spawn(move || run_seed(seed, &NOTHING).hash));
+        threads.map(|thread| thread.join().expect("a seed that ran alone runs beside others"))
+    });
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn a_recorded_run_is_the_same_again_from_its_text_without_the_seed() {
+    for seed in SEEDS {
+        let unrecorded = run_seed(seed, &NOTHING);
+        let recorded = run_seed(seed, &RECORD);
+        assert_eq!(facts(&recorded), facts(&unrecorded), "recording changes nothing; seed {seed}");
+
+        let scenario = reread(&recorded);
+        let replayed = run::replay(&scenario, &NOTHING).expect("what was run can be run");
+        assert_eq!(facts(&replayed), facts(&recorded), "storm seed {seed}");
+        assert_eq!(run::compare(&scenario, &replayed), Ok(()), "storm seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_without_one_of_its_faults_is_the_same_up_to_that_fault_and_still_holds() {
+    for seed in SEEDS {
+        let scenario = reread(&run_seed(seed, &RECORD));
+        let (whole, safety_us) = traced(&scenario);
+        for place in [0, scenario.events.len() / 2] {
+            let mut fewer = scenario.clone();
+            fewer.expected = None;
+            fewer.hash = None;
+            let Time(removed_at) = fewer.events.remove(place).at;
+            let (without, _) = traced(&fewer);
+            let before = |trace: &Trace| -> Vec<Record> {
+                trace.records.iter().copied().take_while(|record| record.time_us < removed_at).collect()
+            };
+            assert_eq!(before(&whole), before(&without), "storm seed {seed}, fault {place}");
+            let struck = removed_at < safety_us;
+            assert_eq!(whole.hash != without.hash, struck, "storm seed {seed}, fault {place}");
+        }
+    }
+}
+
+#[test]
+fn a_clone_goes_its_own_way_to_the_same_end() {
+    for seed in &SEEDS[..2] {
+        let mut original = world(&storm(), *seed);
+        assert!(original.run_until(Time(20_000_000)), "it goes on for longer than that");
+        let mut clone = original.clone();
+        // By turns, so that what they shared would show.
+        while original.step() {
+            clone.step();
+        }
+        assert_eq!(clone.result(), original.result(), "storm seed {seed}");
+        assert_eq!(original.result().hash, run_seed(*seed, &NOTHING).hash, "storm seed {seed}");
+    }
+}
+
+fn storm() -> Profile {
+    profile::load("storm").expect("the profile is built in and right")
+}
+
+fn run_seed(seed: u64, options: &RunOptions) -> Outcome {
+    run::run_seed(&storm(), seed, options)
+}
+
+fn world(profile: &Profile, seed: u64) -> World<Server, Oracles, Clients> {
+    let mut choice = Choice::from_seed(seed);
+    let Plan { setup, parameters, workload, faults } = profile.resolve(&mut choice);
+    let oracles = Oracles::new(&setup.raft.voters, false);
+    let (clients, wanted) = (parameters.clients.count, parameters.limits.liveness_operations);
+    let clients = Clients::new(workload, clients, parameters.processes(), wanted);
+    World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(Keep::Hash))
+        .expect("what a profile draws can be simulated")
+}
+
+/// The recorded scenario after a way through its text.
+fn reread(outcome: &Outcome) -> Scenario {
+    let scenario = outcome.scenario.as_ref().expect("it was recorded");
+    let text = scenario.to_string();
+    let read = scenario::parse(&text, "recorded.scn").expect("what is written can be read");
+    assert_eq!(&read, scenario);
+    read
+}
+
+/// The trace of a run that must pass, and the length of its safety phase.
+fn traced(scenario: &Scenario) -> (Trace, u64) {
+    let outcome = run::replay(scenario, &TRACE).expect("what was run can be run");
+    assert_eq!(outcome.verdict, Verdict::Passed, "{:?}", scenario.notes);
+    (outcome.trace.expect("it was kept"), outcome.safety_us)
+}
+
+/// All that two equal runs have in common.
+fn facts(outcome: &Outcome) -> impl PartialEq + std::fmt::Debug + use<> {
+    let Outcome { verdict, also_fired, hash, events, virtual_us, safety_us, operations, marks, parameters, .. } =
+        outcome.clone();
+    (verdict, also_fired, hash, events, virtual_us, safety_us, operations, marks, parameters)
+}
+
+fn hash_line(seed: u64, hash: u128) -> String {
+    format!("storm seed {seed} has hash {hash:032x}")
+}
