@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::role::Role;
 use crate::{
-    Action, Config, ConfigError, Entry, FetchPurpose, HardState, Ignored, LogIndex, LogPosition, Message,
-    NodeId, ProposeError, Raft, Status, Term, TransferError, Write, WriteToken,
+    Action, Config, ConfigError, Entry, FetchPurpose, FollowerStatus, HardState, Ignored, LogIndex,
+    LogPosition, Message, NodeId, ProposeError, Raft, Status, Term, TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -175,6 +175,15 @@ impl Raft {
             last_applied: self.last_applied,
             first_in_memory: self.log.first_in_memory(),
         }
+    }
+
+    /// The followers, as this leader sees them; none where it does not lead.
+    pub fn followers(&self) -> impl Iterator<Item = FollowerStatus> {
+        let followers = match &self.role {
+            Role::Leader(leader) => &leader.followers[..],
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => &[],
+        };
+        followers.iter().map(|progress| progress.status(&self.config))
     }
 
     /// The term of the entry at `index`, in memory or not: 0 at index 0, `None` past the end of the log.

@@ -59,6 +59,23 @@ impl Raft {
         self.log.evict(self.last_applied.min(self.ledger.durable_index()), self.config.cache_bytes);
     }
 
+    /// Whether memory takes more entries. Where it is full, whatever is durable makes room, applied or not: it
+    /// comes back from disk when it is needed. Only what is being applied stays, and what a leader still counts.
+    pub(crate) fn has_room(&mut self) -> bool {
+        let max_bytes = self.config.max_log_bytes;
+        if self.log.bytes() > max_bytes {
+            let mut up_to = self.ledger.durable_index();
+            if self.last_applied < self.applying {
+                up_to = up_to.min(self.last_applied);
+            }
+            if let Role::Leader(leader) = &self.role {
+                up_to = up_to.min(self.commit_index.max(leader.first_index.prev()));
+            }
+            self.log.evict(up_to, max_bytes);
+        }
+        self.log.bytes() <= max_bytes
+    }
+
     /// The next entries to apply, where some are committed and durable and none are being applied. Entries
     /// that are no longer in memory are fetched first.
     pub(crate) fn maybe_apply(&mut self) -> Option<(LogIndex, LogIndex)> {

@@ -26,9 +26,8 @@ impl Raft {
             self.send(from, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
             return Ok(());
         }
-        let full =
-            self.log.bytes() > self.config.max_log_bytes || self.ledger.in_flight() >= WRITES_IN_FLIGHT_MAX;
-        if full && last_new > self.log.last_index() {
+        let takes_entries = self.has_room() && self.ledger.in_flight() < WRITES_IN_FLIGHT_MAX;
+        if last_new > self.log.last_index() && !takes_entries {
             return Err(Ignored::Busy);
         }
         self.append_missing(entries)?;

@@ -13,6 +13,7 @@ use crate::{
 
 impl Raft {
     pub(crate) fn handle_proposal(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
+        let has_room = self.has_room();
         let Role::Leader(leader) = &self.role else {
             return Err(ProposeError::NotLeader { leader: self.leader() });
         };
@@ -26,9 +27,7 @@ impl Raft {
         let uncommitted = leader.uncommitted_bytes;
         let too_much =
             uncommitted > 0 && uncommitted.saturating_add(size) > self.config.max_uncommitted_bytes;
-        let out_of_room =
-            self.log.bytes() > self.config.max_log_bytes || self.log.last_index().0 >= u64::MAX - 1;
-        if too_much || out_of_room {
+        if too_much || !has_room || self.log.last_index().0 >= u64::MAX - 1 {
             return Err(ProposeError::Busy);
         }
         self.append_own(Payload::Command(data));
@@ -166,7 +165,10 @@ impl Raft {
             return Err(Ignored::StaleResponse);
         }
         progress.heard_at = now;
-        if response.round != progress.round || progress.fetching {
+        if response.round < progress.round
+            || core::mem::replace(&mut progress.answered, true)
+            || progress.fetching
+        {
             return Ok(());
         }
         // What was sent before the round before this one has had more than a heartbeat's time to arrive.

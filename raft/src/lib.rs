@@ -1,4 +1,26 @@
 //! The consensus core: Raft as a plain value, inputs in, actions out.
+//!
+//! [`Raft`] has no clock, disk, network, thread, or trait to implement. A driver feeds it inputs (ticks, messages,
+//! proposals, reports of what became durable) and drains what it wants done with [`Raft::next_action`].
+//!
+//! # The contract
+//!
+//! *An emitted [`Action::Send`] may always go out at once.* What promises something durable stays inside the core
+//! until the write that it depends on is reported. The driver has four duties: it carries out [`Action::Persist`]
+//! writes in order; it reports each as done; it applies entries in order; it feeds the ticks that are due before any
+//! other input. A write that fails ends the value's life: a new one starts from what storage recovers ([`Recovered`]).
+//!
+//! # Example
+//!
+//! ```
+#![doc = include_str!("../examples/three_nodes.rs")]
+//! ```
+//!
+//! # What is here, and what is not
+//!
+//! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, leadership transfer, bounds on memory.
+//! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
+//! "thesis" is Ongaro's. Not here: changes of membership, snapshots, reads without a log entry, client sessions.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,5 +59,10 @@ pub use message::{
     PreVoteResponse, RequestVote, RequestVoteResponse,
 };
 pub use raft::Raft;
-pub use status::{RoleKind, Status};
+pub use status::{FollowerStatus, RoleKind, Status};
 pub use types::{HardState, LogIndex, LogPosition, NodeId, Round, Session, Term, WriteToken};
+
+/// The README's example, compiled and run like those of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

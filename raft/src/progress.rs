@@ -3,7 +3,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::{Config, LogIndex, NodeId, Round, Session};
+use crate::{Config, FollowerStatus, LogIndex, NodeId, Round, Session};
 
 /// One follower, as its leader sees it.
 ///
@@ -20,8 +20,10 @@ pub(crate) struct Progress {
     pub(crate) mode: Mode,
     /// The tick at which the follower was last heard.
     pub(crate) heard_at: u64,
-    /// The latest heartbeat round sent to it, and `next_index` at that moment and at the one before.
+    /// The round whose answer, or that of a later one, is awaited; `next_index` when it was sent, and when the
+    /// one awaited before it was.
     pub(crate) round: Round,
+    pub(crate) answered: bool,
     pub(crate) next_at_round: LogIndex,
     pub(crate) next_at_previous_round: LogIndex,
     /// Entries for it are being read from disk.
@@ -82,10 +84,21 @@ impl Progress {
             mode: Mode::Probe { asked: false },
             heard_at: now,
             round: Round::default(),
+            answered: true,
             next_at_round: next_index,
             next_at_previous_round: next_index,
             fetching: false,
         }
+    }
+
+    /// What an observer may see of it.
+    pub(crate) fn status(&self, config: &Config) -> FollowerStatus {
+        let (is_replicating, is_window_full) = match &self.mode {
+            Mode::Probe { asked } => (false, *asked),
+            Mode::Replicate(window) => (true, !window.has_room(config)),
+        };
+        let Self { id, match_index, next_index, .. } = *self;
+        FollowerStatus { id, match_index, next_index, is_replicating, is_window_full }
     }
 
     /// The follower acknowledged up to `index`. Returns whether it told anything new.
@@ -116,8 +129,12 @@ impl Progress {
         self.check();
     }
 
-    /// A heartbeat is being sent.
+    /// A heartbeat is being sent. While an earlier one is unanswered, its answer is awaited first: a round trip
+    /// may take longer than the interval between heartbeats.
     pub(crate) fn begin_round(&mut self, round: Round) {
+        if !core::mem::take(&mut self.answered) {
+            return;
+        }
         self.round = round;
         self.next_at_previous_round = self.next_at_round;
         self.next_at_round = self.next_index;

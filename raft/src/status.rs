@@ -27,6 +27,21 @@ pub struct Status {
     pub first_in_memory: LogIndex,
 }
 
+/// One follower, as its leader sees it (Figure 2, "Volatile state on leaders").
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FollowerStatus {
+    /// Who it is.
+    pub id: NodeId,
+    /// Up to where it has acknowledged, durably.
+    pub match_index: LogIndex,
+    /// The next entry to send.
+    pub next_index: LogIndex,
+    /// Whether messages follow one another without waiting; otherwise the leader looks for agreement.
+    pub is_replicating: bool,
+    /// Whether nothing more may be under way to it.
+    pub is_window_full: bool,
+}
+
 /// A role (§5.1), without what it holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RoleKind {

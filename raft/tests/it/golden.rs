@@ -162,6 +162,7 @@ scripts! {
     a_divergent_log_is_repaired
     a_pre_vote_spares_a_term
     a_lost_message_is_noticed_by_a_heartbeat
+    a_round_trip_longer_than_the_heartbeat_interval
     a_lost_acknowledgement_is_asked_for_again
     a_follower_far_behind_is_served_from_disk
     leadership_is_handed_over
