@@ -13,7 +13,7 @@ pub use real::RealDisk;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FileId(pub u32);
 
-/// A flat namespace of files (DESIGN: "Disk trait"). Every error is final for the caller: nothing is retried.
+/// A flat namespace of files (docs/architecture.md, "The house"). Every error is final for the caller: nothing is retried.
 pub trait Disk {
     /// Creates an empty file and opens it; an error where the name is taken. Its directory entry is durable
     /// only after `sync_dir`.

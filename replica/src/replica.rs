@@ -1,6 +1,6 @@
 //! The replica: core, state machine and pending requests, driven together.
 //!
-//! The way of one command (DESIGN, section 2): `request` proposes it; `next_output` hands out the writes and
+//! The way of one command (docs/architecture.md): `request` proposes it; `next_output` hands out the writes and
 //! messages that follow; once it is committed and durable here, `apply` gives it to the state machine, and the
 //! answer is the next output. The driver paces `apply`, so that a slow state machine is the driver's to model.
 

@@ -1,5 +1,5 @@
-//! What a storm must reach now and then (ORACLES, "Sometimes"): a sweep in which one of these never occurred has
-//! not tested what it seems to have tested.
+//! What a storm must reach now and then (docs/debugging-a-seed.md, "Many seeds"): a sweep in which one of
+//! these never occurred has not tested what it seems to have tested.
 
 /// The names, in the order in which reports list them.
 pub const NAMES: &[&str] = &[
@@ -7,6 +7,7 @@ pub const NAMES: &[&str] = &[
     "a campaign ended without a winner",
     "a pre-vote spared a term",
     "a vote was refused",
+    "a vote was refused to a log out of date",
     "a vote request was not heard because a leader is",
     "a leader without a quorum stepped down",
     "a leader was deposed with uncommitted entries",
@@ -14,6 +15,11 @@ pub const NAMES: &[&str] = &[
     "a leader told another to campaign",
     "a follower refused entries that do not fit",
     "a follower removed entries in conflict",
+    "a follower removed several entries in conflict",
+    "an entry on a majority of disks was overwritten",
+    "a commit was held back because the entry was of an earlier term",
+    "a follower was sent entries from disk",
+    "a window was full",
     "a follower had no room for entries",
     "a stale request was answered with the present term",
     "a stale response was ignored",

@@ -14,6 +14,7 @@ use squall_storage::Storage;
 
 use crate::client::Call;
 use crate::invariants::Invariants;
+use crate::observation::Step;
 use crate::server::{DiskView, Server, node_id, process_id};
 use crate::spec::Spec;
 use crate::{linearizability, log, marks};
@@ -56,6 +57,17 @@ impl Oracles {
     fn judge(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
         let mut observation = core::mem::take(&mut server.observation);
         let node = node_id(id);
+        for step in &observation.steps {
+            if let Step::Truncated { from } = step {
+                let is_figure_8 = self.invariants.is_on_majority(node, *from);
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "an entry on a majority of disks was overwritten",
+                    is_figure_8
+                );
+            }
+        }
         let invariants = self.invariants.observe(node, &observation, &DiskView::new(server, disk));
         let spec = self.spec.observe(node, &observation);
         observation.clear();
@@ -71,7 +83,7 @@ impl Oracles {
         // A recovery reads the whole log: the longer it is, the rarer the check, so that the cost stays in
         // proportion to the run.
         let length = server.status().last_log.index.0;
-        self.check_at_group[id.slot()] = server.groups + server.setup().recovery_check_every + length / 8;
+        self.check_at_group[id.slot()] = server.groups + server.setup().recovery_check_every + length / 2;
         let result = check_recovered(id, server, disk);
         self.others.extend(result.clone().err());
         result

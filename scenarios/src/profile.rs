@@ -3,14 +3,17 @@
 //! A profile is the simulator's weather and, beside it, what this crate's cluster draws: its size, the core's
 //! bounds, the layout of its storage, its clients.
 
+use std::ops::RangeInclusive;
+
 use serde::Deserialize;
 use squall_raft::Config;
+use squall_sim::parameters::CLIENTS_MAX;
 use squall_sim::profile::{self, Between, Chances, Numbers, Probability, Resolver, Shape};
 use squall_sim::{Choice, FaultEvent, Parameters, ProcessId};
 use squall_storage::Options;
 
-use crate::server::{Setup, SlowApply, node_id, voters};
-use crate::workload::WorkloadParameters;
+use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
+use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
 const BUILT_IN: [(&str, &str); 3] = [
@@ -161,24 +164,37 @@ pub fn parse(text: &str, file: &str) -> Result<Profile, String> {
 impl Profile {
     /// What the types alone cannot say.
     fn check(&self) -> Result<(), String> {
-        let Cluster { voters, heartbeats, election_timeout, tick_us, segment_pages, .. } = &self.cluster;
+        let Cluster { voters, heartbeats, election_timeout, .. } = &self.cluster;
         if voters.is_empty() || voters.iter().any(|size| !(1..=9).contains(size)) {
             return Err(format!("cluster.voters is {voters:?}; expected sizes from 1 to 9"));
         }
-        let least = [
-            ("cluster.heartbeats", *heartbeats, 3),
-            ("cluster.tick_us", *tick_us, 100),
-            ("cluster.segment_pages", *segment_pages, 8),
-            ("cluster.election_timeout", *election_timeout, heartbeats.high + 1),
-            ("workload.keys", self.workload.keys, 1),
-            ("workload.timeout_us", self.workload.timeout_us, 1),
-            ("clients.count", self.clients.count, 1),
+        let (cluster, workload) = (&self.cluster, &self.workload);
+        let bounds = [
+            ("cluster.heartbeats", *heartbeats, 3..=1 << 32),
+            ("cluster.tick_us", cluster.tick_us, 100..=10_000_000),
+            ("cluster.segment_pages", cluster.segment_pages, 8..=1 << 18),
+            ("cluster.election_timeout", *election_timeout, heartbeats.high.saturating_add(1)..=1 << 33),
+            ("cluster.max_message_bytes", cluster.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
+            ("cluster.max_in_flight_messages", cluster.max_in_flight_messages, 1..=u64::MAX),
+            ("cluster.max_uncommitted_bytes", cluster.max_uncommitted_bytes, 1..=u64::MAX),
+            ("cluster.max_proposal_bytes", cluster.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
+            ("cluster.slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
+            ("workload.keys", workload.keys, 1..=u64::MAX),
+            ("workload.timeout_us", workload.timeout_us, 1..=u64::MAX),
+            ("workload.value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
+            ("workload.large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
+            ("clients.count", self.clients.count, 1..=u64::from(CLIENTS_MAX)),
         ];
-        match least.iter().find(|(_, range, least)| range.low < *least) {
-            Some((field, range, least)) => {
-                Err(format!("{field} begins at {}; expected at least {least}", range.low))
+        let is_outside = |range: &Numbers, bounds: &RangeInclusive<u64>| {
+            !bounds.contains(&range.low) || !bounds.contains(&range.high)
+        };
+        match bounds.iter().find(|(_, range, bounds)| is_outside(range, bounds)) {
+            Some((field, range, bounds)) => {
+                let (low, high) = (range.low, range.high);
+                let (least, most) = (bounds.start(), bounds.end());
+                Err(format!("{field} is {low} to {high}; expected a range within {least} to {most}"))
             }
-            None if self.cluster.recovery_check_every == 0 => {
+            None if cluster.recovery_check_every == 0 => {
                 Err("cluster.recovery_check_every is 0; expected at least 1".to_owned())
             }
             None => Ok(()),

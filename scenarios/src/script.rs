@@ -6,8 +6,8 @@ use squall_sim::{ProcessId, Ratio};
 use squall_storage::Options;
 
 use crate::profile::Plan;
-use crate::server::{Setup, SlowApply, node_id, voters};
-use crate::workload::WorkloadParameters;
+use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
+use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The sections that stand for a run's parameters.
 #[must_use]
@@ -76,7 +76,7 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), SectionErro
         return reject("cluster", error.field, format!("it is {}", error.value), error.expected);
     }
     let segment = setup.storage.segment_bytes;
-    if segment % 4096 != 0 || !(16 << 10..=1 << 30).contains(&segment) {
+    if !segment.is_multiple_of(4096) || !(16 << 10..=1 << 30).contains(&segment) {
         return reject(
             "cluster",
             "segment_bytes",
@@ -84,15 +84,23 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), SectionErro
             "a multiple of 4096 from 16 KiB to 1 GiB",
         );
     }
-    let positive = [
-        ("cluster", "tick_us", setup.tick_us),
-        ("cluster", "recovery_check_every", setup.recovery_check_every),
-        ("cluster", "slow_apply_entries", setup.slow_apply.map_or(1, |slow| slow.entries)),
-        ("workload", "keys", workload.keys),
-        ("workload", "timeout", workload.timeout_us),
+    let slow_apply_entries = setup.slow_apply.map_or(1, |slow| slow.entries);
+    let bounds = [
+        ("cluster", "tick_us", setup.tick_us, 1..=u64::MAX),
+        ("cluster", "max_message_bytes", setup.raft.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
+        ("cluster", "max_proposal_bytes", setup.raft.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
+        ("cluster", "recovery_check_every", setup.recovery_check_every, 1..=u64::MAX),
+        ("cluster", "slow_apply_entries", slow_apply_entries, 1..=u64::MAX),
+        ("workload", "keys", workload.keys, 1..=u64::MAX),
+        ("workload", "value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
+        ("workload", "large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
+        ("workload", "timeout", workload.timeout_us, 1..=u64::MAX),
     ];
-    match positive.iter().find(|(_, _, value)| *value == 0) {
-        Some((section, key, _)) => reject(section, key, "it is 0".to_owned(), "at least 1"),
+    match bounds.iter().find(|(_, _, value, bounds)| !bounds.contains(value)) {
+        Some((section, key, value, bounds)) => {
+            let expected = format!("{} to {}", bounds.start(), bounds.end());
+            reject(section, key, format!("it is {value}"), &expected)
+        }
         None => Ok(()),
     }
 }

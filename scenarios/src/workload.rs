@@ -1,5 +1,5 @@
 //! What the clients do: reads, writes, compare-and-set, appends and deletions, on hot keys and cold ones, in
-//! bursts and after pauses, with payloads from nothing to more than is accepted (FAULTS, "Workload").
+//! bursts and after pauses, with payloads from nothing to more than is accepted (docs/fault-model.md, "Clients").
 
 use bytes::Bytes;
 use squall_raft::ProposeError;
@@ -10,6 +10,9 @@ use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time
 
 use crate::marks;
 use crate::server::{Response, Server, process_id};
+
+/// The longest value that a client may be told to write: far more than the bounds that it is to exceed.
+pub const VALUE_BYTES_MAX: u64 = 1 << 20;
 
 /// The resolved shape of a workload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,7 +105,7 @@ impl Clients {
 /// A value that no other operation writes, of at least the bytes that its name takes; with 0 bytes asked for,
 /// one in two is just empty.
 fn value_of(operation: OperationId, bytes: u64) -> Bytes {
-    if bytes == 0 && operation.number % 2 == 0 {
+    if bytes == 0 && operation.number.is_multiple_of(2) {
         return Bytes::new();
     }
     let mut value = format!("{operation};").into_bytes();
@@ -124,11 +127,12 @@ impl Workload<Server> for Clients {
             return None;
         }
         let parameters = &self.parameters;
-        let mut think_us = draw.exponential("think", parameters.think_us_mean, parameters.think_us_mean * 16);
+        let mut think_us =
+            draw.exponential("think", parameters.think_us_mean, parameters.think_us_mean.saturating_mul(16));
         if draw.chance("burst", parameters.burst) {
             think_us = 0;
         } else if draw.chance("idle", parameters.idle) {
-            think_us *= 20;
+            think_us = think_us.saturating_mul(20);
         }
         let target = if draw.chance("stray", parameters.stray) {
             ProcessId(draw.range("target", 0, u64::from(self.servers) - 1) as u32)

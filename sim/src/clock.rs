@@ -2,7 +2,7 @@
 //!
 //! Both are lines through a point: at `since` the local clock read `local`, and from there it runs at `rate`,
 //! an exact ratio. A change of rate, and a freeze, begin a new line; so local time never goes backwards.
-//! FAULTS: "Clock".
+//! docs/fault-model.md: "Clocks".
 
 use crate::choice::Ratio;
 use crate::parameters::ClockParameters;

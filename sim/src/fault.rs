@@ -2,7 +2,7 @@
 //!
 //! Everything here is concrete data: a plan draws it, a scenario file states it, the world carries it out. The
 //! one thing left open until a fault fires is [`Target::MostProminent`], because "isolate whoever leads" is a
-//! sentence about the run and not about a process. FAULTS: "Network", "Process", "Clock".
+//! sentence about the run and not about a process. docs/fault-model.md: "Network", "Processes", "Clocks".
 
 use crate::choice::Ratio;
 use crate::ids::{Link, ProcessId, ProcessSet};

@@ -8,6 +8,23 @@
 //! [`fault`] are what it does to processes; [`choice`] is where every random decision comes from; [`trace`] is
 //! what is left of a run, [`scenario`] what it can be replayed from; [`profile`] and [`plan`] draw runs;
 //! [`history`] checks what the clients saw. `examples/ping.rs` is a whole small world.
+//!
+//! # Why a run can be taken apart
+//!
+//! A decision is keyed by the event that it decides, never by its place in a sequence: whatever else happens or does
+//! not happen in a run, the delay of the seventeenth message from n0 to n1 is the same.
+//!
+//! ```
+//! use squall_sim::{Choice, Link, ProcessId, Purpose};
+//!
+//! let link = Link { from: ProcessId(0), to: ProcessId(1) };
+//! let delay = |choice: &mut Choice, number| {
+//!     choice.draw(Purpose::Network, link.word(), number).exponential("delay", 1_000, 50_000)
+//! };
+//! let (mut busy, mut quiet) = (Choice::from_seed(7), Choice::from_seed(7));
+//! let delays: Vec<u64> = (1..=20).map(|number| delay(&mut busy, number)).collect();
+//! assert_eq!(delay(&mut quiet, 17), delays[16]);
+//! ```
 
 mod chacha;
 pub mod choice;

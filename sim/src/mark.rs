@@ -1,4 +1,4 @@
-//! Marks that say "this interesting case did occur" (ORACLES, "Sometimes").
+//! Marks that say "this interesting case did occur" (docs/debugging-a-seed.md, "Many seeds").
 //!
 //! Every mark has a place in a registry, a constant list of names, so that one which is never reached is seen
 //! too. The framework's own are [`FRAMEWORK`]; a user's are `Process::MARKS`. A name that no registry holds

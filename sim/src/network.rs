@@ -1,7 +1,7 @@
 //! The links between processes: what becomes of a message that is sent on one.
 //!
 //! Each directed link is by itself. The network decides and counts; it never holds a message. Cuts and clogs
-//! are counted, so that faults may overlap and end in any order. FAULTS: "Network".
+//! are counted, so that faults may overlap and end in any order. docs/fault-model.md: "Network".
 
 use crate::choice::Draw;
 use crate::fault::Cut;

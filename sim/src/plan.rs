@@ -2,7 +2,7 @@
 //!
 //! Every class draws its own events, the gaps between them exponentially distributed; each event is keyed by
 //! its class and its number there, so that switching one class off leaves the events of all others as they
-//! were. What a fault does once it strikes is the world's business. FAULTS: "Network", "Process", "Clock".
+//! were. What a fault does once it strikes is the world's business. docs/fault-model.md: "Network", "Processes", "Clocks".
 
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,8 @@ pub struct Violation {
 
 /// What is held against the processes, event by event.
 pub trait Oracle<P: Process>: Clone {
-    /// A process has begun a life.
+    /// A process has begun a life, and what it did on its disk at its start is done. One that dies before that has
+    /// promised nothing yet, and is not shown.
     fn started(&mut self, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation>;
     /// A process's life has ended; `kind` says what its disk has lost. A halt leaves what a process crash leaves.
     fn stopped(&mut self, id: ProcessId, kind: CrashKind);

@@ -23,8 +23,9 @@
 //!
 //! *A checksum error is not an end of the log.* Groups, and records within them, are numbered without gaps, and
 //! every segment says with which group it begins; that voids groups from there on in earlier segments, and
-//! proves all before it to have been synced. So only the last group of all can be torn, and `scan.rs` knows it
-//! when it sees it; anything unreadable elsewhere is [`StorageError::Damaged`].
+//! proves all before it to have been synced. So only the last group of all can be torn; anything unreadable
+//! elsewhere is [`StorageError::Damaged`]. Of the last group `scan.rs` tells a tear from damage, but for one case,
+//! which no log can tell: [`Tail::Doubtful`].
 //!
 //! What a process reads at start may be a page cache that lies: of a group whose sync failed it shows what the
 //! disk does not hold. Every life ends with its first failed write or sync, so a lie can cover the last group
@@ -33,7 +34,8 @@
 //! a torn tail that was dropped. Until that name is durable nothing on disk has changed, so a crash anywhere in
 //! recovery leaves what recovery found.
 //!
-//! What it does not do: repair (damage is found, placed and reported), snapshots, compaction.
+//! What it does not do: repair (damage is found, placed and reported), snapshots, compaction. An example stands at
+//! [`Storage`].
 //!
 //! The format follows "Protocol-Aware Recovery for Consensus-Based Storage" (Alagappan et al., FAST '18, §3.3); the
 //! rules for files follow ALICE (Pillai et al., OSDI '14) and "Can Applications Recover from fsync Failures?"

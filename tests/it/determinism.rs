@@ -4,14 +4,12 @@
 
 use std::process::Command;
 
-use squall_scenarios::oracles::Oracles;
-use squall_scenarios::profile::{self, Plan, Profile};
 use squall_scenarios::run::{self, Outcome, RunOptions};
-use squall_scenarios::server::Server;
-use squall_scenarios::workload::Clients;
 use squall_sim::scenario::{self, Scenario};
-use squall_sim::trace::{Keep, Record, Recorder, Trace};
-use squall_sim::{Choice, Time, Verdict, World};
+use squall_sim::trace::{Record, Trace};
+use squall_sim::{Choice, Time, Verdict};
+
+use crate::worlds::{cluster, storm};
 
 /// The storms that are compared.
 const SEEDS: [u64; 4] = [2, 11, 13, 29];
@@ -105,34 +103,22 @@ fn a_run_without_one_of_its_faults_is_the_same_up_to_that_fault_and_still_holds(
 #[test]
 fn a_clone_goes_its_own_way_to_the_same_end() {
     for seed in &SEEDS[..2] {
-        let mut original = world(&storm(), *seed);
+        let mut choice = Choice::from_seed(*seed);
+        let mut original = cluster(storm().resolve(&mut choice), choice);
         assert!(original.run_until(Time(20_000_000)), "it goes on for longer than that");
         let mut clone = original.clone();
         // By turns, so that what they shared would show.
         while original.step() {
-            clone.step();
+            assert!(clone.step(), "storm seed {seed}: the clone ended at {}", clone.now());
         }
+        assert!(!clone.step(), "storm seed {seed}: the clone goes on after {}", clone.now());
         assert_eq!(clone.result(), original.result(), "storm seed {seed}");
         assert_eq!(original.result().hash, run_seed(*seed, &NOTHING).hash, "storm seed {seed}");
     }
 }
 
-fn storm() -> Profile {
-    profile::load("storm").expect("the profile is built in and right")
-}
-
 fn run_seed(seed: u64, options: &RunOptions) -> Outcome {
     run::run_seed(&storm(), seed, options)
-}
-
-fn world(profile: &Profile, seed: u64) -> World<Server, Oracles, Clients> {
-    let mut choice = Choice::from_seed(seed);
-    let Plan { setup, parameters, workload, faults } = profile.resolve(&mut choice);
-    let oracles = Oracles::new(&setup.raft.voters, false);
-    let (clients, wanted) = (parameters.clients.count, parameters.limits.liveness_operations);
-    let clients = Clients::new(workload, clients, parameters.processes(), wanted);
-    World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(Keep::Hash))
-        .expect("what a profile draws can be simulated")
 }
 
 /// The recorded scenario after a way through its text.
@@ -153,8 +139,18 @@ fn traced(scenario: &Scenario) -> (Trace, u64) {
 
 /// All that two equal runs have in common.
 fn facts(outcome: &Outcome) -> impl PartialEq + std::fmt::Debug + use<> {
-    let Outcome { verdict, also_fired, hash, events, virtual_us, safety_us, operations, marks, parameters, .. } =
-        outcome.clone();
+    let Outcome {
+        verdict,
+        also_fired,
+        hash,
+        events,
+        virtual_us,
+        safety_us,
+        operations,
+        marks,
+        parameters,
+        ..
+    } = outcome.clone();
     (verdict, also_fired, hash, events, virtual_us, safety_us, operations, marks, parameters)
 }
 

@@ -5,3 +5,4 @@ mod found;
 mod garbage;
 mod seeds;
 mod tidy;
+mod worlds;

@@ -19,23 +19,17 @@ fn calm_seeds_pass_and_answer_their_clients() {
 
 #[test]
 fn lite_seeds_pass() {
-    all_pass("lite", 0..8);
+    all_pass("lite", 0..20);
 }
 
 #[test]
-fn storm_seeds_pass() {
-    all_pass("storm", 0..24);
+fn storm_seeds_pass_and_do_not_leave_much_out() {
+    check_storms(0..50);
 }
 
-/// Seeds that failed once, each for a reason of its own in `scenarios/found`; and a proof that they were a storm.
 #[test]
-fn storm_seeds_that_once_failed_pass_and_were_stormy() {
-    let outcomes: Vec<Outcome> = [13, 17, 21, 33, 39, 57].map(|seed| seed..seed + 1).into_iter()
-        .flat_map(|seed| all_pass("storm", seed)).collect();
-    let is_reached = |mark: usize| outcomes.iter().any(|outcome| outcome.marks[mark]);
-    let (reached, missed): (Vec<_>, Vec<_>) =
-        marks::all().enumerate().partition(|(place, _)| is_reached(*place));
-    assert!(reached.len() > 2 * missed.len(), "a storm that does not do much: it missed {missed:?}");
+fn more_storm_seeds_pass_and_do_not_leave_much_out() {
+    check_storms(50..100);
 }
 
 #[test]
@@ -48,6 +42,15 @@ fn a_seed_that_fails_says_which_command_runs_it_again() {
     );
 }
 
+/// A storm that has quietly become a breeze would pass too: together they must reach four marks of five.
+fn check_storms(seeds: Range<u64>) {
+    let outcomes = all_pass("storm", seeds);
+    let is_reached = |place: usize| outcomes.iter().any(|outcome| outcome.marks[place]);
+    let missed: Vec<&str> =
+        marks::all().enumerate().filter(|(place, _)| !is_reached(*place)).map(|(_, name)| name).collect();
+    assert!(missed.len() * 5 <= marks::all().count(), "they missed {missed:#?}");
+}
+
 /// Runs the seeds, and fails with all that did not pass.
 fn all_pass(name: &str, seeds: Range<u64>) -> Vec<Outcome> {
     let profile = profile::load(name).expect("the profile is built in and right");
@@ -56,7 +59,11 @@ fn all_pass(name: &str, seeds: Range<u64>) -> Vec<Outcome> {
     for seed in seeds {
         let run = || run::run_seed(&profile, seed, &RunOptions::default());
         let result = panic::catch_unwind(AssertUnwindSafe(run)).map_err(|payload| words_of(&*payload));
-        complaints.extend(complaint(name, seed, result.as_ref().map(|outcome| &outcome.verdict).map_err(Clone::clone)));
+        complaints.extend(complaint(
+            name,
+            seed,
+            result.as_ref().map(|outcome| &outcome.verdict).map_err(Clone::clone),
+        ));
         outcomes.extend(result);
     }
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));

@@ -147,6 +147,15 @@ impl Invariants {
         self.committed.last_index()
     }
 
+    /// Whether the entry that `node` has at `index` is durable on a majority, as in Figure 8: that alone does not
+    /// commit it.
+    #[must_use]
+    pub fn is_on_majority(&self, node: NodeId, index: LogIndex) -> bool {
+        let link = self.shadows[self.slot(node)].link(index);
+        let holds = |shadow: &&Shadow| shadow.durable_index >= index && shadow.link(index) == link;
+        link.is_some() && self.shadows.iter().filter(holds).count() > self.shadows.len() / 2
+    }
+
     fn slot(&self, node: NodeId) -> usize {
         self.shadows.iter().position(|shadow| shadow.id == node).expect("only voters are observed")
     }

@@ -15,13 +15,13 @@ use squall_raft::{
 };
 use squall_replica::kv::{Command, KeyValue};
 use squall_replica::{Outcome, Output, Replica, RequestId};
-use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk};
+use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
 use squall_storage::{Group, Identity, Storage};
 
 use crate::marks;
 use crate::observation::{Observation, Step};
 
-pub use setup::{Setup, SlowApply, node_id, process_id};
+pub use setup::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, process_id};
 pub use view::DiskView;
 
 /// One server of the cluster.
@@ -40,6 +40,8 @@ pub struct Server {
     ticked_at: LocalTime,
     /// When a slow state machine may work again.
     apply_at: LocalTime,
+    /// The log's last index as the writes asked for so far leave it.
+    written_index: LogIndex,
     /// The state as the oracles know it.
     shown: Status,
     /// What happened since the oracles last looked.
@@ -98,6 +100,7 @@ impl Process for Server {
             job: None,
             ticked_at: env.now(),
             apply_at: env.now(),
+            written_index: recovered.last_index,
             observation: Observation::default(),
             groups: 0,
         };
@@ -109,8 +112,9 @@ impl Process for Server {
     fn receive(&mut self, _from: ProcessId, message: Message, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
         self.observe_message(&message, env);
+        let acknowledged = observe::acknowledged_by(&message);
         let result = self.replica.receive(message);
-        self.observe_reception(result, env);
+        self.observe_reception(result, acknowledged, env);
         self.drain(env);
     }
 
@@ -143,7 +147,7 @@ impl Process for Server {
             voters[usize::try_from(command % voters.len() as u64).expect("less than the number of voters")];
         self.observation.steps.push(Step::Administered);
         let begun = self.replica.transfer_leadership(to).is_ok();
-        squall_sim::sometimes!(env, marks::NAMES, "a leadership transfer was begun", begun);
+        sometimes!(env, marks::NAMES, "a leadership transfer was begun", begun);
         self.observe_change(env);
         self.drain(env);
     }
@@ -257,7 +261,7 @@ impl Server {
     }
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
-        let Self { replica, observation, group, fetches, .. } = self;
+        let Self { replica, observation, group, fetches, written_index, .. } = self;
         while let Some(output) = replica.next_output() {
             match output {
                 Output::Send(message) => {
@@ -265,10 +269,14 @@ impl Server {
                     env.send(process_id(message.to), message);
                 }
                 Output::Persist(write) => {
-                    observe::written(observation, &write, env);
+                    observe::written(observation, &write, written_index, env);
                     group.add(&write);
                 }
-                Output::Fetch(fetch) => fetches.push_back(fetch),
+                Output::Fetch(fetch) => {
+                    let lags = matches!(fetch.purpose, FetchPurpose::Replicate(_));
+                    sometimes!(env, marks::NAMES, "a follower was sent entries from disk", lags);
+                    fetches.push_back(fetch);
+                }
                 Output::Apply => {}
                 Output::Respond { request, outcome } => respond(request, outcome, env),
             }

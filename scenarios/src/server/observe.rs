@@ -3,8 +3,8 @@
 //! Nothing here has any effect on the server.
 
 use squall_raft::{
-    AppendResult, Body, Entry, Ignored, LogPosition, Message, Payload, ProposeError, Recovered, RoleKind,
-    Status, Write,
+    AppendResult, Body, Entry, FollowerStatus, Ignored, LogIndex, LogPosition, Message, Payload,
+    ProposeError, Recovered, RoleKind, Status, Write,
 };
 use squall_replica::kv::KeyValue;
 use squall_replica::{StateMachine, open_proposal};
@@ -42,11 +42,21 @@ impl Server {
                 && message.term == self.shown.current_term;
             sometimes!(env, marks::NAMES, "a candidate was refused in its own term", is_split);
         }
+        if let Body::RequestVote(request) = message.body {
+            let is_behind = !is_stale && request.last_log < self.shown.last_log;
+            sometimes!(env, marks::NAMES, "a vote was refused to a log out of date", is_behind);
+        }
         let envelope = envelope(&mut self.observation, message);
         self.observation.steps.push(Step::Received(envelope));
     }
 
-    pub(super) fn observe_reception(&mut self, result: Result<(), Ignored>, env: &mut Env<'_, Self>) {
+    /// `acknowledged` is the index that the message acknowledged, if it did.
+    pub(super) fn observe_reception(
+        &mut self,
+        result: Result<(), Ignored>,
+        acknowledged: Option<LogIndex>,
+        env: &mut Env<'_, Self>,
+    ) {
         if let Err(reason) = result {
             sometimes!(
                 env,
@@ -63,6 +73,27 @@ impl Server {
             sometimes!(env, marks::NAMES, "a follower had no room for entries", reason == Ignored::Busy);
         }
         self.observe_change(env);
+        if let Some(index) = acknowledged {
+            let is_held_back = self.holds_back_commit(index);
+            sometimes!(
+                env,
+                marks::NAMES,
+                "a commit was held back because the entry was of an earlier term",
+                is_held_back
+            );
+        }
+    }
+
+    /// Whether a quorum has `index` durably, and yet it is not committed, since its term is not the leader's own
+    /// (§5.4.2).
+    fn holds_back_commit(&self, index: LogIndex) -> bool {
+        let (raft, status) = (self.replica.raft(), self.shown);
+        if status.role != RoleKind::Leader || index <= status.commit_index || index > status.durable_index {
+            return false;
+        }
+        let is_earlier = raft.term_at(index).is_some_and(|term| term < status.current_term);
+        let copies = 1 + raft.followers().filter(|follower| follower.match_index >= index).count();
+        is_earlier && copies >= raft.config().quorum()
     }
 
     pub(super) fn observe_proposal(
@@ -82,6 +113,9 @@ impl Server {
             let in_transfer = matches!(error, ProposeError::Transferring { .. });
             sometimes!(env, marks::NAMES, "a proposal was refused during a transfer", in_transfer);
         }
+        let is_full = |follower: FollowerStatus| follower.is_replicating && follower.is_window_full;
+        let any_is_full = result.is_ok() && self.replica.raft().followers().any(is_full);
+        sometimes!(env, marks::NAMES, "a window was full", any_is_full);
         self.observation.steps.push(Step::Proposed { accepted: result.ok() });
         self.observe_change(env);
     }
@@ -146,18 +180,27 @@ pub(super) fn sent(observation: &mut Observation, message: &Message, env: &mut E
     observation.steps.push(Step::Sent(envelope));
 }
 
-pub(super) fn written(observation: &mut Observation, write: &Write<'_>, env: &mut Env<'_, Server>) {
+/// `last_index` is the log's last index as the writes before this one leave it.
+pub(super) fn written(
+    observation: &mut Observation,
+    write: &Write<'_>,
+    last_index: &mut LogIndex,
+    env: &mut Env<'_, Server>,
+) {
     if let Some(hard_state) = write.hard_state {
         observation.steps.push(Step::WroteHardState(hard_state));
     }
     if let Some(from) = write.truncate_from {
         observation.steps.push(Step::Truncated { from });
         sometimes!(env, marks::NAMES, "a follower removed entries in conflict", true);
+        sometimes!(env, marks::NAMES, "a follower removed several entries in conflict", from < *last_index);
+        *last_index = from.prev();
     }
     let mut count = 0;
     for entry in write.iter() {
         let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
         observation.steps.push(Step::Appended { position, payload_hash });
+        *last_index = position.index;
         count += 1;
     }
     sometimes!(env, marks::NAMES, "one write carried several entries", count > 1);
@@ -181,6 +224,24 @@ fn hash_payload(payload: &Payload) -> u64 {
     match payload {
         Payload::Noop => 1,
         Payload::Command(data) => xxh3_64(data),
+    }
+}
+
+/// The index that a message acknowledges, if it does.
+pub(super) fn acknowledged_by(message: &Message) -> Option<LogIndex> {
+    match &message.body {
+        Body::AppendEntriesResponse(response) => match response.result {
+            AppendResult::Matched(index) => Some(index),
+            AppendResult::Conflict { .. } => None,
+        },
+        Body::PreVote(_)
+        | Body::PreVoteResponse(_)
+        | Body::RequestVote(_)
+        | Body::RequestVoteResponse(_)
+        | Body::AppendEntries(_)
+        | Body::Heartbeat(_)
+        | Body::HeartbeatResponse(_)
+        | Body::TimeoutNow => None,
     }
 }
 
@@ -272,5 +333,5 @@ fn mix(words: &[u64; 6]) -> u64 {
     for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
         chunk.copy_from_slice(&word.to_le_bytes());
     }
-    xxh3_64_with_seed(&bytes, 0x5155_414c_4c)
+    xxh3_64_with_seed(&bytes, 0x0051_5541_4c4c)
 }

@@ -4,6 +4,10 @@ use squall_raft::{Config, NodeId};
 use squall_sim::ProcessId;
 use squall_storage::{Identity, Options};
 
+/// The longest message, and the longest entry that may go with it, that a cluster may be told to send: together half
+/// of what a frame holds.
+pub const MESSAGE_BYTES_MAX: u64 = 1 << 24;
+
 /// The resolved configuration of a cluster; the same for all its servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setup {

@@ -41,7 +41,7 @@ impl Spec {
     /// Judges what was observed of `node` in one event.
     ///
     /// # Errors
-    /// The first rule of this event that was broken; its class is the rule's name. All are kept, the first of
+    /// The first rule of this event that was broken; its class is the rule's. All are kept, the first of
     /// each class.
     ///
     /// # Panics

@@ -214,7 +214,7 @@ impl Model {
     pub(super) fn require(&mut self, holds: bool, rule: Rule, details: impl FnOnce(&Self) -> String) {
         if !holds && self.broken.is_none() {
             let message = format!("{}: {}", rule.name(), details(self));
-            self.broken = Some(Violation { class: rule.name(), message });
+            self.broken = Some(Violation { class: rule.class(), message });
         }
     }
 

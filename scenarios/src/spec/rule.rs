@@ -1,7 +1,7 @@
 //! The rules, each by the name of the action of the specification that it belongs to.
 //!
 //! The names are those of Ongaro's TLA+ specification where it has the action, and of the thesis where it has
-//! not; a violation's class is its rule's name.
+//! not. A violation's class is its rule in one word, as a scenario file states it; its message begins with the name.
 
 macro_rules! rules {
     ($($rule:ident = $name:literal,)*) => {
@@ -12,6 +12,11 @@ macro_rules! rules {
         impl Rule {
             #[cfg(test)]
             pub(super) const ALL: &[Self] = &[$(Self::$rule,)*];
+
+            /// In one word.
+            pub(super) const fn class(self) -> &'static str {
+                match self { $(Self::$rule => stringify!($rule),)* }
+            }
 
             pub(super) const fn name(self) -> &'static str {
                 match self { $(Self::$rule => $name,)* }

@@ -100,7 +100,7 @@ fn a_heartbeat_over_a_stale_tail_commits_only_what_matched() {
     commit(&mut cast, 2, &[3]);
     // n1 still has its own 1@2 where 2@2 is committed.
     let early = cast.event(1, |n| n.receives(2, 2, heartbeat(2)).follows(2).commits(2));
-    assert_eq!(early, Err(Rule::CommitBeyondMatched.name()));
+    assert_eq!(early, Err(Rule::CommitBeyondMatched.class()));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_late_completion_does_not_make_durable_what_was_overwritten_since() {
     // Writes 1 and 2 were a vote and 1@1; write 3 carried 1@2, write 4 the rest.
     let completes_3 = |durable_index| Step::Persisted { sequence: 3, durable_index: LogIndex(durable_index) };
     legal(cast.event(3, |n| n.step(completes_3(1))));
-    assert_eq!(cast.event(3, |n| n.step(completes_3(2))), Err(Rule::DurableBeyondWrites.name()));
+    assert_eq!(cast.event(3, |n| n.step(completes_3(2))), Err(Rule::DurableBeyondWrites.class()));
     legal(cast.event(3, |n| n.persists()));
 }
 
@@ -141,7 +141,7 @@ fn a_longer_log_of_an_earlier_term_is_behind() {
     elect(&mut cast, 2);
     // n2 holds 1@1 and 2@2.
     let longer = cast.event(2, |n| n.receives(1, 3, request_vote(1, 9)).votes(3, 1));
-    assert_eq!(longer, Err(Rule::VoteForStaleLog.name()));
+    assert_eq!(longer, Err(Rule::VoteForStaleLog.class()));
     legal(cast.event(3, |n| n.receives(2, 3, request_vote(2, 1)).votes(3, 2)));
 }
 
@@ -326,7 +326,7 @@ const BROKEN: &[(Rule, History)] = &[
 #[test]
 fn each_rule_has_a_history_that_breaks_it_and_is_refused_by_its_name() {
     for (rule, history) in BROKEN {
-        assert_eq!(history(), Err(rule.name()), "{rule:?}");
+        assert_eq!(history(), Err(rule.class()), "{rule:?}");
     }
     for rule in Rule::ALL {
         assert!(BROKEN.iter().any(|(broken, _)| broken == rule), "no history breaks {rule:?}");
@@ -346,8 +346,8 @@ fn a_violation_says_what_happened_with_the_values() {
 #[test]
 fn one_fault_is_reported_once_and_the_first_of_each_rule_is_kept() {
     let mut cast = n1_leads();
-    assert_eq!(cast.event(2, |n| n.ticks().adopts(5)), Err(Rule::TermRose.name()));
+    assert_eq!(cast.event(2, |n| n.ticks().adopts(5)), Err(Rule::TermRose.class()));
     legal(cast.event(2, |n| n.persists()));
-    assert_eq!(cast.event(2, |n| n.ticks().adopts(9)), Err(Rule::TermRose.name()));
+    assert_eq!(cast.event(2, |n| n.ticks().adopts(9)), Err(Rule::TermRose.class()));
     assert_eq!(cast.judge.violations().len(), 1);
 }

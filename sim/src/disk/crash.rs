@@ -2,7 +2,7 @@
 //!
 //! After a process crash the page cache lives on: everything completed is there, though still not durable.
 //! After a power loss each file and the directory are settled by draws keyed by the crash and the place, so that
-//! a draw for one page says nothing about another. FAULTS: "Disk"; the shape follows FoundationDB's
+//! a draw for one page says nothing about another. docs/fault-model.md: "Disks"; the shape follows FoundationDB's
 //! `AsyncFileNonDurable` and the persistence model of ALICE (Pillai et al., OSDI '14).
 
 use super::directory::Directory;

@@ -1,7 +1,8 @@
 //! What a simulated disk's behaviour is drawn from: plain data, resolved before the run begins.
 //!
 //! Weights are relative to one another; within one struct at least one must be above zero, or the draw panics.
-//! The first of each is the mildest outcome and what a scenario file gets where it says nothing. FAULTS: "Disk".
+//! The first of each is the mildest outcome and what a scenario file gets where it says nothing.
+//! docs/fault-model.md: "Disks".
 
 /// Everything that a disk draws from.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -1,4 +1,4 @@
-//! Carrying out the fault plan, and ending what it began. FAULTS: "Network", "Process", "Clock".
+//! Carrying out the fault plan, and ending what it began. docs/fault-model.md: "Network", "Processes", "Clocks".
 
 use std::sync::Arc;
 

@@ -48,11 +48,8 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     fn begin_life(&mut self, id: ProcessId, process: P) {
         let slot = &mut self.slots[id.slot()];
         let (life, cause, digest) = (u64::from(slot.life), slot.cause, process.digest());
-        let process = slot.process.insert(process);
+        slot.process = Some(process);
         slot.stage = Stage::Starting;
-        if let Err(violation) = self.oracle.started(id, process, &slot.disk) {
-            self.violate(violation);
-        }
         self.record(Some(id), RecordKind::Started, cause, life, 0, digest);
         if let Some(at) = self.effects.wake_at.take() {
             self.set_timer(id, at);
@@ -300,6 +297,13 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
         let was_starting = slot.stage == Stage::Starting;
         slot.stage = Stage::Running;
+        if was_starting
+            && let Some(process) = &mut slot.process
+            && let Err(violation) = self.oracle.started(id, process, &slot.disk)
+        {
+            self.violate(violation);
+        }
+        let slot = &mut self.slots[id.slot()];
         let (cause, operations) = (slot.disk_schedule.cause, slot.disk.operations_completed());
         if was_starting && !slot.held_sends.is_empty() {
             let mut held = core::mem::take(&mut slot.held_sends);

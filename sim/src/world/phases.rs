@@ -1,5 +1,5 @@
 //! The two phases of a run: a storm in which nothing bad may happen, then a healed core in which something
-//! good must. FAULTS: "Two phases".
+//! good must. docs/fault-model.md: "Two phases".
 //!
 //! When the second phase begins, the core is put right and every other fault freezes as it stands: who was
 //! down stays down, what was cut stays cut, and the links between the core and the others lose and delay as

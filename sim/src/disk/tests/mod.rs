@@ -209,6 +209,28 @@ fn a_page_written_twice_may_survive_after_its_first_write() {
 }
 
 #[test]
+fn each_page_of_a_torn_file_and_each_file_has_a_fate_of_its_own() {
+    let weights = torn(PageWeights { kept: 1, dropped: 1, damaged: 0 });
+    let mut fates = Vec::new();
+    for seed in 0..60 {
+        let (mut disk, a) = disk_with(seed, weights.clone(), &[b'o'; 2 * PAGE_BYTES]);
+        let b = disk.create("b").unwrap();
+        disk.write_at(b, 0, b"o").unwrap();
+        disk.sync(b).unwrap();
+        disk.write_at(a, 0, &[b'n'; 2 * PAGE_BYTES]).unwrap();
+        disk.write_at(b, 0, b"n").unwrap();
+        disk.settle();
+        disk.crash(Time(0), CrashKind::PowerLoss);
+        let (a, b) = (content(&mut disk, "a"), content(&mut disk, "b"));
+        assert!(a.chunks(PAGE_BYTES).all(|page| page.iter().all(|byte| *byte == page[0])), "pages are whole");
+        fates.push(String::from_utf8(vec![a[0], a[PAGE_BYTES], b[0]]).unwrap());
+    }
+    fates.sort();
+    fates.dedup();
+    assert_eq!(fates, ["nnn", "nno", "non", "noo", "onn", "ono", "oon", "ooo"]);
+}
+
+#[test]
 fn a_damaged_page_harms_what_was_durable_in_it_and_nothing_in_its_neighbour() {
     let sector = SectorWeights { new: 0, old: 0, garbage: 1 };
     let weights = CrashWeights { sector, ..torn(PAGES_DAMAGED) };
