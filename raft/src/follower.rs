@@ -120,8 +120,10 @@ impl Raft {
             self.log.truncate(from);
             self.ledger.truncated(from);
         }
-        for entry in entries.into_iter().skip(known) {
-            self.log.append(entry);
+        match entries {
+            Entries::Empty => {}
+            Entries::One(entry) => self.log.append(entry),
+            Entries::Many(mut entries) => self.log.append_all(entries.drain(known..)),
         }
         Ok(())
     }

@@ -13,7 +13,6 @@ use crate::{
 
 impl Raft {
     pub(crate) fn handle_proposal(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
-        let has_room = self.has_room();
         let Role::Leader(leader) = &self.role else {
             return Err(ProposeError::NotLeader { leader: self.leader() });
         };
@@ -27,7 +26,7 @@ impl Raft {
         let uncommitted = leader.uncommitted_bytes;
         let too_much =
             uncommitted > 0 && uncommitted.saturating_add(size) > self.config.max_uncommitted_bytes;
-        if too_much || !has_room || self.log.last_index().0 >= u64::MAX - 1 {
+        if too_much || !self.has_room() || self.log.last_index().0 >= u64::MAX - 1 {
             return Err(ProposeError::Busy);
         }
         self.append_own(Payload::Command(data));
@@ -67,18 +66,18 @@ impl Raft {
                 self.fetches.push_back(Fetch { purpose, first: next, last, max_bytes });
                 return;
             }
-            let entries = if next <= last_index {
-                let (end, _) = self.log.batch_end(next, last_index, self.config.max_message_bytes);
-                self.log.copy(next, end)
+            let (entries, bytes) = if next <= last_index {
+                let (end, bytes) = self.log.batch_end(next, last_index, self.config.max_message_bytes);
+                (self.log.copy(next, end), bytes)
             } else {
-                Entries::Empty
+                (Entries::Empty, 0)
             };
-            self.send_append_entries(position, entries);
+            self.send_append_entries(position, entries, bytes);
         }
     }
 
-    /// Sends `entries`, which begin at the follower's next index, and notes that they are under way.
-    fn send_append_entries(&mut self, position: usize, entries: Entries) {
+    /// Sends `entries` of `bytes`, which begin at the follower's next index, and notes that they are under way.
+    fn send_append_entries(&mut self, position: usize, entries: Entries, bytes: u64) {
         let session = self.session();
         let Role::Leader(leader) = &mut self.role else { return };
         let progress = &mut leader.followers[position];
@@ -88,7 +87,7 @@ impl Raft {
             Mode::Probe { asked } => *asked = true,
             Mode::Replicate(window) => {
                 if let Some(last) = entries.last() {
-                    window.add(last.index, entries.iter().map(Entry::size_bytes).sum());
+                    window.add(last.index, bytes);
                     progress.next_index = last.index.next();
                 }
             }
@@ -251,7 +250,8 @@ impl Raft {
             && may_send(progress, &self.config)
             && entries.iter().all(|entry| self.log.contains(entry.position()));
         if of_use {
-            self.send_append_entries(position, Entries::from(entries));
+            let bytes = entries.iter().map(Entry::size_bytes).sum();
+            self.send_append_entries(position, Entries::from(entries), bytes);
         }
     }
 }

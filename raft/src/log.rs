@@ -3,7 +3,7 @@
 //! Older entries live on disk only and come back by `Fetch`. Nothing here is durable by itself.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
+use alloc::vec::{Drain, Vec};
 
 use crate::terms::Terms;
 use crate::{Entries, Entry, LogIndex, LogPosition, Recovered, Term};
@@ -71,6 +71,15 @@ impl Log {
         self.terms.push(entry.position());
         self.bytes += entry.size_bytes();
         self.entries.push_back(entry);
+    }
+
+    /// Appends entries that follow one another, and moves all of them into memory at once.
+    pub(crate) fn append_all(&mut self, entries: Drain<'_, Entry>) {
+        for entry in entries.as_slice() {
+            self.terms.push(entry.position());
+            self.bytes += entry.size_bytes();
+        }
+        self.entries.extend(entries);
     }
 
     /// Removes the entries from `from` on (§5.3).

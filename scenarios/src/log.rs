@@ -8,10 +8,9 @@ use squall_sim::fault::CrashKind;
 use squall_sim::{ProcessId, Time};
 use tracing::info;
 
-/// What was told last.
+/// What was told last of each server.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    now: Time,
     told: Vec<(ProcessId, Told)>,
 }
 
@@ -21,43 +20,47 @@ type Told = (RoleKind, Term, Option<NodeId>, Option<NodeId>, LogPosition);
 pub const HEADING: &str = "        time  node  role          term  vote  leader  log (in memory from..last)  durable  commit  applied";
 
 impl Log {
-    pub(crate) fn started(&mut self, id: ProcessId, status: &Status) {
-        self.tell(id, status, "starts");
+    pub(crate) fn started(&mut self, now: Time, id: ProcessId, status: &Status) {
+        self.told.push((id, news(status)));
+        tell(now, id, status, "starts");
     }
 
-    pub(crate) fn stopped(&mut self, id: ProcessId, kind: CrashKind) {
+    pub(crate) fn stopped(&mut self, now: Time, id: ProcessId, kind: CrashKind) {
         let how = match kind {
             CrashKind::Process => "crashes; its page cache lives on",
             CrashKind::PowerLoss => "loses power; only what was synced is certain",
         };
-        info!("{:>12}  {id:<4}  {how}", self.now.to_string());
+        info!("{:>12}  {id:<4}  {how}", now.to_string());
         self.told.retain(|(known, _)| *known != id);
     }
 
     pub(crate) fn after(&mut self, now: Time, id: ProcessId, status: &Status) {
-        self.now = now;
-        let news: Told = (status.role, status.current_term, status.voted_for, status.leader, status.last_log);
+        let news = news(status);
         match self.told.iter_mut().find(|(known, _)| *known == id) {
             Some((_, told)) if *told == news => return,
             Some((_, told)) => *told = news,
             None => self.told.push((id, news)),
         }
-        self.tell(id, status, "");
+        tell(now, id, status, "");
     }
+}
 
-    fn tell(&self, id: ProcessId, status: &Status, remark: &str) {
-        let name = |node: Option<NodeId>| node.map_or_else(|| "-".to_owned(), |node| node.to_string());
-        let role = format!("{:?}", status.role);
-        let log = format!("{}..{}", status.first_in_memory, status.last_log);
-        info!(
-            "{:>12}  {id:<4}  {role:<12}  {:>4}  {:<4}  {:<6}  {log:<26}  {:>7}  {:>6}  {:>7}  {remark}",
-            self.now.to_string(),
-            status.current_term.to_string(),
-            name(status.voted_for),
-            name(status.leader),
-            status.durable_index.to_string(),
-            status.commit_index.to_string(),
-            status.last_applied.to_string(),
-        );
-    }
+fn news(status: &Status) -> Told {
+    (status.role, status.current_term, status.voted_for, status.leader, status.last_log)
+}
+
+fn tell(now: Time, id: ProcessId, status: &Status, remark: &str) {
+    let name = |node: Option<NodeId>| node.map_or_else(|| "-".to_owned(), |node| node.to_string());
+    let role = format!("{:?}", status.role);
+    let log = format!("{}..{}", status.first_in_memory, status.last_log);
+    info!(
+        "{:>12}  {id:<4}  {role:<12}  {:>4}  {:<4}  {:<6}  {log:<26}  {:>7}  {:>6}  {:>7}  {remark}",
+        now.to_string(),
+        status.current_term.to_string(),
+        name(status.voted_for),
+        name(status.leader),
+        status.durable_index.to_string(),
+        status.commit_index.to_string(),
+        status.last_applied.to_string(),
+    );
 }

@@ -16,7 +16,7 @@ pub const NAMES: &[&str] = &[
     "a follower refused entries that do not fit",
     "a follower removed entries in conflict",
     "a follower removed several entries in conflict",
-    "an entry on a majority of disks was overwritten",
+    "an entry on several disks was overwritten",
     "a commit was held back because the entry was of an earlier term",
     "a follower was sent entries from disk",
     "a window was full",

@@ -59,13 +59,8 @@ impl Oracles {
         let node = node_id(id);
         for step in &observation.steps {
             if let Step::Truncated { from } = step {
-                let is_figure_8 = self.invariants.is_on_majority(node, *from);
-                sometimes!(
-                    self.marks,
-                    marks::NAMES,
-                    "an entry on a majority of disks was overwritten",
-                    is_figure_8
-                );
+                let is_spread = self.invariants.copies(node, *from) > 1;
+                sometimes!(self.marks, marks::NAMES, "an entry on several disks was overwritten", is_spread);
             }
         }
         let invariants = self.invariants.observe(node, &observation, &DiskView::new(server, disk));
@@ -91,18 +86,24 @@ impl Oracles {
 }
 
 impl Oracle<Server> for Oracles {
-    fn started(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
+    fn started(
+        &mut self,
+        now: Time,
+        id: ProcessId,
+        server: &mut Server,
+        disk: &SimDisk,
+    ) -> Result<(), Violation> {
         self.check_at_group[id.slot()] = server.setup().recovery_check_every;
         if let Some(log) = &mut self.log {
-            log.started(id, &server.status());
+            log.started(now, id, &server.status());
         }
         self.judge(id, server, disk)
     }
 
-    fn stopped(&mut self, id: ProcessId, kind: CrashKind) {
+    fn stopped(&mut self, now: Time, id: ProcessId, kind: CrashKind) {
         self.invariants.stopped(node_id(id));
         if let Some(log) = &mut self.log {
-            log.stopped(id, kind);
+            log.stopped(now, id, kind);
         }
     }
 

@@ -77,9 +77,10 @@ pub struct Violation {
 pub trait Oracle<P: Process>: Clone {
     /// A process has begun a life, and what it did on its disk at its start is done. One that dies before that has
     /// promised nothing yet, and is not shown.
-    fn started(&mut self, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation>;
+    fn started(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk)
+    -> Result<(), Violation>;
     /// A process's life has ended; `kind` says what its disk has lost. A halt leaves what a process crash leaves.
-    fn stopped(&mut self, id: ProcessId, kind: CrashKind);
+    fn stopped(&mut self, now: Time, id: ProcessId, kind: CrashKind);
     /// A process has been given one event. It has gathered its own observations, which the oracle reads and
     /// clears.
     fn after(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation>;

@@ -147,13 +147,13 @@ impl Invariants {
         self.committed.last_index()
     }
 
-    /// Whether the entry that `node` has at `index` is durable on a majority, as in Figure 8: that alone does not
-    /// commit it.
+    /// On how many disks the entry stands that `node` has at `index`. Not even a majority commits it by itself
+    /// (Figure 8).
     #[must_use]
-    pub fn is_on_majority(&self, node: NodeId, index: LogIndex) -> bool {
-        let link = self.shadows[self.slot(node)].link(index);
-        let holds = |shadow: &&Shadow| shadow.durable_index >= index && shadow.link(index) == link;
-        link.is_some() && self.shadows.iter().filter(holds).count() > self.shadows.len() / 2
+    pub fn copies(&self, node: NodeId, index: LogIndex) -> usize {
+        let Some(link) = self.shadows[self.slot(node)].link(index) else { return 0 };
+        let holds = |shadow: &&Shadow| shadow.durable_index >= index && shadow.link(index) == Some(link);
+        self.shadows.iter().filter(holds).count()
     }
 
     fn slot(&self, node: NodeId) -> usize {

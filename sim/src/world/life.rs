@@ -130,7 +130,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
         let effects = slot.disk.crash(self.now, kind);
         self.mark_crash(&effects);
-        self.oracle.stopped(id, kind);
+        self.oracle.stopped(self.now, id, kind);
         self.empty_inbox(id);
     }
 
@@ -299,7 +299,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         slot.stage = Stage::Running;
         if was_starting
             && let Some(process) = &mut slot.process
-            && let Err(violation) = self.oracle.started(id, process, &slot.disk)
+            && let Err(violation) = self.oracle.started(self.now, id, process, &slot.disk)
         {
             self.violate(violation);
         }

@@ -141,8 +141,12 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         if let Phase::Liveness { began, progress, .. } = &mut self.phase
             && self.history[place].called >= *began
         {
-            *progress = self.now;
-            self.clients[id.slot()].fresh_answers += 1;
+            let client = &mut self.clients[id.slot()];
+            // An answer that nobody waits for is no progress: the phase must end.
+            if client.fresh_answers < self.parameters.limits.liveness_operations {
+                *progress = self.now;
+            }
+            client.fresh_answers += 1;
         }
     }
 

@@ -23,11 +23,20 @@ pub(crate) struct Habits {
     pub(crate) syncs: bool,
     /// The process that reports an error when it starts in a later life.
     pub(crate) refuses_restart: Option<ProcessId>,
+    /// Whether clients get no answer.
+    pub(crate) is_silent: bool,
 }
 
 impl Default for Habits {
     fn default() -> Habits {
-        Habits { processes: 3, interval_us: 1_000, writes_each_round: 0, syncs: false, refuses_restart: None }
+        Habits {
+            processes: 3,
+            interval_us: 1_000,
+            writes_each_round: 0,
+            syncs: false,
+            refuses_restart: None,
+            is_silent: false,
+        }
     }
 }
 
@@ -120,7 +129,9 @@ impl Process for Beacon {
     }
 
     fn request(&mut self, operation: OperationId, request: u64, env: &mut Env<'_, Self>) {
-        env.respond(operation, request + 1);
+        if !self.habits.is_silent {
+            env.respond(operation, request + 1);
+        }
     }
 
     fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
@@ -175,11 +186,11 @@ pub(crate) struct Lenient {
 }
 
 impl Oracle<Beacon> for Lenient {
-    fn started(&mut self, _: ProcessId, _: &mut Beacon, _: &SimDisk) -> Result<(), Violation> {
+    fn started(&mut self, _: Time, _: ProcessId, _: &mut Beacon, _: &SimDisk) -> Result<(), Violation> {
         Ok(())
     }
 
-    fn stopped(&mut self, id: ProcessId, kind: CrashKind) {
+    fn stopped(&mut self, _: Time, id: ProcessId, kind: CrashKind) {
         self.stopped.push((id, kind));
     }
 

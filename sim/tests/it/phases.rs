@@ -98,14 +98,14 @@ fn a_core_that_does_not_come_to_rest_is_a_failure_of_liveness() {
     let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
     assert_eq!(violation.class, "Liveness");
     assert!(violation.message.contains("it has not settled"), "{}", violation.message);
-    assert_eq!(result.virtual_us, 2_000_000);
+    // The last answer that a client waited for came soon after the second phase began; then patience ran out.
+    assert!((2_000_001..2_200_000).contains(&result.virtual_us), "{}", result.virtual_us);
 }
 
 #[test]
 fn a_client_that_is_not_served_is_a_failure_of_liveness_and_named() {
-    let mut parameters = two_phases();
-    parameters.limits.liveness_operations = 100_000;
-    let (_, result) = run(Habits::default(), parameters, plan([]));
+    let habits = Habits { is_silent: true, ..Habits::default() };
+    let (_, result) = run(habits, two_phases(), plan([]));
     let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
     assert_eq!(violation.class, "Liveness");
     assert!(violation.message.contains("c0 got"), "{}", violation.message);
@@ -148,11 +148,17 @@ fn what_cannot_be_is_refused_with_a_reason() {
 struct Strict;
 
 impl squall_sim::Oracle<crate::beacon::Beacon> for Strict {
-    fn started(&mut self, _: ProcessId, _: &mut crate::beacon::Beacon, _: &SimDisk) -> Result<(), Violation> {
+    fn started(
+        &mut self,
+        _: Time,
+        _: ProcessId,
+        _: &mut crate::beacon::Beacon,
+        _: &SimDisk,
+    ) -> Result<(), Violation> {
         Ok(())
     }
 
-    fn stopped(&mut self, _: ProcessId, _: CrashKind) {}
+    fn stopped(&mut self, _: Time, _: ProcessId, _: CrashKind) {}
 
     fn after(
         &mut self,

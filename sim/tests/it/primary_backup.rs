@@ -164,7 +164,13 @@ struct PromisesAreKept {
 }
 
 impl Oracle<Replica> for PromisesAreKept {
-    fn started(&mut self, id: ProcessId, replica: &mut Replica, _: &SimDisk) -> Result<(), Violation> {
+    fn started(
+        &mut self,
+        _: Time,
+        id: ProcessId,
+        replica: &mut Replica,
+        _: &SimDisk,
+    ) -> Result<(), Violation> {
         if replica.value >= self.promised {
             return Ok(());
         }
@@ -173,7 +179,7 @@ impl Oracle<Replica> for PromisesAreKept {
         Err(Violation { class: "AcknowledgedIsDurable", message })
     }
 
-    fn stopped(&mut self, _: ProcessId, _: CrashKind) {}
+    fn stopped(&mut self, _: Time, _: ProcessId, _: CrashKind) {}
 
     fn after(&mut self, _: Time, _: ProcessId, replica: &mut Replica, _: &SimDisk) -> Result<(), Violation> {
         self.promised = self.promised.max(replica.promised);

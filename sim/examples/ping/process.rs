@@ -1,5 +1,4 @@
-//! Three processes that ping each other every ten milliseconds: the smallest world, and the simulator's own
-//! benchmark. `cargo run --release -p squall-sim --example ping [virtual seconds] [seed]`
+//! Three processes that ping each other every ten milliseconds: the smallest world.
 
 use squall_sim::fault::CrashKind;
 use squall_sim::trace::{Keep, Recorder};
@@ -13,7 +12,7 @@ const INTERVAL_US: u64 = 10_000;
 
 /// A process that pings the others, and counts.
 #[derive(Clone)]
-struct Ping {
+pub(crate) struct Ping {
     others: [ProcessId; 2],
     next: LocalTime,
     pings: u64,
@@ -22,7 +21,7 @@ struct Ping {
 
 /// What it says.
 #[derive(Clone, Debug)]
-enum Message {
+pub(crate) enum Message {
     Ping(u64),
     Pong(u64),
 }
@@ -102,14 +101,14 @@ impl Process for Ping {
 
 /// Nobody answers more pings than were sent.
 #[derive(Clone)]
-struct PongsFollowPings;
+pub(crate) struct PongsFollowPings;
 
 impl Oracle<Ping> for PongsFollowPings {
-    fn started(&mut self, _: ProcessId, _: &mut Ping, _: &SimDisk) -> Result<(), Violation> {
+    fn started(&mut self, _: Time, _: ProcessId, _: &mut Ping, _: &SimDisk) -> Result<(), Violation> {
         Ok(())
     }
 
-    fn stopped(&mut self, _: ProcessId, _: CrashKind) {}
+    fn stopped(&mut self, _: Time, _: ProcessId, _: CrashKind) {}
 
     fn after(&mut self, _: Time, id: ProcessId, process: &mut Ping, _: &SimDisk) -> Result<(), Violation> {
         if process.pongs <= process.pings * 2 {
@@ -122,7 +121,7 @@ impl Oracle<Ping> for PongsFollowPings {
 
 /// Nobody asks anything.
 #[derive(Clone)]
-struct NoClients;
+pub(crate) struct NoClients;
 
 impl Workload<Ping> for NoClients {
     fn next(&mut self, _: ClientId, _: u64, _: &mut Draw<'_>) -> Option<Step<Ping>> {
@@ -136,27 +135,12 @@ impl Workload<Ping> for NoClients {
     fn timed_out(&mut self, _: OperationId, _: Time) {}
 }
 
-#[expect(clippy::disallowed_types, reason = "a benchmark looks at the clock")]
-fn main() {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().expect("a number"));
-    let seconds = arguments.next().unwrap_or(10_000);
-    let seed = arguments.next().unwrap_or(1);
+/// The world, at the beginning of its time.
+pub(crate) fn world(seconds: u64, seed: u64) -> World<Ping, PongsFollowPings, NoClients> {
     let mut parameters = Parameters::calm(3, 0);
     parameters.limits.safety_us = seconds * 1_000_000;
     parameters.limits.events = u64::MAX;
-    let recorder = Recorder::new(Keep::Hash);
-    let choice = Choice::from_seed(seed);
-    let mut world = World::new((), parameters, Vec::new(), choice, PongsFollowPings, NoClients, recorder)
-        .expect("the parameters are possible");
-    let began = std::time::Instant::now();
-    let result = world.run();
-    let elapsed = began.elapsed().as_secs_f64();
-    println!("{:?}, hash {:032x}", result.verdict, result.hash);
-    println!(
-        "{} events in {elapsed:.2} s: {:.0} events/s, {:.0} ns each; {:.0} virtual seconds per second",
-        result.events,
-        result.events as f64 / elapsed,
-        elapsed * 1e9 / result.events as f64,
-        seconds as f64 / elapsed,
-    );
+    let (recorder, choice) = (Recorder::new(Keep::Hash), Choice::from_seed(seed));
+    World::new((), parameters, Vec::new(), choice, PongsFollowPings, NoClients, recorder)
+        .expect("the parameters are possible")
 }

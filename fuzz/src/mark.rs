@@ -1,0 +1,48 @@
+//! What runs can come across: by these marks a test shows that the inputs get somewhere.
+
+/// Something worth reaching.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mark {
+    /// Leads, with other voters around.
+    Leads,
+    /// Commits as a leader, with other voters around.
+    CommitsAsLeader,
+    /// Refuses a proposal for want of room.
+    RefusesForWantOfRoom,
+    /// Tells another to campaign.
+    HandsOver,
+    /// Grants a vote.
+    Votes,
+    /// Acknowledges entries.
+    Acknowledges,
+    /// Answers that the previous entry is not there.
+    Contradicts,
+    /// Removes entries that were written.
+    Truncates,
+    /// Applies entries.
+    Applies,
+    /// Asks the disk for entries for a follower.
+    FetchesToReplicate,
+    /// Asks the disk for entries to apply.
+    FetchesToApply,
+    /// Restarts with entries.
+    Recovers,
+}
+
+impl Mark {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Leads,
+        Self::CommitsAsLeader,
+        Self::RefusesForWantOfRoom,
+        Self::HandsOver,
+        Self::Votes,
+        Self::Acknowledges,
+        Self::Contradicts,
+        Self::Truncates,
+        Self::Applies,
+        Self::FetchesToReplicate,
+        Self::FetchesToApply,
+        Self::Recovers,
+    ];
+}

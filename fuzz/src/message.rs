@@ -1,0 +1,182 @@
+//! Messages from anyone, with any content: near the truth often enough to get past the first guard.
+
+use arbitrary::{Arbitrary, Unstructured};
+use bytes::Bytes;
+use squall_raft::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
+    RequestVoteResponse, Round, Session, Term,
+};
+
+/// What the receiver is at, to which hostile numbers are relative.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) receiver: NodeId,
+    pub(crate) term: Term,
+    pub(crate) last_log: LogPosition,
+    pub(crate) commit_index: LogIndex,
+    /// Echoes of what it sent last.
+    pub(crate) session: Session,
+    pub(crate) round: Round,
+    /// The previous entry that it asked a follower for last.
+    pub(crate) asked: LogPosition,
+}
+
+/// A number: mostly the truth, as a message in which much is wrong is refused for the first wrong thing only.
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    True,
+    Near(i8),
+    Any(u64),
+}
+
+/// A message before it is known what it is near to.
+#[derive(Clone, Debug, Arbitrary)]
+pub struct HostileMessage {
+    /// Mostly a voter, modulo 4, from 2 on.
+    from: u8,
+    to: Number,
+    term: Number,
+    body: HostileBody,
+}
+
+#[derive(Clone, Debug, Arbitrary)]
+enum HostileBody {
+    PreVote { last_log: Position },
+    PreVoteResponse { asked_in: Number, granted: bool },
+    RequestVote { last_log: Position, leadership_transfer: bool },
+    RequestVoteResponse { granted: bool },
+    AppendEntries { session: Number, prev_log: Position, entries: Vec<HostileEntry>, leader_commit: Number },
+    Matched { session: Number, index: Number },
+    Conflict { session: Number, rejected: Number, hint: Position },
+    Heartbeat { session: Number, round: Number, commit: Number },
+    HeartbeatResponse { session: Number, round: Number, received: Number },
+    TimeoutNow,
+}
+
+/// A position near the end of the log.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+struct Position {
+    term: Number,
+    index: Number,
+}
+
+/// An entry near the place where it belongs.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+struct HostileEntry {
+    term: Number,
+    index: Number,
+    /// Bytes of its command; a no-op where there are none.
+    bytes: u8,
+}
+
+impl<'a> Arbitrary<'a> for Number {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match bytes.arbitrary::<u8>()? {
+            0..224 => Self::True,
+            224..252 => Self::Near(bytes.int_in_range(-3..=3)?),
+            252..=255 => Self::Any(bytes.arbitrary()?),
+        })
+    }
+}
+
+impl Number {
+    fn near(self, truth: u64) -> u64 {
+        match self {
+            Self::True => truth,
+            Self::Near(offset) => truth.saturating_add_signed(i64::from(offset)),
+            Self::Any(number) => number,
+        }
+    }
+}
+
+impl Position {
+    fn near(self, truth: LogPosition) -> LogPosition {
+        LogPosition::new(self.term.near(truth.term.0), self.index.near(truth.index.0))
+    }
+}
+
+impl HostileMessage {
+    pub(crate) fn resolve(self, context: &Context, term_at: impl Fn(LogIndex) -> Option<Term>) -> Message {
+        let Context {
+            receiver,
+            term,
+            last_log,
+            commit_index,
+            session: true_session,
+            round: true_round,
+            asked,
+        } = *context;
+        let session = |number: Number| Session(number.near(true_session.0));
+        let round = |number: Number| Round(number.near(true_round.0));
+        let from_index = |number: Number| LogIndex(number.near(last_log.index.0));
+        let term = Term(self.term.near(term.0));
+        let body = match self.body {
+            HostileBody::PreVote { last_log: theirs } => {
+                Body::PreVote(PreVote { last_log: theirs.near(last_log) })
+            }
+            HostileBody::PreVoteResponse { asked_in, granted } => Body::PreVoteResponse(PreVoteResponse {
+                asked_in: Term(asked_in.near(context.term.0)),
+                granted,
+            }),
+            HostileBody::RequestVote { last_log: theirs, leadership_transfer } => {
+                Body::RequestVote(RequestVote { last_log: theirs.near(last_log), leadership_transfer })
+            }
+            HostileBody::RequestVoteResponse { granted } => {
+                Body::RequestVoteResponse(RequestVoteResponse { granted })
+            }
+            HostileBody::AppendEntries { session: number, prev_log, entries, leader_commit } => {
+                let index = LogIndex(prev_log.index.near(last_log.index.0));
+                let true_term = term_at(index).unwrap_or(last_log.term);
+                let prev_log = LogPosition { term: Term(prev_log.term.near(true_term.0)), index };
+                Body::AppendEntries(AppendEntries {
+                    session: session(number),
+                    prev_log,
+                    entries: resolve_entries(&entries, prev_log, term),
+                    leader_commit: LogIndex(leader_commit.near(commit_index.0)),
+                })
+            }
+            HostileBody::Matched { session: number, index } => {
+                Body::AppendEntriesResponse(AppendEntriesResponse {
+                    session: session(number),
+                    result: AppendResult::Matched(from_index(index)),
+                })
+            }
+            HostileBody::Conflict { session: number, rejected, hint } => {
+                let before =
+                    LogPosition { term: asked.term, index: LogIndex(asked.index.0.saturating_sub(1)) };
+                let rejected = LogIndex(rejected.near(asked.index.0));
+                let result = AppendResult::Conflict { rejected, hint: hint.near(before) };
+                Body::AppendEntriesResponse(AppendEntriesResponse { session: session(number), result })
+            }
+            HostileBody::Heartbeat { session: number, round: theirs, commit } => Body::Heartbeat(Heartbeat {
+                session: session(number),
+                round: round(theirs),
+                commit: LogIndex(commit.near(commit_index.0)),
+            }),
+            HostileBody::HeartbeatResponse { session: number, round: theirs, received } => {
+                Body::HeartbeatResponse(HeartbeatResponse {
+                    session: session(number),
+                    round: round(theirs),
+                    received: from_index(received),
+                })
+            }
+            HostileBody::TimeoutNow => Body::TimeoutNow,
+        };
+        let from = NodeId(2 + u64::from(self.from % 4));
+        Message { from, to: NodeId(self.to.near(receiver.0)), term, body }
+    }
+}
+
+/// Entries that follow `prev_log` in the sender's term, as far as each tells the truth.
+fn resolve_entries(entries: &[HostileEntry], prev_log: LogPosition, term: Term) -> Entries {
+    let resolve = |(offset, entry): (u64, &HostileEntry)| Entry {
+        term: Term(entry.term.near(term.0)),
+        index: LogIndex(entry.index.near(prev_log.index.0.saturating_add(offset))),
+        payload: match entry.bytes {
+            0 => Payload::Noop,
+            bytes => Payload::Command(Bytes::from(vec![0xa5; usize::from(bytes)])),
+        },
+    };
+    Entries::from((1..).zip(entries).map(resolve).collect::<Vec<Entry>>())
+}
