@@ -39,11 +39,14 @@ impl Raft {
     }
 }
 
+/// A life's ticks are counted up to here, so that deadlines beyond them still have numbers.
+const TICKS_MAX: u64 = u64::MAX >> 1;
+
 /// Inputs.
 impl Raft {
     /// Time passes, in ticks. A long jump lets each timer fire once.
     pub fn tick(&mut self, ticks: u64) {
-        self.now = self.now.saturating_add(ticks);
+        self.now = self.now.saturating_add(ticks).min(TICKS_MAX);
         if self.now >= self.due_at() {
             self.handle_time();
         }

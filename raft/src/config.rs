@@ -116,6 +116,9 @@ impl Config {
                 return reject(field, value, "at least 1");
             }
         }
+        if self.max_proposal_bytes > 1 << 30 {
+            return reject("max_proposal_bytes", self.max_proposal_bytes, "at most 2^30 bytes");
+        }
         Ok(())
     }
 

@@ -42,7 +42,7 @@ impl Raft {
             self.outbox.extend(self.held.drain(..));
             self.maybe_count_own_vote();
         }
-        self.maybe_acknowledge();
+        self.maybe_acknowledge(false);
         self.maybe_commit(self.ledger.durable_index());
     }
 

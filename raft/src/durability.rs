@@ -8,6 +8,9 @@ use alloc::collections::VecDeque;
 
 use crate::{LogIndex, WriteToken};
 
+/// Writes that may wait for the disk at one time.
+const WRITES_IN_FLIGHT_MAX: usize = 1024;
+
 /// The ledger of writes.
 ///
 /// Invariant: `durable_index <= written_index`, and both are at most the log's last index.
@@ -69,9 +72,9 @@ impl Ledger {
         self.persisted >= self.hard_state_sequence
     }
 
-    /// Writes that the disk has not reported.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    /// Whether another write may be asked for. While the disk hangs, what is due gathers for one write.
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.in_flight.len() < WRITES_IN_FLIGHT_MAX
     }
 
     /// When the oldest write that the disk has not reported was asked for.
@@ -101,7 +104,8 @@ impl Ledger {
     /// Takes what the next write has to carry, where there is anything, given the log's last index.
     pub(crate) fn take_due(&mut self, last_index: LogIndex, now: u64) -> Option<Due> {
         let hard_state = self.hard_state_sequence > self.asked;
-        if !hard_state && self.truncate_from.is_none() && self.written_index == last_index {
+        let nothing_is_due = !hard_state && self.truncate_from.is_none() && self.written_index == last_index;
+        if nothing_is_due || !self.takes_writes() {
             return None;
         }
         assert!(self.written_index <= last_index, "a truncation was not entered in the ledger");
@@ -195,6 +199,20 @@ mod tests {
         let due = ledger.take_due(LogIndex(9), 0).expect("a truncation");
         assert_eq!((due.truncate_from, due.first), (Some(LogIndex(9)), LogIndex(9)));
         assert_eq!(ledger.durable_index(), LogIndex(8), "entry 9 is a new one, and not yet on disk");
+    }
+
+    #[test]
+    fn while_the_disk_hangs_what_is_due_gathers_for_one_write() {
+        let mut ledger = ledger();
+        for last in 0..WRITES_IN_FLIGHT_MAX as u64 {
+            ledger.take_due(LogIndex(11 + last), 0).expect("one more entry");
+        }
+        ledger.hard_state_changed();
+        let last = LogIndex(20 + WRITES_IN_FLIGHT_MAX as u64);
+        assert_eq!(ledger.take_due(last, 0), None);
+        ledger.persisted(token(1));
+        let due = ledger.take_due(last, 0).expect("all that has gathered");
+        assert_eq!((due.hard_state, due.first), (true, LogIndex(11 + WRITES_IN_FLIGHT_MAX as u64)));
     }
 
     #[test]

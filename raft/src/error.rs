@@ -67,7 +67,7 @@ pub enum Ignored {
     Malformed,
     /// Claims the office of this very leader, or of the one that is followed.
     SecondLeader,
-    /// Would remove a committed entry: no leader of this cluster sends that.
+    /// Would remove a committed entry, or one that the same leader sent before: no leader of this cluster does that.
     ContradictsCommitted,
     /// Confirms what was never sent.
     BeyondLog,

@@ -6,9 +6,6 @@ use crate::{
     Ignored, LogIndex, LogPosition, NodeId, Raft, Term,
 };
 
-/// Writes that may wait for the disk before a follower takes no more entries.
-const WRITES_IN_FLIGHT_MAX: usize = 1024;
-
 impl Raft {
     /// Appends what the leader sends, where it fits; the acknowledgement waits for the disk.
     pub(crate) fn handle_append_entries(
@@ -26,8 +23,8 @@ impl Raft {
             self.send(from, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
             return Ok(());
         }
-        let takes_entries = self.has_room() && self.ledger.in_flight() < WRITES_IN_FLIGHT_MAX;
-        if last_new > self.log.last_index() && !takes_entries {
+        let brings_news = entries.last().is_some_and(|entry| !self.log.contains(entry.position()));
+        if brings_news && !(self.has_room() && self.ledger.takes_writes()) {
             return Err(Ignored::Busy);
         }
         self.append_missing(entries)?;
@@ -36,8 +33,8 @@ impl Raft {
         follower.owed = Some(follower.owed.map_or(last_new, |owed| owed.max(last_new)));
         let commit = leader_commit.min(follower.matched);
         self.advance_commit(commit);
-        if self.ledger.durable_index() >= last_new {
-            self.maybe_acknowledge();
+        if !brings_news {
+            self.maybe_acknowledge(true);
         }
         Ok(())
     }
@@ -54,14 +51,15 @@ impl Raft {
         Ok(())
     }
 
-    /// Acknowledges what is both owed and durable: never more than was received, never more than the disk has.
-    pub(crate) fn maybe_acknowledge(&mut self) {
+    /// Acknowledges what is both owed and durable: never more than was received, never more than the disk has. What
+    /// was acknowledged before is repeated only where the leader has `asked_again`: the answer may have been lost.
+    pub(crate) fn maybe_acknowledge(&mut self, asked_again: bool) {
         let durable = self.ledger.durable_index();
         let term_is_durable = self.ledger.hard_state_is_durable();
         let session = self.session();
         let Role::Follower(follower) = &mut self.role else { return };
         let (Some(heard), Some(owed)) = (follower.leader, follower.owed) else { return };
-        if !term_is_durable || (durable < owed && durable <= follower.acknowledged) {
+        if !term_is_durable || (durable < owed && durable <= follower.acknowledged && !asked_again) {
             return;
         }
         let index = owed.min(durable);
@@ -114,7 +112,8 @@ impl Raft {
         let Some(first_new) = entries.get(known) else { return Ok(()) };
         let from = first_new.index;
         if from <= self.log.last_index() {
-            if from <= self.commit_index {
+            // No leader takes back what is committed, nor what it has sent itself.
+            if from <= self.commit_index.max(self.follower_mut().matched) {
                 return Err(Ignored::ContradictsCommitted);
             }
             self.log.truncate(from);

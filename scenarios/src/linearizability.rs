@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use squall_replica::RequestId;
 use squall_replica::kv::Reply;
 use squall_sim::client::CallOutcome;
 use squall_sim::history::{self, Budget, Operation, Outcome, Verdict};
@@ -9,7 +10,7 @@ use squall_sim::process::Violation;
 
 use crate::client::Call;
 use crate::model::KeyValueModel;
-use crate::server::{Response, request_id};
+use crate::server::{Response, operation_id, request_id};
 
 /// Judges a history; `applied` are the names of the operations in log order, 0 where an entry carries none.
 ///
@@ -19,8 +20,12 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
     let mut operations = Vec::with_capacity(history.len());
     let mut numbers = BTreeMap::new();
     for call in history {
-        let Some(outcome) = outcome(call)? else { continue };
-        numbers.insert(request_id(call.operation).0, operations.len() as u32);
+        let name = request_id(call.operation).0;
+        let Some(outcome) = outcome(call)? else {
+            numbers.insert(name, None);
+            continue;
+        };
+        numbers.insert(name, Some(operations.len() as u32));
         operations.push(Operation {
             client: call.operation.client.0,
             call: call.called.0,
@@ -28,7 +33,12 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
             outcome,
         });
     }
-    let order: Vec<u32> = applied.iter().filter_map(|request| numbers.get(request).copied()).collect();
+    let order = order_of(applied, &numbers)?;
+    // Every operation goes through the log, reads too: the log's order is no mere guess, and must explain all.
+    if let Err(refusal) = history::check_witness(&KeyValueModel, &operations, &order) {
+        let message = format!("the order of the log does not explain the history: {refusal}");
+        return Err(Violation { class: "Linearizability", message });
+    }
     match history::judge(&KeyValueModel, &operations, &order, Budget::default()) {
         Verdict::Linearizable => Ok(()),
         Verdict::Violation(explanation) => {
@@ -39,6 +49,23 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
             message: format!("the history could not be judged: {exhausted}"),
         }),
     }
+}
+
+/// The operations in log order. `numbers` has `None` for those that, as a client was told, did not take place.
+fn order_of(applied: &[u128], numbers: &BTreeMap<u128, Option<u32>>) -> Result<Vec<u32>, Violation> {
+    let mut order = Vec::with_capacity(applied.len());
+    for (index, name) in (1_u64..).zip(applied).filter(|(_, name)| **name != 0) {
+        let operation = operation_id(RequestId(*name));
+        let deny = |why| {
+            Err(Violation { class: "AppliedAndDenied", message: format!("entry {index}: {operation} {why}") })
+        };
+        match numbers.get(name) {
+            None => return deny("was applied, and no client asked for it"),
+            Some(None) => return deny("was applied, and its client was told that it was not"),
+            Some(Some(number)) => order.push(*number),
+        }
+    }
+    Ok(order)
 }
 
 /// What came of an operation; `None` where it certainly did not take place.
@@ -53,5 +80,70 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
             })?;
             Ok(Some(Outcome::Returned { at: at.0, output }))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use squall_replica::kv::Command;
+    use squall_sim::{ClientId, OperationId, Time};
+
+    use super::*;
+
+    fn put(number: u64, response: Option<Response>) -> Call {
+        let key = Bytes::from_static(b"k");
+        let value = Bytes::from(number.to_le_bytes().to_vec());
+        let at = Time(number * 100 + 50);
+        Call {
+            operation: OperationId { client: ClientId(0), number },
+            called: Time(number * 100),
+            request: Command::Put { key, value },
+            outcome: response.map_or(CallOutcome::Unknown, |response| CallOutcome::Returned { at, response }),
+        }
+    }
+
+    fn done() -> Option<Response> {
+        Some(Response::Applied(Reply::Done.encode()))
+    }
+
+    fn name(number: u64) -> u128 {
+        request_id(OperationId { client: ClientId(0), number }).0
+    }
+
+    fn class(history: &[Call], applied: &[u128]) -> Option<&'static str> {
+        check(history, applied).err().map(|violation| violation.class)
+    }
+
+    #[test]
+    fn what_the_log_explains_is_accepted() {
+        let history = [put(0, done()), put(1, None), put(2, Some(Response::Dropped)), put(3, done())];
+        assert_eq!(class(&history, &[0, name(0), name(1), name(3)]), None);
+        assert_eq!(class(&history, &[name(0), 0, name(3)]), None, "the unknown one never happened");
+    }
+
+    #[test]
+    fn a_command_applied_twice_is_caught_though_nobody_read_it() {
+        assert_eq!(class(&[put(0, done())], &[name(0), name(0)]), Some("Linearizability"));
+    }
+
+    #[test]
+    fn a_command_applied_though_its_client_was_told_otherwise_is_caught() {
+        assert_eq!(class(&[put(0, Some(Response::Dropped))], &[name(0)]), Some("AppliedAndDenied"));
+    }
+
+    #[test]
+    fn a_command_that_nobody_asked_for_is_caught() {
+        assert_eq!(class(&[], &[name(7)]), Some("AppliedAndDenied"));
+    }
+
+    #[test]
+    fn a_command_acknowledged_but_never_applied_is_caught() {
+        assert_eq!(class(&[put(0, done())], &[]), Some("Linearizability"));
+    }
+
+    #[test]
+    fn an_order_against_real_time_is_caught() {
+        assert_eq!(class(&[put(0, done()), put(1, done())], &[name(1), name(0)]), Some("Linearizability"));
     }
 }

@@ -26,6 +26,7 @@ pub const NAMES: &[&str] = &[
     "a repeated or late answer was ignored",
     "one write carried several entries",
     "a torn tail was dropped",
+    "a doubtful tail was dropped",
     "a proposal was refused because of a bound",
     "a proposal was refused because of its size",
     "a proposal was refused during a transfer",

@@ -193,6 +193,11 @@ impl Cluster {
         true
     }
 
+    /// How many writes wait.
+    pub(crate) fn waiting_writes(&self, id: NodeId) -> usize {
+        self.disks[&id].waiting.len()
+    }
+
     /// The terms of a node's log on disk.
     pub(crate) fn terms_on_disk(&self, id: u64) -> Vec<u64> {
         self.disks[&NodeId(id)].log.iter().map(|entry| entry.term.0).collect()

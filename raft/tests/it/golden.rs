@@ -164,6 +164,7 @@ scripts! {
     a_lost_message_is_noticed_by_a_heartbeat
     a_round_trip_longer_than_the_heartbeat_interval
     a_lost_acknowledgement_is_asked_for_again
+    a_reminder_is_answered_while_a_later_write_hangs
     a_follower_far_behind_is_served_from_disk
     leadership_is_handed_over
     a_leader_cut_off_steps_down

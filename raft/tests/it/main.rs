@@ -2,5 +2,6 @@
 
 mod cluster;
 mod golden;
+mod hostile;
 mod paper;
 mod random;

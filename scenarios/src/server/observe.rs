@@ -165,6 +165,12 @@ impl Server {
 
 pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
     sometimes!(env, marks::NAMES, "a torn tail was dropped", matches!(storage.tail(), Tail::Torn { .. }));
+    sometimes!(
+        env,
+        marks::NAMES,
+        "a doubtful tail was dropped",
+        matches!(storage.tail(), Tail::Doubtful { .. })
+    );
 }
 
 pub(super) fn sent(observation: &mut Observation, message: &Message, env: &mut Env<'_, Server>) {
