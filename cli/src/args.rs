@@ -1,5 +1,6 @@
 //! The command line, as data: what may be asked, and how seeds, shards and durations are written.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Parser, Debug)]
 #[command(
     version,
-    after_help = "Exit codes: 0 all held; 1 an invariant was violated; 2 bad arguments or input; 3 the harness failed."
+    after_help = "Exit codes: 0 all held; 1 an invariant was violated; 2 bad arguments or input; 3 no verdict, or no way to tell it."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -24,7 +25,7 @@ pub(crate) enum Command {
     Sweep(SweepArguments),
     /// Run one seed, with its resolved parameters.
     Run(RunArguments),
-    /// Run a scenario file.
+    /// Run a scenario file. The exit code is the run's own verdict; where it is not what the file expects, a note says so.
     Replay(ReplayArguments),
     /// Find the first event at which two traces differ.
     Diff(DiffArguments),
@@ -163,6 +164,12 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) const WHOLE: Shard = Shard { index: 0, of: 1 };
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index + 1, self.of)
+    }
 }
 
 /// How many runs at once: as asked, or one for each core.

@@ -25,5 +25,9 @@ pub(crate) fn command(arguments: &DiffArguments) -> Result<Exit, Refusal> {
 
 fn read(path: &Path) -> Result<Trace, Refusal> {
     let bytes = output::load(path, trace::FILE_BYTES_MAX)?;
-    trace::read(&bytes).map_err(|error| Refusal::bad_input(format!("{}: {error}", path.display())))
+    let refuse = |what: &str| Refusal::bad_input(format!("{}: {what}", path.display()));
+    if bytes.is_empty() {
+        return Err(refuse("the file is empty; expected a trace that `squall run --trace` wrote"));
+    }
+    trace::read(&bytes).map_err(|error| refuse(&error.to_string()))
 }

@@ -11,7 +11,8 @@ pub(crate) enum Exit {
     Violated,
     /// The arguments or a file given are wrong.
     BadInput,
-    /// The harness itself failed: a run that does not repeat, a run without a verdict, a patch that does not apply.
+    /// Not vouched for: a run without a verdict or one that does not repeat, output that cannot be written, a patch of the
+    /// zoo that does not apply, a required situation that no run reached.
     Harness,
 }
 

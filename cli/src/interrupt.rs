@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::output;
+
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// The exit code of a shell's job that an interrupt ended.
@@ -15,7 +17,7 @@ pub(crate) fn listen() {
         }
     });
     if let Err(error) = outcome {
-        eprintln!("squall: an interrupt will end the sweep without a report: {error}");
+        output::say(&format!("squall: an interrupt will end the sweep without a report: {error}"));
     }
 }
 

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Some(Command::Zoo(zoo)) => zoo::command(&zoo),
     };
     let exit = result.unwrap_or_else(|Refusal { exit, message }| {
-        eprintln!("squall: {message}");
+        output::say(&format!("squall: {message}"));
         exit
     });
     ExitCode::from(exit)

@@ -1,8 +1,11 @@
-//! Writing to standard output and to files: a reader who went away is not an error, a full disk is.
+//! Reports, words and files: what the command puts out.
+//!
+//! Of a report, a reader who went away is no error, a full disk is. Words on standard error are a courtesy: where they
+//! cannot be written nothing changes, least of all a verdict.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -25,10 +28,55 @@ pub(crate) fn print_json(object: &impl Serialize) -> Result<(), Refusal> {
     print(&text)
 }
 
+/// Standard error as a writer that never fails: what cannot be written is dropped.
+pub(crate) struct Words;
+
+impl Write for Words {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Says one line on standard error.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(Words, "{line}");
+}
+
 /// Writes a file that the user asked for.
 pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     fs::write(path, bytes)
-        .map_err(|error| Refusal::bad_input(format!("{} cannot be written: {error}", path.display())))
+        .map_err(|error| Refusal::harness(format!("{} cannot be written: {error}", path.display())))
+}
+
+/// Refuses files of one command that are the same file: writing one would destroy another. Each comes with its role.
+pub(crate) fn keep_apart(files: &[(&str, Option<&Path>)]) -> Result<(), Refusal> {
+    let mut known: Vec<(&str, PathBuf)> = Vec::new();
+    for (role, path) in files {
+        let Some(path) = path else { continue };
+        let place = place(path);
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
+            let path = path.display();
+            return Err(Refusal::bad_input(format!(
+                "{other} and {role} are the same file, {path}; name two"
+            )));
+        }
+        known.push((role, place));
+    }
+    Ok(())
+}
+
+/// Where a file is, or will be, however it is called; as it is called, where nobody knows.
+fn place(path: &Path) -> PathBuf {
+    let of_new_file = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(of_new_file).unwrap_or_else(|| path.to_owned())
 }
 
 /// Reads a file that the user named, if it is not larger than what such a file can be.

@@ -14,6 +14,10 @@ const SCENARIO_BYTES_MAX: u64 = 64 << 20;
 
 /// Runs the command.
 pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
+    output::keep_apart(&[
+        ("the scenario", Some(&arguments.file)),
+        ("--trace", arguments.show.trace.as_deref()),
+    ])?;
     let name = arguments.file.display().to_string();
     let bytes = output::load(&arguments.file, SCENARIO_BYTES_MAX)?;
     let text = String::from_utf8(bytes)
@@ -27,7 +31,7 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
         Err(panic) => Err(panic),
     };
     let again = format!("{} replay {}", words::program(), words::quoted(&name));
-    let mut report = Report::of(&name, 0, again);
+    let mut report = Report::of(&name, None, again);
     if let Ok(outcome) = &outcome {
         // A word to the reader, not a verdict: whether an invariant held does not depend on what a file expects.
         report.remark = storm::compare(&scenario, outcome).err();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::run::Report;
 use crate::summary::{Failure, Summary};
+use crate::sweep::Plan;
 use crate::words::{self, thousands};
 
 /// How many kinds of failure, doubts or situations are told in full.
@@ -17,12 +18,12 @@ macro_rules! line {
     ($out:expr, $($words:tt)*) => { writeln!($out, $($words)*).expect("writing to a string cannot fail") };
 }
 
-/// The report of a sweep.
-pub(crate) fn sweep(summary: &Summary) -> String {
+/// The report of a sweep. `missed` are the situations that had to be reached and were not.
+pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     let mut out = String::new();
-    let wall = Duration::from_secs_f64(summary.wall_seconds);
-    let (seeds, jobs) = (words::count(summary.seeds, "seed"), words::count(summary.jobs.into(), "core"));
-    line!(out, "{}: {seeds} from {} on, {} on {jobs}", summary.profile, summary.start, words::duration(wall));
+    let wall = words::duration(Duration::from_secs_f64(summary.wall_seconds));
+    let jobs = words::count(summary.jobs.into(), "core");
+    line!(out, "{}: {}, {wall} on {jobs}", summary.profile, seeds(summary, plan));
     line!(out);
     line!(out, "  verdicts    {}", verdicts(summary));
     line!(out, "  simulated   {}", simulated(summary));
@@ -40,12 +41,31 @@ pub(crate) fn sweep(summary: &Summary) -> String {
         failures(&mut out, &summary.failed);
     } else if !summary.doubts.is_empty() {
         doubts(&mut out, summary);
+    } else if !missed.is_empty() {
+        line!(out, "No invariant was violated, but never reached: {}.", missed.join("; "));
     } else if summary.seeds == 0 {
         line!(out, "Nothing was run.");
     } else {
         line!(out, "All invariants held. The same seeds give the same hash on every machine.");
     }
     out
+}
+
+/// Which seeds were run, of those that were asked for.
+fn seeds(summary: &Summary, plan: &Plan) -> String {
+    let mut text = match plan.seeds() {
+        Some(planned) if summary.seeds < planned => {
+            format!("{} of {}", thousands(summary.seeds), words::count(planned, "seed"))
+        }
+        Some(_) | None => words::count(summary.seeds, "seed"),
+    };
+    if let Some(shard) = &summary.shard {
+        let whole =
+            plan.seeds_max.map_or_else(|| "those".to_owned(), |seeds| format!("the {}", thousands(seeds)));
+        write!(text, ", shard {shard} of {whole}").expect("a string takes all");
+    }
+    let interrupted = if summary.interrupted { "; interrupted" } else { "" };
+    format!("{text} from {} on{interrupted}", summary.start)
 }
 
 fn verdicts(summary: &Summary) -> String {
@@ -125,7 +145,10 @@ fn doubts(out: &mut String, summary: &Summary) {
 /// The report of a single run.
 pub(crate) fn run(report: &Report) -> String {
     let mut out = String::new();
-    line!(out, "{}, seed {}", report.source, report.seed);
+    match report.seed {
+        Some(seed) => line!(out, "{}, seed {seed}", report.source),
+        None => line!(out, "{}", report.source),
+    }
     line!(out);
     let width = report.parameters.keys().map(String::len).max().unwrap_or(0);
     for (name, value) in &report.parameters {
@@ -172,7 +195,9 @@ mod tests {
     use super::*;
     use crate::args::Shard;
     use crate::summary::{Judgement, Row};
-    use crate::sweep::Plan;
+
+    const PLAN: Plan =
+        Plan { start: 0, seeds_max: None, shard: Shard::WHOLE, jobs: 2, time: None, fail_fast: false };
 
     fn summary(judgements: &[Judgement]) -> Summary {
         let row = |(seed, judgement): (usize, &Judgement)| {
@@ -182,9 +207,11 @@ mod tests {
             row
         };
         let rows = judgements.iter().enumerate().map(row).collect();
-        let plan =
-            Plan { start: 0, seeds_max: None, shard: Shard::WHOLE, jobs: 2, time: None, fail_fast: false };
-        Summary::new("storm", &plan, rows, Duration::from_secs(2))
+        Summary::new("storm", &PLAN, rows, Duration::from_secs(2))
+    }
+
+    fn told(summary: &Summary) -> String {
+        sweep(summary, &PLAN, &[])
     }
 
     fn failed(class: &str, message: &str) -> Judgement {
@@ -194,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_sweep_in_which_all_held_says_so_and_names_what_was_never_reached() {
-        let report = sweep(&summary(&[Judgement::Passed, Judgement::Passed]));
+        let report = told(&summary(&[Judgement::Passed, Judgement::Passed]));
         assert!(report.contains("2 passed\n"), "{report}");
         assert!(report.contains("2 min 0 s of a cluster's life, 60 times faster than life"), "{report}");
         assert!(
@@ -206,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_failing_sweep_tells_each_class_once_and_ends_with_the_command_that_reproduces() {
-        let report = sweep(&summary(&[
+        let report = told(&summary(&[
             Judgement::Passed,
             failed("ElectionSafety", "n1 and n3 lead term 4"),
             failed("ElectionSafety", "n2 and n3 lead term 9"),
@@ -225,9 +252,29 @@ mod tests {
     #[test]
     fn a_sweep_without_a_verdict_does_not_claim_that_all_held() {
         let report =
-            sweep(&summary(&[Judgement::Passed, Judgement::Inconclusive("out of events".to_owned())]));
+            told(&summary(&[Judgement::Passed, Judgement::Inconclusive("out of events".to_owned())]));
         assert!(!report.contains("All invariants held"), "{report}");
         assert!(report.contains("seed 1: out of events\n"), "{report}");
         assert!(report.ends_with("run --profile storm --seed 1\n"), "{report}");
+    }
+
+    #[test]
+    fn an_interrupted_sweep_says_how_far_it_came() {
+        let mut summary = summary(&[Judgement::Passed, Judgement::Passed]);
+        summary.interrupted = true;
+        let bounded = sweep(&summary, &Plan { seeds_max: Some(100_000), ..PLAN }, &[]);
+        assert!(
+            bounded.starts_with("storm: 2 of 100,000 seeds from 0 on; interrupted, 2.0 s on"),
+            "{bounded}"
+        );
+        let open = told(&summary);
+        assert!(open.starts_with("storm: 2 seeds from 0 on; interrupted, 2.0 s on"), "{open}");
+    }
+
+    #[test]
+    fn a_sweep_that_missed_a_required_situation_ends_with_its_name() {
+        let report = sweep(&summary(&[Judgement::Passed]), &PLAN, &["a page is torn", "a vote is lost"]);
+        assert!(report.ends_with("but never reached: a page is torn; a vote is lost.\n"), "{report}");
+        assert!(!report.contains("All invariants held"), "{report}");
     }
 }

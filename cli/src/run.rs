@@ -1,6 +1,7 @@
 //! `squall run`: one seed, seen closely. Its report serves `replay` too.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::args::{RunArguments, ShowArguments};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
+use crate::output::Words;
 use crate::summary::{self, Judgement};
 use crate::{output, panics, report};
 
@@ -20,7 +22,8 @@ use crate::{output, panics, report};
 pub(crate) struct Report {
     /// The profile or the scenario file.
     pub(crate) source: String,
-    pub(crate) seed: u64,
+    /// A scenario has none.
+    pub(crate) seed: Option<u64>,
     /// `passed`, `failed` or `inconclusive`.
     pub(crate) verdict: &'static str,
     /// The invariant that was violated first.
@@ -45,6 +48,12 @@ pub(crate) struct Report {
 
 /// Runs the command.
 pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
+    let is_file = profile::names().all(|name| name != arguments.profile);
+    output::keep_apart(&[
+        ("the profile", is_file.then_some(Path::new(&arguments.profile))),
+        ("--emit", arguments.emit.as_deref()),
+        ("--trace", arguments.show.trace.as_deref()),
+    ])?;
     let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
     let options = options(&arguments.show, arguments.emit.is_some());
     let clock = Stopwatch::start();
@@ -55,16 +64,16 @@ pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
         output::save(path, scenario.to_string().as_bytes())?;
     }
     let again = summary::replay_command(&arguments.profile, arguments.seed);
-    conclude(&arguments.show, outcome, wall, Report::of(&arguments.profile, arguments.seed, again))
+    conclude(&arguments.show, outcome, wall, Report::of(&arguments.profile, Some(arguments.seed), again))
 }
 
 /// What a run must keep so that it can be shown as asked.
 pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
     if show.verbose {
         // No wall clock in the lines: the log of a run is as repeatable as the run.
-        let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(LevelFilter::INFO);
+        let lines = tracing_subscriber::fmt().with_writer(|| Words).with_max_level(LevelFilter::INFO);
         lines.without_time().with_level(false).with_target(false).init();
-        eprintln!("{}", log::HEADING);
+        output::say(log::HEADING);
     }
     RunOptions { keep_trace: show.trace.is_some(), record, log: show.verbose }
 }
@@ -92,7 +101,7 @@ pub(crate) fn conclude(
 
 impl Report {
     /// A report about a run of which nothing is known yet.
-    pub(crate) fn of(source: &str, seed: u64, replay: String) -> Report {
+    pub(crate) fn of(source: &str, seed: Option<u64>, replay: String) -> Report {
         Report {
             source: source.to_owned(),
             seed,
@@ -117,7 +126,6 @@ impl Report {
     fn fill(&mut self, outcome: Result<Outcome, String>) -> Exit {
         let judgement = match outcome {
             Ok(outcome) => {
-                self.seed = outcome.seed;
                 self.hash = format!("{:032x}", outcome.hash);
                 self.events = outcome.events;
                 self.virtual_seconds = outcome.virtual_us as f64 / 1e6;

@@ -8,6 +8,7 @@ use squall_scenarios::run::Outcome;
 use squall_sim::Verdict;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::args::Shard;
 use crate::exit::Exit;
 use crate::sweep::Plan;
 use crate::words;
@@ -118,8 +119,12 @@ pub(crate) struct Doubt {
 pub(crate) struct Summary {
     pub(crate) profile: String,
     pub(crate) start: u64,
+    /// This machine's share of the seeds, such as `2/4`; nothing where it has them all.
+    pub(crate) shard: Option<String>,
     /// How many seeds were run.
     pub(crate) seeds: u64,
+    /// Whether an interrupt ended it before its time.
+    pub(crate) interrupted: bool,
     pub(crate) passed: u64,
     pub(crate) failed: Vec<Failure>,
     pub(crate) inconclusive: u64,
@@ -153,7 +158,9 @@ impl Summary {
         let mut summary = Summary {
             profile: profile.to_owned(),
             start: plan.start,
+            shard: (plan.shard != Shard::WHOLE).then(|| plan.shard.to_string()),
             seeds: rows.len() as u64,
+            interrupted: false,
             passed: 0,
             failed: Vec::new(),
             inconclusive: 0,

@@ -40,7 +40,7 @@ impl Plan {
     }
 
     /// How many seeds this shard has, if their number is bounded.
-    fn seeds(&self) -> Option<u64> {
+    pub(crate) fn seeds(&self) -> Option<u64> {
         let before = self.seeds_max?.saturating_sub(self.shard.index);
         Some(before.div_ceil(self.shard.of))
     }
@@ -62,18 +62,24 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
     let clock = Stopwatch::start();
     let options = RunOptions::default();
     let rows = sweep(&plan, &progress, |seed| storm::run_seed(&profile, seed, &options))?;
-    let summary = Summary::new(&arguments.profile, &plan, rows, clock.elapsed());
+    let mut summary = Summary::new(&arguments.profile, &plan, rows, clock.elapsed());
+    // An interrupt that came when all was done took nothing away.
+    summary.interrupted = interrupt::requested() && plan.seeds().is_none_or(|seeds| summary.seeds < seeds);
     progress.finish();
+    let missed = if arguments.require_marks { summary.unreached() } else { Vec::new() };
     if arguments.json {
         output::print_json(&summary)?;
     } else {
-        output::print(&report::sweep(&summary))?;
+        output::print(&report::sweep(&summary, &plan, &missed))?;
     }
-    let (exit, unreached) = (summary.exit(), summary.unreached());
-    if exit == Exit::Held && arguments.require_marks && !unreached.is_empty() {
-        return Err(Refusal::harness(format!("never reached: {}", unreached.join("; "))));
+    let exit = summary.exit();
+    if exit != Exit::Held || missed.is_empty() {
+        return Ok(exit);
     }
-    Ok(exit)
+    if arguments.json {
+        output::say(&format!("squall: never reached: {}", missed.join("; ")));
+    }
+    Ok(Exit::Harness)
 }
 
 /// Runs the plan's seeds by `run`. The rows come in the order of their seeds.

@@ -1,8 +1,8 @@
 //! The `squall` program as its users meet it: exit codes, what is printed where, files that come back.
 
-use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -25,6 +25,21 @@ fn refused(arguments: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     assert!(output.stdout.is_empty(), "{arguments:?}: a refusal prints nothing on standard output");
     String::from_utf8(output.stderr).expect("refusals are text")
+}
+
+/// Runs a command of whose words on standard error none can be written, and returns its exit code and standard output.
+fn unheard(stderr: impl Into<Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).stdout(Stdio::piped()).stderr(stderr);
+    let output =
+        command.spawn().and_then(std::process::Child::wait_with_output).expect("the program was built");
+    (output.status.code(), String::from_utf8(output.stdout).expect("reports are text"))
+}
+
+/// A pipe whose reader has gone away.
+fn closed_pipe() -> io::PipeWriter {
+    let (_, writer) = io::pipe().expect("there are pipes to be had");
+    writer
 }
 
 fn json(arguments: &[&str]) -> Value {
@@ -89,6 +104,8 @@ fn a_scenario_that_is_missing_or_garbage_is_refused_by_its_file() {
 fn a_trace_that_is_garbage_is_refused_by_its_file() {
     let garbage = file("garbage.trace", b"once upon a time");
     assert!(refused(&["diff", &garbage, &garbage]).contains("garbage.trace"));
+    let empty = file("empty.trace", b"");
+    assert!(refused(&["diff", &empty, &empty]).contains("empty.trace: the file is empty"));
 }
 
 #[test]
@@ -146,9 +163,87 @@ fn a_sweep_for_a_person_ends_with_what_it_means() {
 
 #[test]
 fn a_sweep_of_one_seed_that_requires_every_mark_fails_by_the_names_of_those_not_reached() {
-    let output = squall(&["sweep", "--profile", "lite", "--seeds", "1", "--start", "5", "--require-marks"]);
+    let sweep = ["sweep", "--profile", "lite", "--seeds", "1", "--start", "5", "--require-marks"];
+    let report = succeed(3, &sweep);
+    let last = report.lines().last().expect("a report has lines");
+    assert!(last.starts_with("No invariant was violated, but never reached: "), "{last}");
+    let output = squall(&[&sweep[..], &["--json"]].concat());
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("never reached: "));
+}
+
+#[test]
+fn a_shard_is_named_in_its_report() {
+    let shard = ["sweep", "--profile", "lite", "--seeds", "8", "--shard", "2/4"];
+    let report = succeed(0, &shard);
+    assert!(report.starts_with("lite: 2 seeds, shard 2/4 of the 8 from 0 on, "), "{report}");
+    let report = json(&[&shard[..], &["--json"]].concat());
+    assert_eq!((&report["shard"], &report["interrupted"]), (&"2/4".into(), &false.into()));
+    assert_eq!(json(&["sweep", "--profile", "lite", "--seeds", "1", "--json"])["shard"], Value::Null);
+}
+
+#[test]
+fn a_log_that_nobody_reads_changes_no_verdict() {
+    let scenario = path("unheard.scn");
+    succeed(0, &["run", "--profile", "lite", "--seed", "7", "--emit", &scenario]);
+    for arguments in [&["run", "--profile", "lite", "--seed", "7", "-v"][..], &["replay", &scenario, "-v"]] {
+        let (code, report) = unheard(closed_pipe(), arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {report}");
+        assert!(report.contains("All invariants held."), "{arguments:?}: {report}");
+    }
+    assert_eq!(unheard(closed_pipe(), &["replay", "nowhere.scn"]), (Some(2), String::new()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_on_a_full_disk_changes_no_verdict_and_a_report_there_is_an_error() {
+    let full = || fs::File::options().write(true).open("/dev/full").expect("every Linux has it");
+    let (code, report) = unheard(full(), &["run", "--profile", "lite", "--seed", "7", "-v"]);
+    assert_eq!(code, Some(0), "{report}");
+    for outlet in ["--trace", "--emit"] {
+        succeed(3, &["run", "--profile", "lite", "--seed", "7", outlet, "/dev/full"]);
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    let run = command.args(["run", "--profile", "lite", "--seed", "7"]).stdout(full()).output();
+    assert_eq!(run.expect("the program was built").status.code(), Some(3));
+}
+
+#[test]
+fn a_command_never_overwrites_one_of_its_files_with_another() {
+    let scenario = path("seven.scn");
+    succeed(0, &["run", "--profile", "lite", "--seed", "7", "--emit", &scenario]);
+    let before = fs::read(&scenario).expect("it was written");
+    for trace in [&scenario[..], "seven.scn", "./seven.scn"] {
+        let said = refused(&["replay", &scenario, "--trace", trace]);
+        assert!(said.contains("the scenario and --trace are the same file"), "{said}");
+    }
+    assert_eq!(fs::read(&scenario).expect("it is there"), before);
+
+    for (emit, trace) in [("same", "same"), ("same", "./same"), ("nowhere/same", "nowhere/same")] {
+        let said = refused(&["run", "--profile", "lite", "--seed", "7", "--emit", emit, "--trace", trace]);
+        assert!(said.contains("--emit and --trace are the same file"), "{said}");
+    }
+    assert!(!PathBuf::from(path("same")).exists());
+    let profile = file("mine.toml", b"name = \"mine\"\n");
+    assert!(
+        refused(&["run", "--profile", &profile, "--seed", "7", "--emit", &profile]).contains("the profile")
+    );
+}
+
+#[test]
+fn a_scenario_that_came_out_otherwise_than_it_states_gets_a_note_and_keeps_its_own_exit_code() {
+    let scenario = path("stated.scn");
+    succeed(0, &["run", "--profile", "lite", "--seed", "7", "--emit", &scenario]);
+    let text = fs::read_to_string(&scenario).expect("it was written");
+    let elsewhere =
+        file("expects.scn", text.replace("expect passed", "expect failed LogMatching").as_bytes());
+    let report = succeed(0, &["replay", &elsewhere]);
+    assert!(report.contains("Note: the scenario expects `failed LogMatching`; the run passed."), "{report}");
+    let hash =
+        text.lines().find(|line| line.starts_with("hash")).expect("a run that was written states its hash");
+    let edited = file("edited.scn", text.replace(hash, &format!("hash {:032x}", 1)).as_bytes());
+    let report = succeed(0, &["replay", &edited]);
+    assert!(report.contains("take the `hash` line out if you edited the file"), "{report}");
 }
 
 #[test]
@@ -173,6 +268,8 @@ fn a_run_emitted_as_a_scenario_replays_to_the_same_hash() {
     let replay = json(&["replay", &scenario, "--json"]);
     assert_eq!(run["hash"], replay["hash"]);
     assert_eq!(run["verdict"], replay["verdict"]);
+    assert_eq!(replay["seed"], Value::Null);
+    assert!(succeed(0, &["replay", &scenario]).starts_with(&format!("{scenario}\n")));
 }
 
 #[test]
@@ -186,9 +283,10 @@ fn traces_of_one_seed_are_the_same_and_of_two_seeds_differ() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_refused_by_its_name() {
-    assert!(
-        refused(&["run", "--profile", "lite", "--seed", "7", "--emit", "nowhere/a.scn"])
-            .contains("nowhere/a.scn")
-    );
+fn a_file_that_cannot_be_written_is_told_by_its_name() {
+    for outlet in ["--emit", "--trace"] {
+        let output = squall(&["run", "--profile", "lite", "--seed", "7", outlet, "nowhere/a.scn"]);
+        assert_eq!(output.status.code(), Some(3), "{outlet}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere/a.scn cannot be written"));
+    }
 }

@@ -17,7 +17,8 @@ pub struct Log {
 type Told = (RoleKind, Term, Option<NodeId>, Option<NodeId>, LogPosition);
 
 /// The heading of the columns.
-pub const HEADING: &str = "        time  node  role          term  vote  leader  log (in memory from..last)  durable  commit  applied";
+pub const HEADING: &str =
+    "        time  node  role          term  vote  leader  log from..term@last  durable  commit  applied";
 
 impl Log {
     pub(crate) fn started(&mut self, now: Time, id: ProcessId, status: &Status) {
@@ -54,7 +55,7 @@ fn tell(now: Time, id: ProcessId, status: &Status, remark: &str) {
     let role = format!("{:?}", status.role);
     let log = format!("{}..{}", status.first_in_memory, status.last_log);
     info!(
-        "{:>12}  {id:<4}  {role:<12}  {:>4}  {:<4}  {:<6}  {log:<26}  {:>7}  {:>6}  {:>7}  {remark}",
+        "{:>12}  {id:<4}  {role:<12}  {:>4}  {:<4}  {:<6}  {log:<19}  {:>7}  {:>6}  {:>7}  {remark}",
         now.to_string(),
         status.current_term.to_string(),
         name(status.voted_for),

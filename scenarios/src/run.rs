@@ -92,7 +92,7 @@ pub fn compare(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
     let came = match &outcome.verdict {
         Verdict::Passed => "passed".to_owned(),
         Verdict::Failed(Violation { class, .. }) => format!("failed {class}"),
-        Verdict::Inconclusive(reason) => format!("inconclusive: {reason}"),
+        Verdict::Inconclusive(reason) => format!("had no verdict: {reason}"),
     };
     let stated = match &scenario.expected {
         None => None,
@@ -106,7 +106,8 @@ pub fn compare(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
     }
     match scenario.hash {
         Some(hash) if hash != outcome.hash => Err(format!(
-            "the scenario states hash {hash:032x}; the run has {:032x}: the code has changed since it was written",
+            "the scenario states hash {hash:032x}; the run has {:032x}: the file or the code has changed since this line \
+             was written; take the `hash` line out if you edited the file",
             outcome.hash
         )),
         Some(_) | None => Ok(()),

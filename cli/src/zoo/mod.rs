@@ -45,7 +45,7 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
             // This bug had no fair chance, and those after it none at all.
             break;
         }
-        eprintln!("{}", card::line(&result));
+        output::say(&card::line(&result));
         results.push(result);
     }
     let card = Card::new(results);
@@ -83,7 +83,7 @@ fn open(root: &Path) -> Result<Grounds, String> {
     };
     tree::mirror(root, &grounds.pristine)?;
     tree::mirror(&grounds.pristine, &grounds.planted)?;
-    eprintln!("building the unpatched sources");
+    output::say("building the unpatched sources");
     let program = trial::build(&grounds.planted, &grounds.build)?;
     let copied = std::fs::copy(&program, &grounds.reference);
     copied.map_err(|error| format!("{} cannot be written: {error}", grounds.reference.display()))?;
