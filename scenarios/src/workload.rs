@@ -50,10 +50,15 @@ pub struct Clients {
     believed: Vec<ProcessId>,
     /// How many answers each client has yet to get; unbounded until the cluster is healed.
     wanted: Vec<u64>,
+    /// How long a client waits for an answer.
+    patience_us: u64,
     /// How many it wants of the healed cluster.
     wanted_of_healed: u64,
     marks: Marks,
 }
+
+/// How long a client waits, at the least, once the cluster is healed.
+const HEALED_PATIENCE_US: u64 = 20_000_000;
 
 /// Pause before a refused operation is tried elsewhere.
 const RETRY_US: u64 = 20_000;
@@ -64,7 +69,8 @@ impl Clients {
     pub fn new(parameters: WorkloadParameters, clients: u32, servers: u32, wanted_of_healed: u64) -> Self {
         let believed = (0..clients).map(|client| ProcessId(client % servers)).collect();
         let wanted = vec![u64::MAX; clients as usize];
-        Self { parameters, servers, believed, wanted, wanted_of_healed, marks: Marks::default() }
+        let patience_us = parameters.timeout_us;
+        Self { parameters, servers, believed, wanted, patience_us, wanted_of_healed, marks: Marks::default() }
     }
 
     fn next_server(&self, after: ProcessId) -> ProcessId {
@@ -140,7 +146,7 @@ impl Workload<Server> for Clients {
             self.believed[client.slot()]
         };
         let request = self.draw_command(OperationId { client, number }, draw);
-        Some(squall_sim::process::Step { think_us, target, request, timeout_us: self.parameters.timeout_us })
+        Some(squall_sim::process::Step { think_us, target, request, timeout_us: self.patience_us })
     }
 
     fn answered(&mut self, operation: OperationId, _at: Time, response: &Response) -> Answer {
@@ -182,9 +188,12 @@ impl Workload<Server> for Clients {
         self.believed[slot] = self.next_server(self.believed[slot]);
     }
 
-    /// So that the cluster can come to rest, each client asks for so many answers more and then no more.
+    /// So that the cluster can come to rest, each client asks for so many answers more and then no more. It is in no
+    /// hurry: a leader whose own links are not healed may be slow, and clients that give up and ask anew would
+    /// keep it busy with what nobody waits for.
     fn healed(&mut self, _core: ProcessSet) {
         self.wanted.fill(self.wanted_of_healed);
+        self.patience_us = self.patience_us.max(HEALED_PATIENCE_US);
     }
 
     fn marks(&self) -> Marks {
