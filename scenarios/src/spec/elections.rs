@@ -123,6 +123,17 @@ impl Model {
         self.check_commit(status.commit_index);
     }
 
+    /// To ignore a vote request is legal, but for one that the leader itself wished (thesis §4.2.3).
+    pub(super) fn check_transfer_is_heard(&mut self) {
+        let wished =
+            |content: &Content| matches!(content, Content::RequestVote { leadership_transfer: true, .. });
+        if let Some(request) = self.handling(wished) {
+            self.require(self.current_term >= request.term, Rule::TransferIgnored, |model| {
+                format!("{} stayed in term {} on {request:?}", model.id, model.current_term)
+            });
+        }
+    }
+
     fn check_pre_vote_changes_nothing(&mut self, status: &Status) {
         if self.handling(|content| matches!(content, Content::PreVote { .. })).is_none() {
             return;

@@ -196,6 +196,7 @@ impl Model {
                 )
             });
         }
+        self.check_transfer_is_heard();
         if let Some(last_log) = self.recovering.take() {
             self.require(false, Rule::RecoveredLog, |model| {
                 format!(

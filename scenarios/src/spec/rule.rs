@@ -47,6 +47,7 @@ rules! {
     VoteForgotten = "HandleRequestVoteRequest: forgot its vote within the term",
     VoteUnasked = "HandleRequestVoteRequest: voted for a node that did not ask",
     VoteForStaleLog = "HandleRequestVoteRequest: voted for an out-of-date log",
+    TransferIgnored = "HandleRequestVoteRequest: did not hear a campaign that the leader wished",
     LeaderNotCandidate = "BecomeLeader: was no candidate of this term",
     LeaderWithoutQuorum = "BecomeLeader: without the votes of a quorum",
     LeaderVoteNotDurable = "BecomeLeader: its own vote is not durable",

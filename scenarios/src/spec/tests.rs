@@ -213,6 +213,10 @@ const BROKEN: &[(Rule, History)] = &[
     (Rule::VoteForgotten, || n1_leads().event(2, |n| n.ticks().adopts(1))),
     (Rule::VoteUnasked, || Cast::of_spec(3).event(2, |n| n.ticks().votes(0, 1))),
     (Rule::VoteForStaleLog, || n1_leads().event(1, |n| n.receives(2, 2, request_vote(0, 0)).votes(2, 2))),
+    (Rule::TransferIgnored, || {
+        let wished = Content::RequestVote { last_log: LogPosition::ZERO, leadership_transfer: true };
+        n1_leads().event(2, |n| n.receives(3, 2, wished))
+    }),
     (Rule::LeaderNotCandidate, || Cast::of_spec(3).event(1, |n| n.ticks().becomes_leader())),
     (Rule::LeaderWithoutQuorum, || {
         let mut cast = Cast::of_spec(5);
