@@ -18,7 +18,7 @@ pub trait Disk {
     /// Creates an empty file and opens it; an error where the name is taken. Its directory entry is durable
     /// only after `sync_dir`.
     fn create(&mut self, name: &str) -> Result<FileId, DiskError>;
-    /// Opens an existing file.
+    /// Opens an existing file; one that is open already may keep its handle.
     fn open(&mut self, name: &str) -> Result<FileId, DiskError>;
     /// The file's length in bytes.
     fn len(&mut self, file: FileId) -> Result<u64, DiskError>;
@@ -28,7 +28,8 @@ pub trait Disk {
     fn write_at(&mut self, file: FileId, offset: u64, data: &[u8]) -> Result<(), DiskError>;
     /// Makes the file's data and length durable (fdatasync).
     fn sync(&mut self, file: FileId) -> Result<(), DiskError>;
-    /// Sets the file's length; new space reads as zeros.
+    /// Sets the file's length; new space reads as zeros. It is not reserved: a later write into it may still find
+    /// the disk full.
     fn set_len(&mut self, file: FileId, len: u64) -> Result<(), DiskError>;
     /// Renames a file, replacing `to` if it exists; durable only after `sync_dir`.
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError>;

@@ -1,8 +1,10 @@
 //! The trait on real files: one directory, positioned reads and writes, `fdatasync`.
 //!
 //! It decides nothing and retries nothing: an error of the system becomes a [`DiskError`] with the file and the
-//! operation. It takes no lock on the directory: that only one process uses it is its caller's care.
+//! operation. It takes no lock on the directory: that only one process uses it is its caller's care. A length that
+//! is set leaves a hole, for which the file system finds room when it is written.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -36,8 +38,9 @@ pub struct RealDisk {
     path: PathBuf,
     /// The directory itself, for `sync_dir`.
     directory: File,
-    /// Indexed by [`FileId`]; `None` once the file was removed or replaced.
-    files: Vec<Option<OpenFile>>,
+    /// The open files. A handle is never used twice, so that an old one cannot reach another file.
+    files: BTreeMap<FileId, OpenFile>,
+    next_file: FileId,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl RealDisk {
             return Err(fail(io::Error::new(ErrorKind::InvalidInput, "not a directory")));
         }
         let directory = File::open(path).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), directory, files: Vec::new() })
+        Ok(Self { path: path.to_owned(), directory, files: BTreeMap::new(), next_file: FileId(0) })
     }
 
     /// The directory.
@@ -72,20 +75,22 @@ impl RealDisk {
     }
 
     fn file(&self, operation: Operation, file: FileId) -> Result<&OpenFile, DiskError> {
-        let open = usize::try_from(file.0).ok().and_then(|place| self.files.get(place));
-        open.and_then(Option::as_ref)
-            .ok_or_else(|| invalid(operation, "", format!("handle {} is not open", file.0)))
+        let open = self.files.get(&file);
+        open.ok_or_else(|| invalid(operation, "", format!("handle {} is not open", file.0)))
     }
 
     fn adopt(&mut self, operation: Operation, name: &str, file: File) -> Result<FileId, DiskError> {
-        let id = u32::try_from(self.files.len())
-            .map_err(|_| invalid(operation, name, "all file handles are used up".to_owned()))?;
-        self.files.push(Some(OpenFile { name: name.to_owned(), file }));
-        Ok(FileId(id))
+        let id = self.next_file;
+        let next = id.0.checked_add(1);
+        let used_up = || invalid(operation, name, "all file handles are used up".to_owned());
+        self.next_file = FileId(next.ok_or_else(used_up)?);
+        self.files.insert(id, OpenFile { name: name.to_owned(), file });
+        Ok(id)
     }
 
-    fn place_of(&self, name: &str) -> Option<usize> {
-        self.files.iter().position(|open| open.as_ref().is_some_and(|open| open.name == name))
+    /// Closes the file that had this name.
+    fn close(&mut self, name: &str) {
+        self.files.retain(|_, open| open.name != name);
     }
 
     /// The path of a file, after a look at its name.
@@ -113,6 +118,9 @@ impl Disk for RealDisk {
 
     fn open(&mut self, name: &str) -> Result<FileId, DiskError> {
         let path = self.path_of(Operation::Open, name)?;
+        if let Some((id, _)) = self.files.iter().find(|(_, open)| open.name == name) {
+            return Ok(*id);
+        }
         let file = OpenOptions::new().read(true).write(true).open(path);
         let file = file.map_err(|error| system_error(Operation::Open, name, &error))?;
         self.adopt(Operation::Open, name, file)
@@ -159,10 +167,8 @@ impl Disk for RealDisk {
         let (source, target) = (self.path_of(Operation::Rename, from)?, self.path_of(Operation::Rename, to)?);
         fs::rename(source, target).map_err(|error| system_error(Operation::Rename, from, &error))?;
         if from != to {
-            while let Some(place) = self.place_of(to) {
-                self.files[place] = None;
-            }
-            for open in self.files.iter_mut().flatten().filter(|open| open.name == from) {
+            self.close(to);
+            for open in self.files.values_mut().filter(|open| open.name == from) {
                 to.clone_into(&mut open.name);
             }
         }
@@ -172,9 +178,7 @@ impl Disk for RealDisk {
     fn remove(&mut self, name: &str) -> Result<(), DiskError> {
         let path = self.path_of(Operation::Remove, name)?;
         fs::remove_file(path).map_err(|error| system_error(Operation::Remove, name, &error))?;
-        while let Some(place) = self.place_of(name) {
-            self.files[place] = None;
-        }
+        self.close(name);
         Ok(())
     }
 

@@ -8,8 +8,8 @@
 //! - `identity`: whose files these are. It is written last by [`Storage::format`], so its presence is the mark
 //!   that formatting was finished. An empty directory never starts by itself.
 //! - `hard-state`: term, vote, boot number. It is replaced as a whole (see `envelope.rs`).
-//! - `log-<number>`: a segment, preallocated. Records fill its larger part; a small *slot* that names each record
-//!   stands physically apart from it, in the same file (see `segment.rs`).
+//! - `log-<number>`: a segment, made at its full length. Records fill its larger part; a small *slot* that names
+//!   each record stands physically apart from it, in the same file (see `segment.rs`).
 //!
 //! # The log
 //!

@@ -7,8 +7,10 @@
 //! last page        header, once more
 //! ```
 //!
-//! A segment gets its name only when all of it is allocated and its header is durable, so a file of another length
-//! is damaged. Its header says with which group it begins: from that group on, earlier segments are void.
+//! A segment gets its name only when its length and its header are durable, so a file of another length is damaged.
+//! The length reserves no space: on a disk that fills up, a later write into the segment fails, and ends the life of
+//! the process like any other failed write. The header says with which group the segment begins: from that group
+//! on, earlier segments are void.
 
 use core::ops::Range;
 

@@ -30,4 +30,4 @@ mod tests;
 
 pub use error::{DecodeError, EncodeError};
 pub use frame::{HEADER_BYTES, decode, decode_bytes, encode};
-pub use limits::{MAX_BODY_BYTES, MAX_ENTRIES};
+pub use limits::{MAX_BODY_BYTES, MAX_CONFIG_BYTES, MAX_ENTRIES, check_config};

@@ -1,14 +1,12 @@
 //! What a message may at most be, checked before anything is allocated for it.
 //!
 //! The bound on bytes alone is not enough: an empty entry takes two bytes on the wire and some fifty in
-//! memory, so that entries are counted first. A core whose `max_message_bytes` and `max_proposal_bytes` are
-//! at most 32 MiB never meets either bound: each of its entries counts for [`ENTRY_OVERHEAD_BYTES`] at
-//! least, and takes hardly more than that, beside its payload, here.
-//!
-//! [`ENTRY_OVERHEAD_BYTES`]: squall_raft::ENTRY_OVERHEAD_BYTES
+//! memory, so that entries are counted first. A core is to be configured so that it meets neither:
+//! [`check_config`] says whether it is.
 
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use squall_raft::{Config, ConfigError};
 
 use crate::DecodeError;
 use crate::schema::tag;
@@ -18,6 +16,28 @@ pub const MAX_BODY_BYTES: u32 = 64 << 20;
 
 /// The most entries of one message.
 pub const MAX_ENTRIES: u32 = 1 << 20;
+
+/// The most that `max_message_bytes` and `max_proposal_bytes` of a core may be. An entry counts there for
+/// [`ENTRY_OVERHEAD_BYTES`](squall_raft::ENTRY_OVERHEAD_BYTES) beside its payload, and takes no more here, so that
+/// neither bound is met.
+pub const MAX_CONFIG_BYTES: u64 = 32 << 20;
+
+/// Checks that whatever a core of this configuration sends fits into a frame. All replicas are to be bounded alike:
+/// each passes on what another has proposed.
+///
+/// # Errors
+/// Names the field that is too large.
+pub fn check_config(config: &Config) -> Result<(), ConfigError> {
+    let fields =
+        [("max_message_bytes", config.max_message_bytes), ("max_proposal_bytes", config.max_proposal_bytes)];
+    for (field, value) in fields {
+        if value > MAX_CONFIG_BYTES {
+            let expected = "at most 2^25 bytes, so that each message fits into a frame";
+            return Err(ConfigError { field, value, expected });
+        }
+    }
+    Ok(())
+}
 
 /// Refuses a body with more than [`MAX_ENTRIES`] entries, wherever in it they are hidden.
 pub(crate) fn check_entry_count(body: &[u8]) -> Result<(), DecodeError> {

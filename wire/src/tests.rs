@@ -1,6 +1,7 @@
 //! Round trips, golden bytes, and what is refused.
 
 mod golden;
+mod limits;
 mod properties;
 mod refused;
 

@@ -68,6 +68,21 @@ fn a_rename_replaces_and_a_handle_follows_its_file() {
     assert!(disk.list().unwrap().is_empty());
 }
 
+/// A storage replaces its hard state in this way, and opens all of its files anew when a replica starts again.
+#[test]
+fn files_that_are_replaced_and_opened_over_and_over_take_up_one_handle() {
+    let directory = Directory::new();
+    let mut disk = directory.disk();
+    let first = disk.create("value").unwrap();
+    for _ in 0..100 {
+        disk.create("value.new").unwrap();
+        disk.rename("value.new", "value").unwrap();
+        disk.open("value").unwrap();
+    }
+    assert_eq!(disk.files.len(), 1);
+    assert_eq!(disk.len(first).unwrap_err().kind, DiskErrorKind::InvalidInput, "handles are not used again");
+}
+
 #[test]
 fn names_that_leave_the_directory_are_refused() {
     let directory = Directory::new();
