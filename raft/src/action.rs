@@ -42,7 +42,8 @@ pub struct Fetch {
     pub first: LogIndex,
     /// The last one that is of use.
     pub last: LogIndex,
-    /// Enough is as many entries as fit in so many bytes, and at least one.
+    /// As many entries as fit in so many bytes, and at least one. What is read beyond goes beyond the bounds of
+    /// [`Config`](crate::Config).
     pub max_bytes: u64,
 }
 

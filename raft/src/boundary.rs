@@ -45,7 +45,14 @@ const TICKS_MAX: u64 = u64::MAX >> 1;
 /// Inputs.
 impl Raft {
     /// Time passes, in ticks. A long jump lets each timer fire once.
+    ///
+    /// Ticks are the core's only clock, and it dates by them whatever comes in. So those that are due are fed before any
+    /// other input: a message that is taken before the ticks that went by is dated too early, and a follower that has
+    /// just heard its leader campaigns too soon. That costs an election, never safety.
     pub fn tick(&mut self, ticks: u64) {
+        if ticks > 0 {
+            self.resume_fetches();
+        }
         self.now = self.now.saturating_add(ticks).min(TICKS_MAX);
         if self.now >= self.due_at() {
             self.handle_time();
@@ -101,7 +108,12 @@ impl Raft {
         self.handle_applied(index);
     }
 
-    /// Entries that `Fetch` asked for; none, where the read failed and is to be tried again later.
+    /// Entries that `Fetch` asked for: from its first on, as many as fit; none, where the read failed. What brings
+    /// nothing of use, because it failed or because the log moved on in the meantime, is asked for again when the
+    /// next tick has passed.
+    ///
+    /// # Panics
+    /// Where they do not follow one another, or where `Apply` gets others than those that are committed.
     pub fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
         self.handle_fetched(purpose, entries);
     }
@@ -135,7 +147,8 @@ impl Raft {
     /// How many ticks may pass before the replica has anything to do.
     #[must_use]
     pub fn ticks_until_due(&self) -> u64 {
-        self.due_at().saturating_sub(self.now)
+        let ticks = self.due_at().saturating_sub(self.now);
+        if self.fetches_pause { ticks.min(1) } else { ticks }
     }
 
     /// The entries `first..=last` of an `Apply`, in two runs; they stay until they are reported `applied`.

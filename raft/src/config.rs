@@ -22,11 +22,11 @@ pub struct Config {
     /// A leader that no quorum answers steps down; a follower that hears its leader is not to be wooed
     /// (thesis §6.2, §4.2.3).
     pub check_quorum: bool,
-    /// Entry bytes of one AppendEntries, at most (one entry may exceed it alone).
+    /// Entry bytes of one AppendEntries, or of a `Fetch` for it, at most (one entry may exceed it alone).
     pub max_message_bytes: u64,
     /// AppendEntries under way to one follower, at most.
     pub max_in_flight_messages: u64,
-    /// Entry bytes under way to one follower, at most (one message may exceed it alone).
+    /// Entry bytes under way to one follower, at most (the last message may go beyond it).
     pub max_in_flight_bytes: u64,
     /// One proposal's bytes, at most; a larger one is refused.
     pub max_proposal_bytes: u64,
@@ -34,9 +34,9 @@ pub struct Config {
     pub max_uncommitted_bytes: u64,
     /// Entry bytes kept in memory after they are durable and applied, for followers that lag a little.
     pub cache_bytes: u64,
-    /// Entry bytes held in memory, at most; above it a leader refuses proposals and a follower entries.
+    /// Entry bytes held in memory; above it a leader refuses proposals and a follower entries.
     pub max_log_bytes: u64,
-    /// Entry bytes of one `Apply` or `Fetch`, at most (one entry may exceed it alone).
+    /// Entry bytes of one `Apply`, or of a `Fetch` for it, at most (one entry may exceed it alone).
     pub max_apply_bytes: u64,
     /// Keys the random election timeouts, together with `id` and the boot number.
     pub seed: u64,
@@ -78,7 +78,8 @@ impl Config {
         }
     }
 
-    /// Checks the configuration as a whole.
+    /// Checks the configuration as a whole. How large a message may be to fit into a frame is for the crate to say
+    /// that makes frames (`squall_wire::check_config`).
     ///
     /// # Errors
     /// Names the first field that is wrong.

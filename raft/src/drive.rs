@@ -88,7 +88,7 @@ impl Raft {
         if let Some(fetched) = self.fetched_for_apply.last() {
             self.applying = fetched.index;
         } else if first < first_in_memory {
-            if !self.fetching_for_apply {
+            if !self.fetching_for_apply && !self.fetches_pause {
                 self.fetching_for_apply = true;
                 let last = limit.min(first_in_memory.prev());
                 let max_bytes = self.config.max_apply_bytes;
@@ -102,6 +102,11 @@ impl Raft {
     }
 
     pub(crate) fn handle_fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
+        for pair in entries.windows(2) {
+            let (entry, next) = (pair[0].position(), pair[1].position());
+            let follows = entry.index.checked_add(1) == Some(next.index);
+            assert!(follows, "{next} was read from disk as what follows {entry}");
+        }
         match purpose {
             FetchPurpose::Replicate(to) => self.handle_fetched_for(to, entries),
             FetchPurpose::Apply => self.handle_fetched_for_apply(entries),
@@ -112,15 +117,27 @@ impl Raft {
         if !core::mem::take(&mut self.fetching_for_apply) {
             return;
         }
+        let Some(first) = entries.first() else {
+            self.fetches_pause = true;
+            return;
+        };
+        let expected = self.applying.next();
+        assert_eq!(first.index, expected, "another entry was read from disk than the next to be applied");
         let limit = self.commit_index.min(self.ledger.durable_index());
         entries.retain(|entry| entry.index <= limit);
-        let mut expected = self.applying.next();
         for entry in &entries {
-            if entry.index != expected || !self.log.contains(entry.position()) {
-                return;
-            }
-            expected = expected.next();
+            let (read, term) = (entry.position(), self.log.term_at(entry.index));
+            assert_eq!(Some(read.term), term, "{read} was read from disk, and is not what is committed");
         }
         self.fetched_for_apply = entries;
+    }
+
+    /// Time has passed: what could not be read may be asked for again.
+    pub(crate) fn resume_fetches(&mut self) {
+        if core::mem::take(&mut self.fetches_pause)
+            && let Role::Leader(leader) = &mut self.role
+        {
+            leader.replication_due = true;
+        }
     }
 }

@@ -46,8 +46,12 @@ impl Raft {
         let received = follower.matched;
         let commit = request.commit.min(follower.matched);
         self.advance_commit(commit);
-        let response = HeartbeatResponse { session: request.session, round: request.round, received };
-        self.send(from, Body::HeartbeatResponse(response));
+        // Heard, but of no use to a leader that needs it for a commit: an answer would keep such a leader in office,
+        // and with it all who listen to it, although others may be able to serve.
+        if !self.disk_hangs() {
+            let response = HeartbeatResponse { session: request.session, round: request.round, received };
+            self.send(from, Body::HeartbeatResponse(response));
+        }
         Ok(())
     }
 

@@ -60,6 +60,9 @@ impl Raft {
                 return;
             }
             if next <= last_index && next < first_in_memory {
+                if self.fetches_pause {
+                    return;
+                }
                 progress.fetching = true;
                 let purpose = FetchPurpose::Replicate(progress.id);
                 let (last, max_bytes) = (first_in_memory.prev(), self.config.max_message_bytes);
@@ -230,13 +233,13 @@ impl Raft {
         let heard = leader.followers.iter().filter(|progress| progress.heard_at + timeout >= now).count();
         let alone = leader.followers.is_empty();
         let quorum_is_heard = heard + 1 >= self.config.quorum();
-        let disk_is_heard = self.ledger.waiting_since().is_none_or(|since| since + timeout >= now);
-        if self.config.check_quorum && !alone && !(quorum_is_heard && disk_is_heard) {
+        if self.config.check_quorum && !alone && (!quorum_is_heard || self.disk_hangs()) {
             self.become_follower(self.current_term());
         }
     }
 
-    /// Entries from disk for a follower that lags behind.
+    /// Entries from disk for a follower that lags behind. They are of no use where the read failed, or where the
+    /// follower's next index or the log changed in the meantime.
     pub(crate) fn handle_fetched_for(&mut self, to: NodeId, entries: Vec<Entry>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Ok(position) = leader.followers.binary_search_by_key(&to, |progress| progress.id) else { return };
@@ -252,6 +255,8 @@ impl Raft {
         if of_use {
             let bytes = entries.iter().map(Entry::size_bytes).sum();
             self.send_append_entries(position, Entries::from(entries), bytes);
+        } else {
+            self.fetches_pause = true;
         }
     }
 }

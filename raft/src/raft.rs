@@ -46,6 +46,8 @@ pub struct Raft {
     /// Messages that wait for the hard state to be durable; all are of the current term.
     pub(crate) held: Vec<Message>,
     pub(crate) fetches: VecDeque<Fetch>,
+    /// One brought nothing of use: no more are asked for until time has passed.
+    pub(crate) fetches_pause: bool,
 }
 
 impl Raft {
@@ -68,6 +70,8 @@ impl Raft {
 
     /// Asks the others whether a campaign would succeed, and changes nothing else (thesis §9.6).
     pub(crate) fn become_pre_candidate(&mut self) {
+        // The answer to another's campaign may wait here for the disk: it is lost to the candidate, like any message,
+        // and the vote itself stands.
         self.held.clear();
         self.draw_election_timeout();
         let mut ballot = Ballot::default();
@@ -133,6 +137,11 @@ impl Raft {
         }
         self.hard_state = hard_state;
         self.ledger.hard_state_changed();
+    }
+
+    /// Whether the disk has kept a write waiting for longer than an election timeout.
+    pub(crate) fn disk_hangs(&self) -> bool {
+        self.ledger.waiting_since().is_some_and(|since| since + self.config.election_timeout < self.now)
     }
 
     /// Draws the timeout anew, from `[election_timeout, 2 * election_timeout)`, and waits that long.

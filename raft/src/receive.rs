@@ -46,6 +46,7 @@ impl Raft {
             outbox: VecDeque::new(),
             held: Vec::new(),
             fetches: VecDeque::new(),
+            fetches_pause: false,
             config,
         };
         raft.draw_election_timeout();

@@ -109,7 +109,10 @@ impl<S: StateMachine> Replica<S> {
         self.raft.persisted(token);
     }
 
-    /// Entries that a `Fetch` asked for.
+    /// Entries that a `Fetch` asked for; none, where the read failed. See [`Raft::fetched`].
+    ///
+    /// # Panics
+    /// Where the core does.
     pub fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
         self.raft.fetched(purpose, entries);
     }

@@ -1,6 +1,7 @@
 //! The core from outside: golden scripts, the paper's tables, and random schedules.
 
 mod cluster;
+mod fetched;
 mod golden;
 mod hostile;
 mod paper;

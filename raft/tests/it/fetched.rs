@@ -1,0 +1,171 @@
+//! Entries that come back from disk: those of no use are asked for again, but never at once; wrong ones go nowhere.
+
+use squall_raft::{
+    Action, AppendEntriesResponse, AppendResult, Body, Config, Entry, Fetch, FetchPurpose, HardState,
+    LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RequestVoteResponse, Session, Term,
+};
+
+use crate::cluster::entry;
+
+const FOR_N2: FetchPurpose = FetchPurpose::Replicate(NodeId(2));
+
+/// A leader of term 3, whose log 1@1 1@2 2@3 is on disk only, and what it has asked its driver to read.
+struct Leader {
+    raft: Raft,
+    fetches: Vec<Fetch>,
+    sent: Vec<Message>,
+}
+
+impl Leader {
+    fn elected() -> Self {
+        let recovered = Recovered {
+            boot: 1,
+            hard_state: HardState { current_term: Term(2), voted_for: None },
+            terms: vec![LogPosition::new(1, 1), LogPosition::new(2, 3)],
+            last_index: LogIndex(3),
+            tail: Vec::new(),
+        };
+        let voters = vec![NodeId(1), NodeId(2), NodeId(3)];
+        let raft = Raft::new(Config::new(NodeId(1), voters), &recovered).expect("a sound log");
+        let mut leader = Self { raft, fetches: Vec::new(), sent: Vec::new() };
+        leader.raft.campaign();
+        leader.drain();
+        leader.receive(3, Body::RequestVoteResponse(RequestVoteResponse { granted: true }));
+        leader
+    }
+
+    /// Node 2 has nothing, so that it must be sent the log from its beginning.
+    fn asked_for_node_2() -> Self {
+        let mut leader = Self::elected();
+        leader.answer(2, AppendResult::Conflict { rejected: LogIndex(3), hint: LogPosition::ZERO });
+        assert_eq!(leader.fetched_since(), [(FOR_N2, 1, 3)]);
+        leader.sent.clear();
+        leader
+    }
+
+    /// Node 3 has everything, so that all is committed, and is to be applied.
+    fn asked_for_the_state_machine() -> Self {
+        let mut leader = Self::elected();
+        leader.answer(3, AppendResult::Matched(LogIndex(4)));
+        assert_eq!(leader.fetched_since(), [(FetchPurpose::Apply, 1, 3)]);
+        leader
+    }
+
+    fn answer(&mut self, from: u64, result: AppendResult) {
+        let session = Session::default();
+        self.receive(from, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
+    }
+
+    fn receive(&mut self, from: u64, body: Body) {
+        let message = Message { from: NodeId(from), to: NodeId(1), term: Term(3), body };
+        self.raft.receive(message).expect("an answer that is awaited");
+        self.drain();
+    }
+
+    fn tick(&mut self, ticks: u64) {
+        self.raft.tick(ticks);
+        self.drain();
+    }
+
+    fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
+        self.raft.fetched(purpose, entries);
+        self.drain();
+    }
+
+    /// What was asked for since the last look: for whom, from where, up to where.
+    fn fetched_since(&mut self) -> Vec<(FetchPurpose, u64, u64)> {
+        self.fetches.drain(..).map(|fetch| (fetch.purpose, fetch.first.0, fetch.last.0)).collect()
+    }
+
+    /// The entries that were sent to node 2.
+    fn sent_to_node_2(&self) -> Vec<Entry> {
+        let to_node_2 = self.sent.iter().filter(|message| message.to == NodeId(2));
+        let entries = to_node_2.filter_map(|message| match &message.body {
+            Body::AppendEntries(append) => Some(append.entries.to_vec()),
+            Body::PreVote(_)
+            | Body::PreVoteResponse(_)
+            | Body::RequestVote(_)
+            | Body::RequestVoteResponse(_)
+            | Body::AppendEntriesResponse(_)
+            | Body::Heartbeat(_)
+            | Body::HeartbeatResponse(_)
+            | Body::TimeoutNow => None,
+        });
+        entries.flatten().collect()
+    }
+
+    /// Writes at once, and applies at once.
+    fn drain(&mut self) {
+        loop {
+            match self.raft.next_action() {
+                None => break,
+                Some(Action::Send(message)) => self.sent.push(message),
+                Some(Action::Persist(write)) => {
+                    let token = write.token;
+                    self.raft.persisted(token);
+                }
+                Some(Action::Apply { last, .. }) => self.raft.applied(last),
+                Some(Action::Fetch(fetch)) => self.fetches.push(fetch),
+            }
+        }
+    }
+}
+
+fn log_on_disk() -> Vec<Entry> {
+    vec![entry(1, 1), entry(1, 2), entry(2, 3)]
+}
+
+#[test]
+fn a_read_that_fails_at_once_is_tried_again_at_each_tick_and_no_sooner() {
+    for (mut leader, purpose) in
+        [(Leader::asked_for_node_2(), FOR_N2), (Leader::asked_for_the_state_machine(), FetchPurpose::Apply)]
+    {
+        for _ in 0..3 {
+            leader.fetched(purpose, Vec::new());
+            leader.tick(0);
+            assert_eq!(leader.fetched_since(), [], "no time has passed");
+            assert_eq!(leader.raft.ticks_until_due(), 1);
+            leader.tick(1);
+            assert_eq!(leader.fetched_since(), [(purpose, 1, 3)]);
+        }
+    }
+}
+
+#[test]
+fn what_was_read_before_the_log_changed_is_not_sent_but_asked_for_again() {
+    for overtaken in [vec![entry(1, 2), entry(2, 3)], vec![entry(1, 1), entry(1, 2), entry(1, 3)]] {
+        let mut leader = Leader::asked_for_node_2();
+        leader.fetched(FOR_N2, overtaken);
+        leader.tick(1);
+        assert_eq!(leader.sent_to_node_2(), []);
+        assert_eq!(leader.fetched_since(), [(FOR_N2, 1, 3)]);
+        leader.fetched(FOR_N2, log_on_disk());
+        assert_eq!(leader.sent_to_node_2(), log_on_disk());
+    }
+}
+
+#[test]
+fn the_state_machine_gets_what_was_read_and_then_what_is_in_memory() {
+    let mut leader = Leader::asked_for_the_state_machine();
+    leader.fetched(FetchPurpose::Apply, log_on_disk());
+    assert_eq!(leader.raft.status().last_applied, LogIndex(4));
+}
+
+#[test]
+#[should_panic(expected = "2@3 was read from disk as what follows 1@1")]
+fn a_driver_that_leaves_out_an_entry_is_wrong() {
+    Leader::asked_for_node_2().fetched(FOR_N2, vec![entry(1, 1), entry(2, 3)]);
+}
+
+#[test]
+#[should_panic(expected = "1@3 was read from disk, and is not what is committed")]
+fn a_disk_that_holds_another_entry_than_the_committed_one_is_wrong() {
+    let entries = vec![entry(1, 1), entry(1, 2), entry(1, 3)];
+    Leader::asked_for_the_state_machine().fetched(FetchPurpose::Apply, entries);
+}
+
+#[test]
+#[should_panic(expected = "another entry was read from disk than the next to be applied")]
+fn a_driver_that_reads_from_another_place_than_the_next_to_be_applied_is_wrong() {
+    Leader::asked_for_the_state_machine().fetched(FetchPurpose::Apply, vec![entry(1, 2), entry(2, 3)]);
+}
