@@ -1,1 +1,5 @@
-//! What crosses crates is tested in `it/`; this library is empty.
+//! What crosses crates is tested in `it/`. Here stands only the example that the README names: it runs with the tests.
+//!
+//! ```
+#![doc = include_str!("examples/real_files.rs")]
+//! ```

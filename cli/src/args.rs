@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
+use squall_scenarios::profile;
 
 /// Seeded storms for a Raft cluster: find a run that breaks it, replay it, understand it.
 ///
@@ -107,7 +109,7 @@ pub(crate) struct RunArguments {
 /// What to show of a single run.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArguments {
-    /// Write the trace, for `squall diff`.
+    /// Write the trace, for `squall diff`; to a file named `*.jsonl` as JSON lines, for other tools.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// Print one JSON object, and nothing else, on standard output.
@@ -152,6 +154,16 @@ pub(crate) struct ZooArguments {
     /// Print one JSON object, and nothing else, on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Whoever gives a profile for a command is told which command takes it.
+pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    if let Some(name) = profile::names().find(|name| name == word) {
+        let tip = format!("`{name}` is a profile: squall sweep --profile {name}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// Which seeds of a sweep are this machine's: every `of`-th, from number `index`.

@@ -27,7 +27,7 @@ use args::{Arguments, Command, SweepArguments};
 use exit::Refusal;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| args::with_hint(error).exit());
     let result = match arguments.command {
         None => sweep::command(&SweepArguments::taste()),
         Some(Command::Sweep(sweep)) => sweep::command(&sweep),

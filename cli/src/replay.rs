@@ -27,7 +27,7 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
     let clock = Stopwatch::start();
     let outcome = match panics::catch(|| storm::replay(&scenario, &options)) {
         Ok(Ok(outcome)) => Ok(outcome),
-        Ok(Err(unfit)) => return Err(Refusal::bad_input(format!("{name}: {unfit}"))),
+        Ok(Err(misfit)) => return Err(Refusal::bad_input(misfit.at(&text, &name).to_string())),
         Err(panic) => Err(panic),
     };
     let again = format!("{} replay {}", words::program(), words::quoted(&name));

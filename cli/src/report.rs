@@ -150,25 +150,6 @@ pub(crate) fn run(report: &Report) -> String {
         None => line!(out, "{}", report.source),
     }
     line!(out);
-    let width = report.parameters.keys().map(String::len).max().unwrap_or(0);
-    for (name, value) in &report.parameters {
-        line!(out, "  {name:width$}  {value}");
-    }
-    line!(out);
-    for mark in &report.marks {
-        line!(out, "  reached: {mark}");
-    }
-    line!(
-        out,
-        "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, {}",
-        report.virtual_seconds,
-        format_args!("{:.1} s", report.safety_seconds),
-        words::count(report.events, "event"),
-        words::count(report.operations, "operation"),
-        words::duration(Duration::from_secs_f64(report.wall_seconds)),
-    );
-    line!(out, "  hash {}", report.hash);
-    line!(out);
     match (&report.class, &report.message) {
         (Some(class), Some(message)) => line!(out, "FAILED {class}: {message}"),
         (None, Some(reason)) => line!(out, "No verdict: {reason}"),
@@ -179,6 +160,27 @@ pub(crate) fn run(report: &Report) -> String {
     }
     if let Some(remark) = &report.remark {
         line!(out, "Note: {remark}.");
+    }
+    line!(out);
+    line!(
+        out,
+        "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, {}",
+        report.virtual_seconds,
+        format_args!("{:.1} s", report.safety_seconds),
+        words::count(report.events, "event"),
+        words::count(report.operations, "operation"),
+        words::duration(Duration::from_secs_f64(report.wall_seconds)),
+    );
+    line!(out, "  hash {}", report.hash);
+    for mark in &report.marks {
+        line!(out, "  reached: {mark}");
+    }
+    if !report.stated.is_empty() {
+        line!(out);
+        line!(out, "Parameters that are not a scenario's defaults; --json tells all:");
+    }
+    for section in &report.stated {
+        line!(out, "  {section}");
     }
     if report.message.is_some() {
         line!(out);

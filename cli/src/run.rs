@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
-use squall_scenarios::{log, marks, profile};
+use squall_scenarios::{log, marks, profile, script};
+use squall_sim::scenario::Section;
 use squall_sim::trace;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -38,6 +39,9 @@ pub(crate) struct Report {
     pub(crate) operations: u64,
     pub(crate) wall_seconds: f64,
     pub(crate) parameters: BTreeMap<String, String>,
+    /// What of them a scenario must state, line by line.
+    #[serde(skip)]
+    pub(crate) stated: Vec<Section>,
     /// The marks that this run reached.
     pub(crate) marks: Vec<&'static str>,
     /// Where the run differs from what its scenario file says of it.
@@ -87,7 +91,13 @@ pub(crate) fn conclude(
 ) -> Result<Exit, Refusal> {
     if let (Some(path), Ok(outcome)) = (&show.trace, &outcome) {
         let trace = outcome.trace.as_ref().expect("a run that was asked to keep its trace holds it");
-        output::save(path, &trace::write(trace))?;
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            let mut lines = String::new();
+            trace::write_json_lines(trace, &mut lines).expect("a string takes what is written to it");
+            output::save(path, lines.as_bytes())?;
+        } else {
+            output::save(path, &trace::write(trace))?;
+        }
     }
     report.wall_seconds = wall.as_secs_f64();
     let exit = report.fill(outcome);
@@ -116,6 +126,7 @@ impl Report {
             operations: 0,
             wall_seconds: 0.0,
             parameters: BTreeMap::new(),
+            stated: Vec::new(),
             marks: Vec::new(),
             remark: None,
             replay,
@@ -131,7 +142,8 @@ impl Report {
                 self.virtual_seconds = outcome.virtual_us as f64 / 1e6;
                 self.safety_seconds = outcome.safety_us as f64 / 1e6;
                 self.operations = outcome.operations;
-                self.parameters = outcome.parameters.into_iter().collect();
+                self.parameters = script::flatten(&outcome.parameters).into_iter().collect();
+                self.stated = script::without_defaults(&outcome.parameters);
                 let reached = marks::all().zip(&outcome.marks).filter(|(_, reached)| **reached);
                 self.marks = reached.map(|(name, _)| name).collect();
                 summary::judgement(outcome.verdict, &outcome.also_fired)

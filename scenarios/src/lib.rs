@@ -1,5 +1,6 @@
 //! Raft in the storm: what is observed of a node, and the oracles that judge it.
 
+pub mod classes;
 pub mod client;
 pub mod invariants;
 pub mod linearizability;
@@ -15,6 +16,7 @@ pub mod server;
 pub mod spec;
 pub mod workload;
 
+mod recovery;
 #[cfg(test)]
 mod stage;
 

@@ -3,21 +3,20 @@
 //! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
 //! the end of a run judges the clients' history. Every run has all of them on.
 
-use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind};
+use squall_raft::{LogPosition, NodeId, RoleKind, Term};
 use squall_replica::StateMachine;
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
-use squall_sim::process::{Oracle, Violation};
+use squall_sim::process::{Oracle, Standing, Violation};
 use squall_sim::world::Processes;
 use squall_sim::{Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
-use squall_storage::Storage;
 
 use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::observation::Step;
 use crate::server::{DiskView, Server, node_id, process_id};
 use crate::spec::Spec;
-use crate::{linearizability, log, marks};
+use crate::{linearizability, log, marks, recovery};
 
 /// The oracles of one run.
 #[derive(Clone, Debug)]
@@ -26,6 +25,8 @@ pub struct Oracles {
     spec: Spec,
     /// At which sync group of its life each server's disk is next recovered in earnest.
     check_at_group: Vec<u64>,
+    /// Who leads a cluster at rest, in which term, and since when.
+    at_rest: Option<(Time, (ProcessId, Term))>,
     /// What fired that neither the invariants nor the specification keep.
     others: Vec<Violation>,
     marks: Marks,
@@ -40,6 +41,7 @@ impl Oracles {
             invariants: Invariants::new(voters),
             spec: Spec::new(voters),
             check_at_group: vec![0; voters.len()],
+            at_rest: None,
             others: Vec::new(),
             marks: Marks::default(),
             log: log.then(log::Log::default),
@@ -79,9 +81,43 @@ impl Oracles {
         // proportion to the run.
         let length = server.status().last_log.index.0;
         self.check_at_group[id.slot()] = server.groups + server.setup().recovery_check_every + length / 2;
-        let result = check_recovered(id, server, disk);
+        let result = recovery::check(id, server, disk, &self.invariants);
         self.others.extend(result.clone().err());
         result
+    }
+
+    /// One leader, and all of the core with its log, committed and applied, in the same state. The leader may be
+    /// one of the others: whoever still serves well need not go. A member that such a leader cannot reach, or
+    /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3).
+    fn leader_at_rest(
+        &mut self,
+        core: ProcessSet,
+        processes: &Processes<'_, Server>,
+    ) -> Option<(ProcessId, Term)> {
+        let (leader, last_log) = leader_of(core, processes)?;
+        let mut state = None;
+        let is_at_rest = core.iter().all(|id| {
+            let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
+            if id != leader && !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from)) {
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "a member of the core was cut off from an outside leader",
+                    true
+                );
+                return true;
+            }
+            let Some(server) = processes.process(id) else { return false };
+            let status = server.status();
+            let digest = server.replica().machine().digest();
+            let last = last_log.index;
+            status.leader == Some(node_id(leader))
+                && status.last_log == last_log
+                && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
+                && *state.get_or_insert(digest) == digest
+        });
+        let term = processes.process(leader)?.status().current_term;
+        is_at_rest.then_some((leader, term))
     }
 }
 
@@ -121,32 +157,23 @@ impl Oracle<Server> for Oracles {
         self.check_recovery(id, server, disk)
     }
 
-    /// One leader, and all of the core with its log, committed and applied, in the same state. The leader may be
-    /// one of the others: whoever still serves well need not go. A member that such a leader cannot reach, or
-    /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3).
-    fn settled(&mut self, core: ProcessSet, processes: &Processes<'_, Server>) -> bool {
-        let Some((leader, last_log)) = leader_of(core, processes) else { return false };
-        let mut state = None;
-        core.iter().all(|id| {
-            let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
-            if id != leader && !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from)) {
-                sometimes!(
-                    self.marks,
-                    marks::NAMES,
-                    "a member of the core was cut off from an outside leader",
-                    true
-                );
-                return true;
-            }
-            let Some(server) = processes.process(id) else { return false };
-            let status = server.status();
-            let digest = server.replica().machine().digest();
-            let last = last_log.index;
-            status.leader == Some(node_id(leader))
-                && status.last_log == last_log
-                && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
-                && *state.get_or_insert(digest) == digest
-        })
+    /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.
+    /// Until then it comes further with each entry that one of the core applies.
+    fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {
+        let applied = |id| processes.process(id).map_or(0, |server| server.status().last_applied.0);
+        let reached = core.iter().map(applied).sum();
+        let Some((leader, term)) = self.leader_at_rest(core, processes) else {
+            self.at_rest = None;
+            return Standing::Advancing(reached);
+        };
+        let since = match self.at_rest {
+            Some((since, known)) if known == (leader, term) => since,
+            Some(_) | None => now,
+        };
+        self.at_rest = Some((since, (leader, term)));
+        let timeout_us = processes.process(leader).map_or(0, |server| server.setup().election_timeout_us());
+        let is_lasting = now >= since.after(TIMEOUTS_AT_REST * timeout_us);
+        if is_lasting { Standing::AtRest } else { Standing::Advancing(reached) }
     }
 
     fn finished(&mut self, history: &[Call], _processes: &Processes<'_, Server>) -> Result<(), Violation> {
@@ -160,6 +187,10 @@ impl Oracle<Server> for Oracles {
     }
 }
 
+/// A leader that takes itself to be alone gives up within two election timeouts; a clock at half the speed
+/// doubles that.
+const TIMEOUTS_AT_REST: u64 = 5;
+
 /// The leader of the highest term that is up, and the last entry of its log, where all of it is committed.
 fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(ProcessId, LogPosition)> {
     let followed = core.iter().filter_map(|id| processes.process(id)?.status().leader).map(process_id);
@@ -170,30 +201,4 @@ fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(Pro
     let leader = followed.filter(leads).max_by_key(term)?;
     let status = processes.process(leader)?.status();
     (status.commit_index == status.last_log.index).then_some((leader, status.last_log))
-}
-
-fn check_recovered(id: ProcessId, server: &Server, disk: &SimDisk) -> Result<(), Violation> {
-    let setup = server.setup();
-    let violation = |message| Err(Violation { class: "RecoveryKeepsPromises", message });
-    let mut copy = disk.worst_case_clone();
-    let recovered = match Storage::open(&mut copy, setup.identity(id), &setup.storage) {
-        Ok((_, recovered)) => recovered,
-        Err(error) => {
-            return violation(format!("{id}: a power loss now would leave what does not open: {error}"));
-        }
-    };
-    let status = server.status();
-    let durable = status.durable_index;
-    if recovered.last_index < durable {
-        return violation(format!(
-            "{id}: the log is durable up to {durable}; a power loss now would leave {}",
-            recovered.last_index
-        ));
-    }
-    let promised = server.replica().raft().term_at(durable);
-    let run = recovered.terms.iter().rev().find(|run| run.index <= durable);
-    if promised.is_some() && durable > LogIndex::ZERO && run.map(|run| run.term) != promised {
-        return violation(format!("{id}: a power loss now would leave another entry at {durable}: {run:?}"));
-    }
-    Ok(())
 }

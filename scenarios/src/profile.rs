@@ -8,7 +8,9 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use squall_raft::Config;
 use squall_sim::parameters::CLIENTS_MAX;
-use squall_sim::profile::{self, Between, Chances, Numbers, Probability, Resolver, Shape};
+use squall_sim::profile::{
+    self, Between, Chances, Numbers, Probability, ProfileError, Resolver, Shape, Weights,
+};
 use squall_sim::{Choice, FaultEvent, Parameters, ProcessId};
 use squall_storage::Options;
 
@@ -90,6 +92,9 @@ pub struct Cluster {
     pub slow_apply_entries: Numbers,
     /// See `slow_apply_entries`.
     pub slow_apply_rest_us: Numbers,
+    /// Requests that may wait at one server until their entries are applied: what keeps a slow state machine from
+    /// falling behind for good.
+    pub pending_requests_max: Numbers,
     /// Every so many sync groups a disk is recovered in earnest and compared with what was promised.
     pub recovery_check_every: u64,
 }
@@ -101,7 +106,7 @@ pub struct Cluster {
 pub struct Workload {
     pub keys: Numbers,
     pub hot: Chances,
-    pub kinds: [Numbers; 5],
+    pub kinds: Weights<5>,
     pub think_us_mean: Numbers,
     pub burst: Chances,
     pub idle: Chances,
@@ -157,45 +162,58 @@ pub fn parse(text: &str, file: &str) -> Result<Profile, String> {
     if profile.name.is_empty() {
         file.clone_into(&mut profile.name);
     }
-    profile.check().map_err(|problem| format!("{file}: {problem}"))?;
-    Ok(profile)
+    match profile.check() {
+        Ok(()) => Ok(profile),
+        Err(Oddity { keys, what }) => Err(ProfileError::of_value(text, file, &keys, what).to_string()),
+    }
+}
+
+/// A value that cannot be.
+struct Oddity {
+    /// Its section and its key.
+    keys: [&'static str; 2],
+    /// What is wrong and what would be right.
+    what: String,
 }
 
 impl Profile {
     /// What the types alone cannot say.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), Oddity> {
+        let odd = |section, key, what| Err(Oddity { keys: [section, key], what });
         let Cluster { voters, heartbeats, election_timeout, .. } = &self.cluster;
         if voters.is_empty() || voters.iter().any(|size| !(1..=9).contains(size)) {
-            return Err(format!("cluster.voters is {voters:?}; expected sizes from 1 to 9"));
+            return odd("cluster", "voters", format!("it is {voters:?}; expected sizes from 1 to 9"));
         }
         let (cluster, workload) = (&self.cluster, &self.workload);
         let bounds = [
-            ("cluster.heartbeats", *heartbeats, 3..=1 << 32),
-            ("cluster.tick_us", cluster.tick_us, 100..=10_000_000),
-            ("cluster.segment_pages", cluster.segment_pages, 8..=1 << 18),
-            ("cluster.election_timeout", *election_timeout, heartbeats.high.saturating_add(1)..=1 << 33),
-            ("cluster.max_message_bytes", cluster.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
-            ("cluster.max_in_flight_messages", cluster.max_in_flight_messages, 1..=u64::MAX),
-            ("cluster.max_uncommitted_bytes", cluster.max_uncommitted_bytes, 1..=u64::MAX),
-            ("cluster.max_proposal_bytes", cluster.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
-            ("cluster.slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
-            ("workload.keys", workload.keys, 1..=u64::MAX),
-            ("workload.timeout_us", workload.timeout_us, 1..=u64::MAX),
-            ("workload.value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
-            ("workload.large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
-            ("clients.count", self.clients.count, 1..=u64::from(CLIENTS_MAX)),
+            ("cluster", "heartbeats", *heartbeats, 3..=1 << 32),
+            ("cluster", "tick_us", cluster.tick_us, 100..=10_000_000),
+            ("cluster", "segment_pages", cluster.segment_pages, 8..=1 << 18),
+            ("cluster", "election_timeout", *election_timeout, heartbeats.high.saturating_add(1)..=1 << 33),
+            ("cluster", "max_message_bytes", cluster.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
+            ("cluster", "max_in_flight_messages", cluster.max_in_flight_messages, 1..=u64::MAX),
+            ("cluster", "max_uncommitted_bytes", cluster.max_uncommitted_bytes, 1..=u64::MAX),
+            ("cluster", "max_proposal_bytes", cluster.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
+            ("cluster", "pending_requests_max", cluster.pending_requests_max, 1..=u64::MAX),
+            ("cluster", "slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
+            ("workload", "keys", workload.keys, 1..=u64::MAX),
+            ("workload", "timeout_us", workload.timeout_us, 1..=u64::MAX),
+            ("workload", "value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
+            ("workload", "large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
+            ("clients", "count", self.clients.count, 1..=u64::from(CLIENTS_MAX)),
         ];
         let is_outside = |range: &Numbers, bounds: &RangeInclusive<u64>| {
             !bounds.contains(&range.low) || !bounds.contains(&range.high)
         };
-        match bounds.iter().find(|(_, range, bounds)| is_outside(range, bounds)) {
-            Some((field, range, bounds)) => {
+        match bounds.iter().find(|(_, _, range, bounds)| is_outside(range, bounds)) {
+            Some((section, key, range, bounds)) => {
                 let (low, high) = (range.low, range.high);
                 let (least, most) = (bounds.start(), bounds.end());
-                Err(format!("{field} is {low} to {high}; expected a range within {least} to {most}"))
+                let what = format!("it is {low} to {high}; expected a range within {least} to {most}");
+                odd(section, key, what)
             }
             None if cluster.recovery_check_every == 0 => {
-                Err("cluster.recovery_check_every is 0; expected at least 1".to_owned())
+                odd("cluster", "recovery_check_every", "it is 0; expected at least 1".to_owned())
             }
             None => Ok(()),
         }
@@ -206,7 +224,6 @@ impl Profile {
     pub fn resolve(&self, choice: &mut Choice) -> Plan {
         let setup = self.cluster.resolve(choice);
         let size = u32::try_from(setup.raft.voters.len()).expect("a cluster has at most nine voters");
-        let timeout_us = setup.raft.election_timeout * setup.tick_us;
         let weather = profile::Profile {
             swarm: self.swarm.clone(),
             network: self.network.clone(),
@@ -216,7 +233,8 @@ impl Profile {
             clients: self.clients.clone(),
             limits: self.limits.clone(),
         };
-        let shape = Shape { processes: size, core_size: size / 2 + 1, timeout_us };
+        let shape =
+            Shape { processes: size, core_size: size / 2 + 1, timeout_us: setup.election_timeout_us() };
         let resolved = weather.resolve(choice, shape);
         let faults = squall_sim::plan::draw(&resolved.plan, choice);
         let workload = self.workload.resolve(choice);
@@ -234,7 +252,7 @@ impl Cluster {
         let election_timeout = draw.number("election_timeout", self.election_timeout);
         let heartbeats = draw.number("heartbeats", self.heartbeats);
         let max_proposal_bytes = draw.number("max_proposal_bytes", self.max_proposal_bytes);
-        let mut raft = Config {
+        let raft = Config {
             election_timeout,
             heartbeat_interval: (election_timeout / heartbeats).max(1),
             max_message_bytes: draw.number("max_message_bytes", self.max_message_bytes),
@@ -245,19 +263,11 @@ impl Cluster {
             seed: draw.number("seed", Between { low: 0, high: u64::MAX }),
             ..Config::new(node_id(ProcessId(0)), voters(size))
         };
-        if is_extreme {
-            raft.max_in_flight_messages = draw.number("extreme_messages", Between { low: 1, high: 2 });
-            raft.max_message_bytes = draw.number("extreme_message_bytes", Between { low: 1, high: 200 });
-            raft.max_uncommitted_bytes = draw.number("extreme_uncommitted", Between { low: 1, high: 400 });
-            raft.max_apply_bytes = draw.number("extreme_apply", Between { low: 1, high: 400 });
-            raft.cache_bytes = draw.number("extreme_cache", Between { low: 0, high: 1000 });
-            raft.max_log_bytes = draw.number("extreme_log", Between { low: 500, high: 20_000 });
-        }
         let slow = SlowApply {
             entries: draw.number("slow_apply_entries", self.slow_apply_entries),
             rest_us: draw.number("slow_apply_rest_us", self.slow_apply_rest_us),
         };
-        Setup {
+        let mut setup = Setup {
             raft,
             tick_us: draw.number("tick_us", self.tick_us),
             storage: Options {
@@ -266,8 +276,31 @@ impl Cluster {
                 salt_seed: draw.number("salt_seed", Between { low: 0, high: u64::MAX }),
             },
             slow_apply: draw.chance("slow_apply", self.slow_apply).then_some(slow),
-            pending_requests_max: if is_extreme { 4 } else { 10_000 },
+            pending_requests_max: draw.number("pending_requests_max", self.pending_requests_max),
             recovery_check_every: self.recovery_check_every,
+        };
+        if is_extreme {
+            tighten(&mut setup, choice);
+        }
+        setup
+    }
+}
+
+/// Makes some of the core's bounds very tight, each by its own coin: behind one that is, others hide.
+fn tighten(setup: &mut Setup, choice: &mut Choice) {
+    let raft = &mut setup.raft;
+    let bounds = [
+        ("messages", &mut raft.max_in_flight_messages, Between { low: 1, high: 2 }),
+        ("message_bytes", &mut raft.max_message_bytes, Between { low: 1, high: 200 }),
+        ("uncommitted", &mut raft.max_uncommitted_bytes, Between { low: 1, high: 400 }),
+        ("apply", &mut raft.max_apply_bytes, Between { low: 1, high: 400 }),
+        ("cache", &mut raft.cache_bytes, Between { low: 0, high: 1_000 }),
+        ("pending_requests", &mut setup.pending_requests_max, Between { low: 1, high: 4 }),
+        ("log", &mut raft.max_log_bytes, Between { low: 500, high: 20_000 }),
+    ];
+    for (field, bound, range) in bounds {
+        if Resolver::new(choice, "extreme").chance(field, Probability::new(1, 2)) {
+            *bound = Resolver::new(choice, "extreme_bound").number(field, range);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One run, from a seed or from a scenario, to its outcome.
 
 use squall_sim::process::Violation;
-use squall_sim::scenario::{Expected, Scenario};
+use squall_sim::scenario::{Expected, Misfit, Scenario, Section};
 use squall_sim::trace::{Header, Keep, Recorder, Trace};
 use squall_sim::world::{Verdict, World};
 use squall_sim::{Choice, mark};
@@ -43,8 +43,8 @@ pub struct Outcome {
     pub operations: u64,
     /// For each of [`marks::all`] whether it was reached.
     pub marks: Vec<bool>,
-    /// The resolved parameters, as section, key and value.
-    pub parameters: Vec<(String, String)>,
+    /// The resolved parameters.
+    pub parameters: Vec<Section>,
     /// The trace, if it was kept.
     pub trace: Option<Trace>,
     /// The run as a scenario, if decisions were kept.
@@ -62,8 +62,7 @@ pub fn run_seed(profile: &Profile, seed: u64, options: &RunOptions) -> Outcome {
     if options.record {
         choice = choice.recording();
     }
-    let mut outcome = run(plan, choice, options, &Header { seed, ..header(&profile.name) })
-        .expect("what a profile draws can be simulated");
+    let mut outcome = run(plan, choice, options, &Header { seed, ..header(&profile.name) });
     outcome.seed = seed;
     if let Some(scenario) = &mut outcome.scenario {
         scenario.notes = vec![format!("Seed {seed} of profile {}.", profile.name)];
@@ -74,14 +73,17 @@ pub fn run_seed(profile: &Profile, seed: u64, options: &RunOptions) -> Outcome {
 /// Runs a scenario.
 ///
 /// # Errors
-/// Where its parameters make no sense; the text says which.
-pub fn replay(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, String> {
-    let plan = script::plan_of(scenario).map_err(|error| error.to_string())?;
+/// Where one of its lines makes no sense.
+///
+/// # Panics
+/// Where a server breaks an assertion.
+pub fn replay(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Misfit> {
+    let plan = script::plan_of(scenario)?;
     let mut choice = scenario.choice();
     if options.record {
         choice = choice.recording();
     }
-    run(plan, choice, options, &header("scenario"))
+    Ok(run(plan, choice, options, &header("scenario")))
 }
 
 /// Whether an outcome is what a scenario states.
@@ -118,7 +120,7 @@ fn header(profile: &str) -> Header {
     Header { program: env!("CARGO_PKG_VERSION").to_owned(), profile: profile.to_owned(), seed: 0 }
 }
 
-fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Result<Outcome, String> {
+fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Outcome {
     let sections = script::sections_of(&plan);
     let Plan { setup, parameters, workload, faults } = plan;
     let oracles = Oracles::new(&setup.raft.voters, options.log);
@@ -130,7 +132,8 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Res
     );
     let keep = if options.keep_trace { Keep::Records } else { Keep::Hash };
     let scenario_faults = if options.record { faults.clone() } else { Vec::new() };
-    let mut world = World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(keep))?;
+    let mut world = World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(keep))
+        .expect("what a profile draws or a scenario may state can be simulated");
     let result = world.run();
     let scenario = options.record.then(|| {
         let mut scenario = Scenario {
@@ -151,7 +154,7 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Res
         }
     }
     let reached = result.marks.reached(mark::FRAMEWORK).chain(result.user_marks.reached(marks::NAMES));
-    Ok(Outcome {
+    Outcome {
         seed: 0,
         hash: result.hash,
         events: result.events,
@@ -161,10 +164,10 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Res
         marks: reached.collect(),
         also_fired,
         verdict: result.verdict,
-        parameters: script::flatten(&sections),
+        parameters: sections,
         trace: options.keep_trace.then(|| world.into_recorder().into_trace(header.clone())),
         scenario,
-    })
+    }
 }
 
 fn expected(verdict: &Verdict) -> Option<Expected> {

@@ -1,10 +1,11 @@
 //! A run's parameters as sections of a scenario file, in both directions from one table.
 
 use squall_raft::Config;
-use squall_sim::scenario::{self, Fields, Scenario, Section, SectionError};
+use squall_sim::scenario::{self, Expected, Fields, Misfit, Scenario, Section, Subject};
 use squall_sim::{ProcessId, Ratio};
 use squall_storage::Options;
 
+use crate::classes;
 use crate::profile::Plan;
 use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
 use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
@@ -21,6 +22,24 @@ pub fn sections_of(plan: &Plan) -> Vec<Section> {
     sections
 }
 
+/// What of the parameters a scenario must state: what is not the default for so many processes.
+#[must_use]
+pub fn without_defaults(sections: &[Section]) -> Vec<Section> {
+    let processes = sections.iter().filter(|section| section.name == "processes").cloned().collect();
+    let silent = Scenario { sections: processes, ..Scenario::default() };
+    let defaults = plan_of(&silent).map_or_else(|_| Vec::new(), |plan| sections_of(&plan));
+    let is_default = |name: &str, key: &str, value: &str| {
+        let default = defaults.iter().find(|section| section.name == name);
+        name != "processes" && default.is_some_and(|section| section.get(key) == Some(value))
+    };
+    let mut stated = sections.to_vec();
+    for Section { name, values } in &mut stated {
+        values.retain(|(key, value)| !is_default(name, key, value));
+    }
+    stated.retain(|section| !section.values.is_empty());
+    stated
+}
+
 /// Every parameter as `section.key` and its value.
 #[must_use]
 pub fn flatten(sections: &[Section]) -> Vec<(String, String)> {
@@ -34,9 +53,11 @@ pub fn flatten(sections: &[Section]) -> Vec<(String, String)> {
 /// The run that a scenario states.
 ///
 /// # Errors
-/// Where a section or a key is not known, a value cannot be read, or the whole makes no sense.
-pub fn plan_of(scenario: &Scenario) -> Result<Plan, SectionError> {
+/// Where a section, a key or the expected class is not known, a value cannot be read, or the whole makes no
+/// sense.
+pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     let parameters = scenario.parameters()?;
+    check_expected(scenario.expected.as_ref())?;
     let mut setup = Setup {
         raft: Config::new(node_id(ProcessId(0)), voters(parameters.processes())),
         tick_us: 10_000,
@@ -53,12 +74,11 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, SectionError> {
             "workload" => workload_fields(&mut fields, &mut workload),
             name if scenario::is_parameter_section(name) => continue,
             _ => {
-                return Err(SectionError {
-                    section: section.name.clone(),
-                    key: String::new(),
-                    what: "there is no such section".to_owned(),
-                    expected: "`cluster`, `workload`, or a section of the simulator".to_owned(),
-                });
+                let expected = format!(
+                    "`cluster`, `workload`, `{}`, or a process, as `n0`",
+                    scenario::section_names().join("`, `")
+                );
+                return Err(Misfit::of_section(&section.name, "it is not known", expected));
             }
         }
         fields.finish()?;
@@ -67,22 +87,30 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, SectionError> {
     Ok(Plan { setup, parameters, workload, faults: scenario.events.clone() })
 }
 
-fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), SectionError> {
-    let reject = |section: &str, key: &str, what: String, expected: &str| {
-        let (section, key, expected) = (section.to_owned(), key.to_owned(), expected.to_owned());
-        Err(SectionError { section, key, what, expected })
+fn check_expected(expected: Option<&Expected>) -> Result<(), Misfit> {
+    let Some(Expected::Failed(class)) = expected else { return Ok(()) };
+    if classes::all().any(|known| known == class) {
+        return Ok(());
+    }
+    let resembling = classes::resembling(class);
+    let expected = if resembling.is_empty() {
+        format!("`{}`, or a rule of the specification", classes::BESIDE_THE_RULES.join("`, `"))
+    } else {
+        format!("`{}`", resembling.join("`, `"))
+    };
+    Err(Misfit { subject: Subject::Expected, what: format!("no violation is called `{class}`"), expected })
+}
+
+fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
+    let reject = |section: &str, key: &str, value: u64, expected: &str| {
+        Err(Misfit::of_key(section, key, format!("it is {value}"), expected))
     };
     if let Err(error) = setup.raft.validate() {
-        return reject("cluster", error.field, format!("it is {}", error.value), error.expected);
+        return reject("cluster", error.field, error.value, error.expected);
     }
     let segment = setup.storage.segment_bytes;
     if !segment.is_multiple_of(4096) || !(16 << 10..=1 << 30).contains(&segment) {
-        return reject(
-            "cluster",
-            "segment_bytes",
-            format!("it is {segment}"),
-            "a multiple of 4096 from 16 KiB to 1 GiB",
-        );
+        return reject("cluster", "segment_bytes", segment, "a multiple of 4096 from 16 KiB to 1 GiB");
     }
     let slow_apply_entries = setup.slow_apply.map_or(1, |slow| slow.entries);
     let bounds = [
@@ -99,7 +127,7 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), SectionErro
     match bounds.iter().find(|(_, _, value, bounds)| !bounds.contains(value)) {
         Some((section, key, value, bounds)) => {
             let expected = format!("{} to {}", bounds.start(), bounds.end());
-            reject(section, key, format!("it is {value}"), &expected)
+            reject(section, key, *value, &expected)
         }
         None => Ok(()),
     }
@@ -136,16 +164,16 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
 
 fn workload_fields(fields: &mut Fields, workload: &mut WorkloadParameters) {
     fields.number("keys", &mut workload.keys);
-    fields.ratio("hot", &mut workload.hot);
+    fields.probability("hot", &mut workload.hot);
     fields.weights("kinds", workload.kinds.each_mut());
     fields.duration_us("think_mean", &mut workload.think_us_mean);
-    fields.ratio("burst", &mut workload.burst);
-    fields.ratio("idle", &mut workload.idle);
+    fields.probability("burst", &mut workload.burst);
+    fields.probability("idle", &mut workload.idle);
     fields.number("value_bytes_max", &mut workload.value_bytes_max);
-    fields.ratio("large", &mut workload.large);
+    fields.probability("large", &mut workload.large);
     fields.number("large_bytes_max", &mut workload.large_bytes_max);
     fields.duration_us("timeout", &mut workload.timeout_us);
-    fields.ratio("stray", &mut workload.stray);
+    fields.probability("stray", &mut workload.stray);
 }
 
 impl Default for WorkloadParameters {

@@ -50,6 +50,8 @@ pub struct Clients {
     believed: Vec<ProcessId>,
     /// How many answers each client has yet to get; unbounded until the cluster is healed.
     wanted: Vec<u64>,
+    /// Whom clients ask of their own accord.
+    asked: ProcessSet,
     /// How long a client waits for an answer.
     patience_us: u64,
     /// How many it wants of the healed cluster.
@@ -69,12 +71,15 @@ impl Clients {
     pub fn new(parameters: WorkloadParameters, clients: u32, servers: u32, wanted_of_healed: u64) -> Self {
         let believed = (0..clients).map(|client| ProcessId(client % servers)).collect();
         let wanted = vec![u64::MAX; clients as usize];
+        let asked = (0..servers).map(ProcessId).collect();
         let patience_us = parameters.timeout_us;
-        Self { parameters, servers, believed, wanted, patience_us, wanted_of_healed, marks: Marks::default() }
+        let marks = Marks::default();
+        Self { parameters, servers, believed, wanted, asked, patience_us, wanted_of_healed, marks }
     }
 
     fn next_server(&self, after: ProcessId) -> ProcessId {
-        ProcessId((after.0 + 1) % self.servers)
+        let mut others = (1..=self.servers).map(|step| ProcessId((after.0 + step) % self.servers));
+        others.find(|server| self.asked.contains(*server)).unwrap_or(after)
     }
 
     fn draw_command(&self, operation: OperationId, draw: &mut Draw<'_>) -> Command {
@@ -140,10 +145,12 @@ impl Workload<Server> for Clients {
         } else if draw.chance("idle", parameters.idle) {
             think_us = think_us.saturating_mul(20);
         }
+        let believed = self.believed[client.slot()];
         let target = if draw.chance("stray", parameters.stray) {
-            ProcessId(draw.range("target", 0, u64::from(self.servers) - 1) as u32)
+            let stray = ProcessId(draw.range("target", 0, u64::from(self.servers) - 1) as u32);
+            if self.asked.contains(stray) { stray } else { believed }
         } else {
-            self.believed[client.slot()]
+            believed
         };
         let request = self.draw_command(OperationId { client, number }, draw);
         Some(squall_sim::process::Step { think_us, target, request, timeout_us: self.patience_us })
@@ -190,9 +197,17 @@ impl Workload<Server> for Clients {
 
     /// So that the cluster can come to rest, each client asks for so many answers more and then no more. It is in no
     /// hurry: a leader whose own links are not healed may be slow, and clients that give up and ask anew would
-    /// keep it busy with what nobody waits for.
-    fn healed(&mut self, _core: ProcessSet) {
+    /// keep it busy with what nobody waits for. Nor does it try those that may be gone for good; where one of them
+    /// leads, the core will say so.
+    fn healed(&mut self, core: ProcessSet) {
         self.wanted.fill(self.wanted_of_healed);
+        self.asked = core;
+        for client in 0..self.believed.len() {
+            let believed = self.believed[client];
+            if !core.contains(believed) {
+                self.believed[client] = self.next_server(believed);
+            }
+        }
         self.patience_us = self.patience_us.max(HEALED_PATIENCE_US);
     }
 

@@ -9,9 +9,6 @@ use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::parameters::NetworkParameters;
 use crate::time::Time;
 
-/// How long a message takes between processes of the healed core.
-pub(crate) const HEALED_DELAY_US: u64 = 1_000;
-
 /// Exponential delays are cut off at this many times their mean; fewer than one in 10^21 would pass it.
 const MEANS_MAX: u64 = 50;
 
@@ -116,10 +113,10 @@ impl Network {
 }
 
 impl Fate {
-    /// What becomes of a message on a healed link.
+    /// What becomes of a message on a healed link that takes so long.
     #[inline]
-    pub(crate) fn healed(now: Time) -> Fate {
-        Fate { arrival: Some(now.after(HEALED_DELAY_US)), duplicate: None, ghost: None, evicted: None }
+    pub(crate) fn healed(now: Time, delay_us: u64) -> Fate {
+        Fate { arrival: Some(now.after(delay_us)), duplicate: None, ghost: None, evicted: None }
     }
 }
 
@@ -159,7 +156,7 @@ impl LinkState {
         self.clogs -= 1;
     }
 
-    /// The link is sound for good: no cut, no clog, no loss, a short fixed delay. It is as a new connection:
+    /// The link is sound for good: no cut, no clog, no loss, a fixed delay. It is as a new connection:
     /// what is still on its way may be overtaken.
     pub(crate) fn heal(&mut self) {
         (self.cuts, self.clogs, self.is_healed) = (0, 0, true);

@@ -97,11 +97,11 @@ pub trait Oracle<P: Process>: Clone {
         None
     }
 
-    /// Whether the healed core has come to rest as it must. Asked again and again in the liveness phase; it
-    /// ends once this holds and every client has its answers.
-    fn settled(&mut self, core: ProcessSet, processes: &Processes<'_, P>) -> bool {
-        let _ = (core, processes);
-        true
+    /// How the healed core stands. Asked again and again in the liveness phase; it ends once the core is at rest
+    /// and every client has its answers.
+    fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, P>) -> Standing {
+        let _ = (now, core, processes);
+        Standing::AtRest
     }
 
     /// The run has ended without a violation: what is checked over the whole of it.
@@ -114,6 +114,16 @@ pub trait Oracle<P: Process>: Clone {
     fn marks(&self) -> Marks {
         Marks::default()
     }
+}
+
+/// How the healed core stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It has come to rest as it must.
+    AtRest,
+    /// Not yet; it has come so far, in whatever the oracle measures. A core that comes further, however slowly, is
+    /// given more time, within reason.
+    Advancing(u64),
 }
 
 /// A client's next operation.

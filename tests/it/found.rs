@@ -99,7 +99,8 @@ fn check(file: &str, text: &str) -> Result<(), String> {
         return Err("state what is expected, as `expect passed`".to_owned());
     }
     let outcome = panic::catch_unwind(|| run::replay(&scenario, &RunOptions::default()))
-        .map_err(|_| "the run panicked; what it said stands above".to_owned())??;
+        .map_err(|_| "the run panicked; what it said stands above".to_owned())?
+        .map_err(|misfit| misfit.at(text, file).to_string())?;
     run::compare(&scenario, &outcome).map_err(|what| refreshed(&scenario, &outcome, what))?;
     scenario.notes.iter().filter_map(|note| mark_of(note)).try_for_each(|mark| check_mark(mark, &outcome))
 }

@@ -1,8 +1,9 @@
-//! Seeded runs, found cases, determinism, garbage, the tidy test: one binary.
+//! Seeded runs, found cases, determinism, garbage, the page on profiles, the tidy test: one binary.
 
 mod determinism;
 mod found;
 mod garbage;
+mod profiles;
 mod seeds;
 mod tidy;
 mod worlds;

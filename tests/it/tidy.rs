@@ -8,8 +8,11 @@ mod manifests;
 mod sources;
 mod text;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use squall_scenarios::classes::BESIDE_THE_RULES;
 
 /// A file of the repository, read once.
 pub(crate) struct File {
@@ -124,6 +127,21 @@ fn no_file_has_stray_white_space() {
     let written_by_hand = |file: &File| !file.path.ends_with(".snap") && !file.path.ends_with(".patch");
     let files: Vec<File> = repository().into_iter().filter(written_by_hand).collect();
     assert_no_complaints(&files, text::stray_white_space);
+}
+
+#[test]
+fn every_class_that_a_checker_gives_is_listed_and_every_listed_one_is_given() {
+    let files = with_suffix(".rs");
+    assert_no_complaints(&files, |file| {
+        let is_unlisted = |class: &String| !BESIDE_THE_RULES.contains(&class.as_str());
+        let unlisted = sources::classes(file).into_iter().filter(|(_, class)| is_unlisted(class));
+        let complain = |(number, class)| {
+            file.complaint(number, &format!("the class `{class}` is not listed in scenarios/src/classes.rs"))
+        };
+        unlisted.map(complain).collect()
+    });
+    let given: BTreeSet<String> = files.iter().flat_map(sources::classes).map(|(_, class)| class).collect();
+    assert_eq!(given, BESIDE_THE_RULES.map(str::to_owned).into());
 }
 
 #[test]

@@ -128,6 +128,17 @@ impl Invariants {
         self.promises[slot].commit_to_check = None;
     }
 
+    /// Judges the hard state with which `node` would come back now.
+    ///
+    /// # Errors
+    /// Where it forgets what the node has revealed.
+    ///
+    /// # Panics
+    /// Where `node` is none of the voters.
+    pub fn check_hard_state(&self, node: NodeId, recovered: HardState) -> Result<(), Violation> {
+        self.promises[self.slot(node)].revealed.check_recovered(node, recovered)
+    }
+
     /// The violations of this run, the first of each class, in the order in which they fired.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {

@@ -44,6 +44,12 @@ impl Setup {
         Identity { node: node_id(id), cluster: CLUSTER }
     }
 
+    /// The shortest election timeout, in microseconds of a server's own clock.
+    #[must_use]
+    pub fn election_timeout_us(&self) -> u64 {
+        self.raft.election_timeout.saturating_mul(self.tick_us)
+    }
+
     /// The core's configuration for one server.
     #[must_use]
     pub fn config(&self, id: ProcessId) -> Config {

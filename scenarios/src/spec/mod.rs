@@ -21,6 +21,11 @@ use crate::Violation;
 use crate::observation::Observation;
 use model::Model;
 
+/// The rules, each in one word: the classes of the specification's violations.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    rule::Rule::ALL.iter().map(|rule| rule.class())
+}
+
 /// The specification of one cluster.
 #[derive(Clone, Debug)]
 pub struct Spec {

@@ -10,7 +10,6 @@ macro_rules! rules {
         pub(super) enum Rule { $(#[doc = $name] $rule,)* }
 
         impl Rule {
-            #[cfg(test)]
             pub(super) const ALL: &[Self] = &[$(Self::$rule,)*];
 
             /// In one word.

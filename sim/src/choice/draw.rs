@@ -1,7 +1,7 @@
 //! The decisions on one event, field by field.
 //!
-//! Where a script says nothing of a field its default holds: the lower bound, false, zero, the first one. A
-//! value that a script states is brought within the field's bounds, since a file may say anything.
+//! Where a script says nothing of a field its default holds: the lower bound, false, zero, the first that
+//! can be. A value that a script states is brought within the field's bounds, since a file may say anything.
 
 use super::{Choice, Decision, DrawKey, Driver, Fields, Ratio};
 use crate::chacha;
@@ -93,7 +93,7 @@ impl<'a> Draw<'a> {
         self.note(field, value, 0)
     }
 
-    /// One of several by weight: its index. The default is 0.
+    /// One of several by weight: its index. The default is the first that weighs anything.
     ///
     /// # Panics
     /// When all weights are zero.
@@ -101,12 +101,13 @@ impl<'a> Draw<'a> {
     pub fn pick(&mut self, field: &'static str, weights: &[u32]) -> usize {
         let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
         assert!(total > 0, "field {field}: there is nothing to pick");
+        let default = weights.iter().take_while(|weight| **weight == 0).count() as u64;
         let mut point = match &mut self.source {
             Source::Stream(stream) => stream.up_to(total - 1),
             Source::Bytes { data, next } => bytes_up_to(data, next, total - 1),
             Source::Script(fields) => {
-                let index = stated(fields, field).unwrap_or(0).min(weights.len() as u64 - 1);
-                return self.note(field, index, 0) as usize;
+                let index = stated(fields, field).unwrap_or(default).min(weights.len() as u64 - 1);
+                return self.note(field, index, default) as usize;
             }
         };
         let mut index = 0;
@@ -114,7 +115,7 @@ impl<'a> Draw<'a> {
             point -= u64::from(weights[index]);
             index += 1;
         }
-        self.note(field, index as u64, 0) as usize
+        self.note(field, index as u64, default) as usize
     }
 
     /// Any 64 bits. The default is zero.

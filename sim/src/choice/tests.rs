@@ -73,6 +73,18 @@ fn where_a_script_is_silent_every_decision_is_its_default() {
 }
 
 #[test]
+fn the_default_of_a_pick_is_never_what_weighs_nothing() {
+    let pick =
+        |choice: &mut Choice, event| choice.draw(Purpose::Network, 0, event).pick("pick", &[0, 0, 5, 1]);
+    assert_eq!(pick(&mut Choice::from_script([]), 0), 2);
+    assert_eq!(pick(&mut Choice::from_bytes(&[]), 0), 2);
+    let mut seeded = Choice::from_seed(1).recording();
+    let picked: Vec<usize> = (0..50).map(|event| pick(&mut seeded, event)).collect();
+    let last = picked.iter().filter(|index| **index == 3).count();
+    assert_eq!(seeded.take_recording().len(), last, "only what is not the default is recorded: {picked:?}");
+}
+
+#[test]
 fn a_script_that_states_the_impossible_is_brought_within_bounds() {
     let mut choice = Choice::from_seed(0);
     let key = choice.draw(Purpose::Network, 0, 0).key();

@@ -141,6 +141,13 @@ impl SimDisk {
         self.queue.stall_until(until);
     }
 
+    /// A stall that is under way never ends.
+    pub fn freeze(&mut self, now: Time) {
+        if self.queue.is_stalled(now) {
+            self.queue.stall_until(Time::END);
+        }
+    }
+
     /// The disk is sound from here on: no stall, this latency, and what waits completes now.
     pub fn heal(&mut self, now: Time, latency: DiskLatency) {
         self.parameters.latency = latency;

@@ -74,6 +74,11 @@ impl Queue {
         self.completed
     }
 
+    /// Whether a stall is under way.
+    pub(super) fn is_stalled(&self, now: Time) -> bool {
+        self.stalled_until > now
+    }
+
     /// Nothing completes before `until`.
     pub(super) fn stall_until(&mut self, until: Time) {
         self.stalled_until = self.stalled_until.max(until);

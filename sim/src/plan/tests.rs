@@ -72,6 +72,19 @@ fn every_fault_every_shape_and_every_variant_comes() {
 }
 
 #[test]
+fn the_last_crash_strikes_once_and_outlasts_the_storm() {
+    let lasts = Between { low: 100_000, high: 2_000_000 };
+    for seed in 0..50 {
+        let calm = PlanParameters { processes: 5, length_us: 60_000_000, ..PlanParameters::default() };
+        let events = drawn(&PlanParameters { last_crash_us: Some(lasts), ..calm }, seed);
+        let [FaultEvent { at, fault: Fault::Crash { outage_us, .. }, .. }] = events[..] else {
+            panic!("seed {seed}: {events:?}")
+        };
+        assert!(at < Time(60_000_000) && at.after(outage_us) >= Time(60_000_000), "seed {seed}: {events:?}");
+    }
+}
+
+#[test]
 fn events_come_in_order_with_numbers_of_their_own_and_as_often_as_stated() {
     let events = drawn(&stormy(), 2);
     assert!(events.is_sorted_by_key(|event| (event.at, event.id)));

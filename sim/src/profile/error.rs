@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use toml::Spanned;
+use toml::de::DeTable;
+
 /// Why a text is not a profile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProfileError {
@@ -19,14 +22,36 @@ pub struct ProfileError {
 
 impl ProfileError {
     pub(super) fn new(text: &str, file: &str, error: &toml::de::Error) -> Self {
-        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let at = error.span().map_or(0, |span| span.start);
+        Self::at(text, file, at, error.message().to_owned())
+    }
+
+    /// What is wrong with a value of a well-formed profile that was read from this text, the file called
+    /// `file`. The value is named by the keys that lead to it; what the text does not state is looked for
+    /// where it would stand.
+    #[must_use]
+    pub fn of_value(text: &str, file: &str, keys: &[&str], what: String) -> Self {
+        let document = DeTable::parse(text).ok();
+        let mut table = document.as_ref().map(Spanned::get_ref);
+        let mut at = 0;
+        for key in keys {
+            let Some(value) = table.and_then(|table| table.get(*key)) else { break };
+            at = value.span().start;
+            table = value.get_ref().as_table();
+        }
+        Self::at(text, file, at, what)
+    }
+
+    /// Something that is wrong so many bytes into the text.
+    fn at(text: &str, file: &str, at: usize, what: String) -> Self {
+        let at = at.min(text.len());
         let before = text.get(..at).unwrap_or("");
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             file: file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            what: error.message().to_owned(),
+            what,
             text: text[line_start..].lines().next().unwrap_or("").trim_end().to_owned(),
         }
     }

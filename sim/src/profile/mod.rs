@@ -29,7 +29,7 @@ mod sections;
 mod tests;
 
 pub use error::ProfileError;
-pub use range::{Between, Bound, Chances, Numbers, Probability, Rate, Rates, Ratios};
+pub use range::{Between, Bound, Chances, Numbers, Probability, Rate, Rates, Ratios, Weights};
 pub use resolve::{Resolved, Resolver, Shape};
 pub use sections::{Clients, Clock, Disk, Limits, Network, Partitions, Process, Recurring, Swarm};
 

@@ -154,6 +154,55 @@ impl<T: Copy> Between<T> {
     }
 }
 
+/// Weights of a choice, each of them a range; what is picked first stands first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Weights<const N: usize> {
+    /// Invariant: 32 bits each, and at least one that may be above zero.
+    ranges: [Numbers; N],
+}
+
+impl<const N: usize> Weights<N> {
+    /// Weights within these ranges.
+    ///
+    /// # Panics
+    /// When nothing could ever be picked, or a weight is above 32 bits.
+    #[must_use]
+    pub fn new(ranges: [Numbers; N]) -> Self {
+        assert_eq!(Self::check(&ranges), Ok(()), "{ranges:?}");
+        Self { ranges }
+    }
+
+    /// The ranges.
+    #[must_use]
+    pub const fn ranges(&self) -> [Numbers; N] {
+        self.ranges
+    }
+
+    fn check(ranges: &[Numbers; N]) -> Result<(), String> {
+        match ranges.iter().map(|range| range.high).max() {
+            None | Some(0) => Err(NOTHING_TO_PICK.to_owned()),
+            Some(weight) if weight > u64::from(u32::MAX) => {
+                Err(format!("the weight {weight} is too large; expected at most {}", u32::MAX))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// The complaint about weights of which none counts.
+pub(super) const NOTHING_TO_PICK: &str = "all weights are 0; expected at least one above 0";
+
+impl<'de, const N: usize> Deserialize<'de> for Weights<N>
+where
+    [Numbers; N]: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ranges = <[Numbers; N]>::deserialize(deserializer)?;
+        Self::check(&ranges).map_err(de::Error::custom)?;
+        Ok(Self { ranges })
+    }
+}
+
 impl<'de> Deserialize<'de> for Ratio {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(RatioVisitor)

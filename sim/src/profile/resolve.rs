@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::range::{Between, Chances, Numbers, Probability, Ratios};
+use super::range::{Between, Chances, Numbers, Probability, Ratios, Weights};
 use super::{Clock, Disk, Network, Process, Profile, Recurring};
 use crate::choice::{Choice, Draw, Purpose, Ratio};
 use crate::disk::{
@@ -45,7 +45,7 @@ impl Profile {
             disks: self.resolve_disks(choice, shape.processes),
             clocks: self.resolve_clocks(choice, shape.processes, clock_rates),
             clients: self.resolve_clients(choice),
-            limits: self.resolve_limits(choice, shape.core_size),
+            limits: self.resolve_limits(choice, shape),
         };
         let length_us = parameters.limits.safety_us;
         let plan = PlanParameters { length_us, ..self.resolve_plan(choice, shape, clock_rates) };
@@ -149,13 +149,14 @@ impl Profile {
         }
     }
 
-    fn resolve_limits(&self, choice: &mut Choice, core_size: u32) -> Limits {
+    fn resolve_limits(&self, choice: &mut Choice, shape: Shape) -> Limits {
         let draw = &mut Resolver::new(choice, "limits");
         let ranges = &self.limits;
         Limits {
             safety_us: draw.number("safety_us", ranges.safety_us),
             liveness_us: draw.number("liveness_us", ranges.liveness_us),
-            core_size,
+            core_size: shape.core_size,
+            healed_delay_us: times(draw.probability("healed_delay", ranges.healed_delay), shape.timeout_us),
             liveness_operations: draw.number("liveness_operations", ranges.liveness_operations),
             events: draw.number("events", ranges.events),
         }
@@ -166,6 +167,8 @@ impl Profile {
         let (network, process, clock): (&Network, &Process, &Clock) =
             (&self.network, &self.process, &self.clock);
         let each = u64::from(shape.processes.max(1));
+        let has_last_crash = Resolver::new(choice, "swarm").chance("last_crash", on.last_crash);
+        let last_crash_us = has_last_crash.then(|| scale(process.crash.lasts, shape.timeout_us));
         let mut recurring = |field, chance, ranges: &Recurring, processes: u64| {
             if !Resolver::new(choice, "swarm").chance(field, chance) {
                 return plan::Recurring::NEVER;
@@ -199,6 +202,7 @@ impl Profile {
             administer: recurring("administer", on.administer, &instant(process.administer_every_us), 1),
             shapes: network.shapes.clone(),
             clock_rates: clock_rates.unwrap_or(Between::only(Ratio::ONE)),
+            last_crash_us,
             crash_loop_times: process.crash_loop_times,
             disk_operations: process.disk_operations,
             ..PlanParameters::default()
@@ -283,14 +287,15 @@ impl<'a> Resolver<'a> {
         self.draw(field).chance(field, probability.0)
     }
 
-    /// Weights of a choice. Where all of them come out as zero, all are alike.
-    pub fn weights<const N: usize>(&mut self, field: &'static str, ranges: [Numbers; N]) -> [u32; N] {
+    /// Weights of a choice. Where all of them come out as zero, all that could be more are alike.
+    pub fn weights<const N: usize>(&mut self, field: &'static str, weights: Weights<N>) -> [u32; N] {
+        let ranges = weights.ranges();
         let mut draw = self.draw(field);
         let weights = ranges.map(|range| {
             let weight = draw.range(field, range.low, range.high);
-            u32::try_from(weight).unwrap_or(u32::MAX)
+            u32::try_from(weight).expect("weights have 32 bits")
         });
-        if weights == [0; N] { [1; N] } else { weights }
+        if weights == [0; N] { ranges.map(|range| u32::from(range.high > 0)) } else { weights }
     }
 
     /// The decisions on a field.
@@ -331,9 +336,10 @@ fn nearest(num: u128, den: u128) -> Ratio {
 
 /// Durations in microseconds from multiples of a timeout; none is zero.
 fn scale(range: Ratios, timeout_us: u64) -> Numbers {
-    let us = |ratio: Ratio| {
-        let us = u128::from(timeout_us) * u128::from(ratio.num) / u128::from(ratio.den);
-        u64::try_from(us).unwrap_or(u64::MAX).max(1)
-    };
-    Between { low: us(range.low), high: us(range.high) }
+    Between { low: times(range.low, timeout_us), high: times(range.high, timeout_us) }
+}
+
+fn times(ratio: Ratio, timeout_us: u64) -> u64 {
+    let us = u128::from(timeout_us) * u128::from(ratio.num) / u128::from(ratio.den);
+    u64::try_from(us).unwrap_or(u64::MAX).max(1)
 }

@@ -3,9 +3,9 @@
 //! Durations that matter in proportion to the protocol's patience (`lasts`, `outage`) are multiples of its
 //! timeout; all others are microseconds, as their names say.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
-use super::range::{Between, Chances, Numbers, Probability, Rate, Rates, Ratios};
+use super::range::{Between, Chances, NOTHING_TO_PICK, Numbers, Probability, Rate, Rates, Ratios, Weights};
 use crate::choice::Ratio;
 
 /// How likely each fault class is to be part of a run at all.
@@ -38,6 +38,8 @@ pub struct Swarm {
     pub wild_clock: Probability,
     pub clock_jump: Probability,
     pub clock_freeze: Probability,
+    /// A crash so late that the storm ends before its outage does.
+    pub last_crash: Probability,
     pub administer: Probability,
 }
 
@@ -86,6 +88,7 @@ pub struct Network {
     /// Processes that are clogged one after the other; `lasts` is each step.
     pub swizzle: Recurring,
     /// The weight of each shape of a partition.
+    #[serde(deserialize_with = "some_shape")]
     pub shapes: Partitions,
 }
 
@@ -151,17 +154,17 @@ pub struct Disk {
     /// No operation of a disk completes for a while; `every_us` is each process's.
     pub stall: Recurring,
     /// Weights of a file's unsynced changes at a power loss: kept, dropped, torn.
-    pub file: [Numbers; 3],
+    pub file: Weights<3>,
     /// Weights of a page of a torn file: kept, dropped, damaged.
-    pub page: [Numbers; 3],
+    pub page: Weights<3>,
     /// Weights of a sector of a damaged page: new, old, garbage.
-    pub sector: [Numbers; 3],
+    pub sector: Weights<3>,
     /// Weights of how much of such a sector is not new: whole, prefix, suffix.
-    pub extent: [Numbers; 3],
+    pub extent: Weights<3>,
     /// Weights of where a file grew without its data: zeros, garbage.
-    pub growth: [Numbers; 2],
+    pub growth: Weights<2>,
     /// Weights of unsynced names: kept, ordered, scattered.
-    pub directory: [Numbers; 3],
+    pub directory: Weights<3>,
 }
 
 /// The clock of each process.
@@ -206,10 +209,19 @@ pub struct Limits {
     pub safety_us: Numbers,
     /// How long the healed core may take; 0 leaves the phase out.
     pub liveness_us: Numbers,
+    /// How long a message takes on a healed link, in timeouts of the protocol.
+    pub healed_delay: Chances,
     /// How many fresh answers each client must get then.
     pub liveness_operations: Numbers,
     /// How many events a run may take.
     pub events: Numbers,
+}
+
+/// Shapes of which at least one can be picked.
+fn some_shape<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Partitions, D::Error> {
+    let none = Partitions { isolate: 0, inbound: 0, outbound: 0, split: 0, bridge: 0, ring: 0, links: 0 };
+    let shapes = Partitions::deserialize(deserializer)?;
+    if shapes == none { Err(de::Error::custom(NOTHING_TO_PICK)) } else { Ok(shapes) }
 }
 
 const SECOND_US: u64 = 1_000_000;
@@ -258,6 +270,7 @@ impl Swarm {
             wild_clock: chance,
             clock_jump: chance,
             clock_freeze: chance,
+            last_crash: chance,
             administer: chance,
         }
     }
@@ -338,12 +351,12 @@ impl Default for Disk {
             latency_us_max: numbers(50_000, SECOND_US),
             slow_factor: numbers(2, 20),
             stall: every(10 * SECOND_US, 60 * SECOND_US, ratios((1, 2), (20, 1))),
-            file: [numbers(0, 2), numbers(0, 3), numbers(1, 7)],
-            page: [numbers(0, 2), numbers(0, 2), numbers(1, 2)],
-            sector: [numbers(0, 2), numbers(1, 3), numbers(0, 3)],
-            extent: [Between::only(1); 3],
-            growth: [numbers(1, 3), numbers(0, 1)],
-            directory: [numbers(0, 1), numbers(0, 1), numbers(1, 2)],
+            file: Weights::new([numbers(0, 2), numbers(0, 3), numbers(1, 7)]),
+            page: Weights::new([numbers(0, 2), numbers(0, 2), numbers(1, 2)]),
+            sector: Weights::new([numbers(0, 2), numbers(1, 3), numbers(0, 3)]),
+            extent: Weights::new([Between::only(1); 3]),
+            growth: Weights::new([numbers(1, 3), numbers(0, 1)]),
+            directory: Weights::new([numbers(0, 1), numbers(0, 1), numbers(1, 2)]),
         }
     }
 }
@@ -378,6 +391,7 @@ impl Default for Limits {
         Self {
             safety_us: numbers(10 * SECOND_US, 60 * SECOND_US),
             liveness_us: Between::only(60 * SECOND_US),
+            healed_delay: chances((0, 1), (1, 8)),
             liveness_operations: Between::only(3),
             events: Between::only(5_000_000),
         }

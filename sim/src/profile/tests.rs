@@ -62,10 +62,39 @@ fn an_error_names_file_line_and_what_would_be_right() {
         "[network]\npartition = { every_us = 5 }",
         "[swarm]\n# comment\nloss = [\"0\", \"1\"]",
         "[clock]\nwild = [\"0\", \"2\"]",
+        "[disk]\nfile = [0, [0, 0], 0]",
+        "[disk]\nfile = [0, 1]",
+        "[disk]\nfile = [0, 1, 4_294_967_296]",
+        "[network.shapes]\nisolate = 0\ninbound = 0\noutbound = 0\nsplit = 0\nbridge = 0\nring = 0\nlinks = 0",
+        "[network]\nshapes = { isolate = 0, inbound = 0, outbound = 0, split = 0, bridge = 0, ring = 0, links = 0 }",
         "[network",
     ];
     let error_of = |text: &str| Profile::parse(text, "bad.toml").expect_err(text).to_string();
     insta::assert_snapshot!(texts.map(error_of).join("\n"));
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_told_where_it_stands_or_would_stand() {
+    let text = "seed = 1\n[network]\n\"löss\" = 1\npartition = { every_us = 5, lasts = \"1\" }\n";
+    let place = |keys: &[&str]| {
+        let error = ProfileError::of_value(text, "odd.toml", keys, "it is odd".into());
+        (error.line, error.column, error.text)
+    };
+    let partition = "partition = { every_us = 5, lasts = \"1\" }".to_owned();
+    assert_eq!(place(&["network", "partition", "lasts"]), (4, 37, partition.clone()));
+    assert_eq!(place(&["network", "partition", "other"]), (4, 13, partition));
+    assert_eq!(place(&["network", "löss"]), (3, 10, "\"löss\" = 1".to_owned()));
+    assert_eq!(place(&["network", "loss"]), (2, 1, "[network]".to_owned()));
+    assert_eq!(place(&["clock"]), (1, 1, "seed = 1".to_owned()));
+}
+
+#[test]
+fn weights_that_all_come_out_as_zero_never_pick_what_cannot_weigh() {
+    let rarely = Weights::new([Between::only(0), Between { low: 0, high: 1 }, Between { low: 0, high: 1 }]);
+    for seed in 0..50 {
+        let drawn = Resolver::new(&mut Choice::from_seed(seed), "disk").weights("file", rarely);
+        assert!(drawn[0] == 0 && drawn != [0; 3], "{drawn:?}");
+    }
 }
 
 #[test]

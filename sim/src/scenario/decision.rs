@@ -45,8 +45,7 @@ pub(super) fn read(
     decisions: &mut Vec<Decision>,
 ) -> Result<DrawKey, ScenarioError> {
     let word = line.next("which event is decided")?;
-    let (a, b) = identity(purpose, word.text).map_err(|complaint| line.error(word.column, complaint))?;
-    let key = DrawKey { purpose, a, b };
+    let key = key(purpose, word.text).map_err(|complaint| line.error(word.column, complaint))?;
     let first = decisions.len();
     while let Some(word) = line.peek() {
         let Some((field, stated)) = word.key_and_value() else {
@@ -65,7 +64,8 @@ pub(super) fn read(
     Ok(key)
 }
 
-fn identity(purpose: Purpose, text: &str) -> Result<(u64, u64), Complaint> {
+/// Reads which event of that purpose is decided.
+pub(super) fn key(purpose: Purpose, text: &str) -> Result<DrawKey, Complaint> {
     let form = form(purpose);
     let parts = text.split_once('#');
     let special = parts.and_then(|(a, b)| match form {
@@ -82,7 +82,24 @@ fn identity(purpose: Purpose, text: &str) -> Result<(u64, u64), Complaint> {
     let plain = || parts.and_then(|(a, b)| Some((value::number(a).ok()?, value::number(b).ok()?)));
     special
         .or_else(plain)
+        .map(|(a, b)| DrawKey { purpose, a, b })
         .ok_or_else(|| Complaint::about(text, format!("which event is decided, as `{}`", form.example())))
+}
+
+/// Says which of those that an event concerns there is not, if any.
+pub(super) fn check(key: DrawKey, processes: u32, clients: u32) -> Result<(), Complaint> {
+    let DrawKey { purpose, a, b: _ } = key;
+    let (letter, count, concerned) = match form(purpose) {
+        Form::Link => ('n', processes, [a >> 32, a & LOW]),
+        Form::Process => ('n', processes, [a, a]),
+        Form::Crash => ('n', processes, [a >> 32, a >> 32]),
+        Form::Client => ('c', clients, [a, a]),
+        Form::Plain => return Ok(()),
+    };
+    match concerned.into_iter().find(|number| *number >= u64::from(count)) {
+        Some(number) => Err(value::nobody_called(letter, number, count)),
+        None => Ok(()),
+    }
 }
 
 /// How an identity is written.

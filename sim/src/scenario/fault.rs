@@ -8,8 +8,7 @@ use std::fmt;
 use super::error::{Complaint, ScenarioError};
 use super::line::Line;
 use super::value::{self, Duration, List, SignedDuration};
-use crate::choice::Ratio;
-use crate::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, Fault, FaultEvent, PausedClock, Target};
 use crate::ids::{PROCESSES_MAX, ProcessId, ProcessSet};
 
 const CRASH_KINDS: [(&str, CrashKind); 2] =
@@ -130,7 +129,9 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
         "administer" => {
             Fault::Administer { process: target(line)?, command: line.key("command", value::number)? }
         }
-        "clock-rate" => Fault::ClockRate { process: process(line)?, rate: line.key("rate", clock_rate)? },
+        "clock-rate" => {
+            Fault::ClockRate { process: process(line)?, rate: line.key("rate", value::clock_rate)? }
+        }
         "clock-jump" => Fault::ClockJump {
             process: process(line)?,
             wall_delta_us: line.key("wall", value::signed_duration_us)?,
@@ -140,6 +141,14 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
         }
         _ => return Err(line.error_at(name, format!("a fault: {}", Fault::NAMES.join(", ")))),
     })
+}
+
+/// Says what of a fault cannot be in a world of so many processes, if anything.
+pub(super) fn check(event: &FaultEvent, processes: u32) -> Result<(), Complaint> {
+    match event.fault.processes().into_iter().find(|process| process.0 >= processes) {
+        Some(process) => Err(value::nobody_called('n', process.0.into(), processes)),
+        None => event.check(processes).map_err(|what| Complaint::new(what, "a fault that can strike")),
+    }
 }
 
 fn cut(line: &mut Line<'_>) -> Result<Cut, ScenarioError> {
@@ -208,16 +217,6 @@ fn at_least_one(text: &str) -> Result<u64, Complaint> {
     match value::number(text)? {
         0 => Err(Complaint::about(text, "a number from 1 up")),
         number => Ok(number),
-    }
-}
-
-/// How fast a clock may run.
-fn clock_rate(text: &str) -> Result<Ratio, Complaint> {
-    let rate = value::ratio(text)?;
-    if rate.is_clock_rate() {
-        Ok(rate)
-    } else {
-        Err(Complaint::about(text, "a rate between 1/1000 and 1000"))
     }
 }
 

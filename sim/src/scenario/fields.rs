@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::Complaint;
+use super::misfit::Misfit;
 use super::section::Section;
 use super::value::{self, Duration, SignedDuration};
 use crate::choice::Ratio;
@@ -16,8 +17,10 @@ use crate::choice::Ratio;
 pub struct Fields {
     section: Section,
     mode: Mode,
-    /// Invariant: the first error of a reading; after it nothing is read any more.
-    error: Option<SectionError>,
+    /// The first value of a reading that could not be read.
+    misfit: Option<Misfit>,
+    /// Every key that was asked for in a reading.
+    keys: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,42 +29,17 @@ enum Mode {
     Read,
 }
 
-/// Why a section does not hold the parameters that it should.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SectionError {
-    /// The section's name.
-    pub section: String,
-    /// The key, or nothing where it is about the section as a whole.
-    pub key: String,
-    /// What stands there.
-    pub what: String,
-    /// What would be right.
-    pub expected: String,
-}
-
-impl fmt::Display for SectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { section, key, what, expected } = self;
-        match key.as_str() {
-            "" => write!(f, "section `{section}`: {what}; expected {expected}"),
-            key => write!(f, "section `{section}`, key `{key}`: {what}; expected {expected}"),
-        }
-    }
-}
-
-impl std::error::Error for SectionError {}
-
 impl Fields {
     /// Fields that will be written to a section of that name.
     #[must_use]
     pub fn write(name: &str) -> Self {
-        Self { section: Section::new(name), mode: Mode::Write, error: None }
+        Self { section: Section::new(name), mode: Mode::Write, misfit: None, keys: Vec::new() }
     }
 
     /// Fields that are read from this section.
     #[must_use]
     pub fn read(section: &Section) -> Self {
-        Self { section: section.clone(), mode: Mode::Read, error: None }
+        Self { section: section.clone(), mode: Mode::Read, misfit: None, keys: Vec::new() }
     }
 
     /// The section that was written.
@@ -75,17 +53,15 @@ impl Fields {
     ///
     /// # Errors
     /// The first value that could not be read, or a key that nobody asked for.
-    pub fn finish(self) -> Result<(), SectionError> {
+    pub fn finish(self) -> Result<(), Misfit> {
         debug_assert!(self.mode == Mode::Read, "only a reading can fail");
-        match (self.error, self.section.values.first()) {
-            (Some(error), _) => Err(error),
+        match (self.misfit, self.section.values.first()) {
+            (Some(misfit), _) => Err(misfit),
             (None, None) => Ok(()),
-            (None, Some((key, _))) => Err(SectionError {
-                section: self.section.name,
-                key: key.clone(),
-                what: "it is not known".into(),
-                expected: "a key of this section".into(),
-            }),
+            (None, Some((key, _))) => {
+                let expected = format!("one of `{}`", self.keys.join("`, `"));
+                Err(Misfit::of_key(&self.section.name, key, "it is not known", expected))
+            }
         }
     }
 
@@ -104,9 +80,14 @@ impl Fields {
         self.field(key, value, |us| SignedDuration(*us).to_string(), value::signed_duration_us);
     }
 
-    /// A ratio.
-    pub fn ratio(&mut self, key: &str, value: &mut Ratio) {
-        self.field(key, value, Ratio::to_string, value::ratio);
+    /// A probability.
+    pub fn probability(&mut self, key: &str, value: &mut Ratio) {
+        self.field(key, value, Ratio::to_string, value::probability);
+    }
+
+    /// How fast a clock runs.
+    pub fn clock_rate(&mut self, key: &str, value: &mut Ratio) {
+        self.field(key, value, Ratio::to_string, value::clock_rate);
     }
 
     /// Yes or no.
@@ -133,6 +114,7 @@ impl Fields {
         match self.mode {
             Mode::Write => self.section.values.push((key.to_owned(), write(value))),
             Mode::Read => {
+                self.keys.push(key.to_owned());
                 let Some(place) = self.section.values.iter().position(|(known, _)| known == key) else {
                     return;
                 };
@@ -140,8 +122,7 @@ impl Fields {
                 match read(&text) {
                     Ok(stated) => *value = stated,
                     Err(Complaint { what, expected }) => {
-                        let section = self.section.name.clone();
-                        self.error.get_or_insert(SectionError { section, key, what, expected });
+                        self.misfit.get_or_insert(Misfit::of_key(&self.section.name, &key, what, expected));
                     }
                 }
             }

@@ -24,6 +24,7 @@ mod error;
 mod fault;
 mod fields;
 mod line;
+mod misfit;
 mod parameters;
 mod parse;
 mod section;
@@ -33,8 +34,9 @@ pub(crate) mod value;
 mod write;
 
 pub use error::ScenarioError;
-pub use fields::{Fields, SectionError};
-pub use parameters::{is_parameter_section, parameters_from, sections_of};
+pub use fields::Fields;
+pub use misfit::{Misfit, Subject};
+pub use parameters::{is_parameter_section, parameters_from, section_names, sections_of};
 pub use parse::parse;
 pub use section::Section;
 
@@ -88,17 +90,18 @@ impl Scenario {
     /// [`Parameters::calm`].
     ///
     /// # Errors
-    /// Where a value cannot be read, a key is not known, the whole cannot be simulated, or a fault strikes a
-    /// process that there is not.
-    pub fn parameters(&self) -> Result<Parameters, SectionError> {
+    /// Where a value cannot be read, a key is not known, the whole cannot be simulated, or a fault or a
+    /// decision concerns a process or a client that there is not.
+    pub fn parameters(&self) -> Result<Parameters, Misfit> {
         let parameters = parameters_from(&self.sections)?;
+        let (processes, clients) = (parameters.processes(), parameters.clients.count);
         for event in &self.events {
-            event.check(parameters.processes()).map_err(|what| SectionError {
-                section: "processes".into(),
-                key: "count".into(),
-                what: format!("event e{}: {what}", event.id),
-                expected: "faults of processes that there are".into(),
-            })?;
+            let complain = |complaint| Subject::Event(event.id).misfit(complaint);
+            fault::check(event, processes).map_err(complain)?;
+        }
+        for Decision { key, .. } in &self.decisions {
+            let complain = |complaint| Subject::Decision(*key).misfit(complaint);
+            decision::check(*key, processes, clients).map_err(complain)?;
         }
         Ok(parameters)
     }

@@ -3,11 +3,15 @@
 //! `disk` and `clock` hold what is true of every process; a section called like a process (`n2`) holds what
 //! is different there.
 
-use super::fields::{Fields, SectionError};
+use super::fields::Fields;
+use super::misfit::{Misfit, Subject};
 use super::section::Section;
+use super::value;
 use crate::disk::DiskParameters;
 use crate::ids::{PROCESSES_MAX, ProcessId};
-use crate::parameters::{ClientParameters, ClockParameters, Limits, NetworkParameters, Parameters};
+use crate::parameters::{
+    CLIENTS_MAX, ClientParameters, ClockParameters, Limits, NetworkParameters, Parameters,
+};
 
 /// The sections that [`parameters_from`] reads; others belong to the user.
 const NAMES: [&str; 6] = ["processes", "network", "clients", "limits", "disk", "clock"];
@@ -44,18 +48,15 @@ pub fn sections_of(parameters: &Parameters) -> Vec<Section> {
 ///
 /// # Errors
 /// Where a value cannot be read, a key is not known, or the whole cannot be simulated.
-pub fn parameters_from(sections: &[Section]) -> Result<Parameters, SectionError> {
+pub fn parameters_from(sections: &[Section]) -> Result<Parameters, Misfit> {
     let find = |name: &str| sections.iter().find(|section| section.name == name);
     let mut count = 3;
     read(find("processes"), &mut count, |fields, count| fields.number("count", count))?;
     if !(1..=PROCESSES_MAX).contains(&count) {
-        return Err(SectionError {
-            section: "processes".into(),
-            key: "count".into(),
-            what: count.to_string(),
-            expected: format!("1 to {PROCESSES_MAX}"),
-        });
+        let expected = format!("1 to {PROCESSES_MAX}");
+        return Err(Misfit::of_key("processes", "count", format!("it is {count}"), expected));
     }
+    check_processes(sections, count)?;
     let mut parameters = Parameters::calm(count, 1);
     read(find("network"), &mut parameters.network, network_fields)?;
     read(find("clients"), &mut parameters.clients, client_fields)?;
@@ -71,49 +72,86 @@ pub fn parameters_from(sections: &[Section]) -> Result<Parameters, SectionError>
             clock_fields(fields, clock);
         })?;
     }
-    parameters.check().map_err(|what| SectionError {
-        section: NAMES.join("`, `"),
-        key: String::new(),
-        what,
-        expected: "parameters of a world that can be simulated".into(),
-    })?;
+    check_bounds(&parameters)?;
+    assert_eq!(parameters.check(), Ok(()), "each value was checked where it was read");
     Ok(parameters)
+}
+
+/// The names of the sections that [`parameters_from`] reads, beside those called like a process.
+#[must_use]
+pub fn section_names() -> &'static [&'static str] {
+    &NAMES
 }
 
 /// Whether [`parameters_from`] reads the section of that name.
 #[must_use]
 pub fn is_parameter_section(name: &str) -> bool {
-    let is_process = || name.strip_prefix('n').is_some_and(|digits| digits.parse::<u32>().is_ok());
-    NAMES.contains(&name) || is_process()
+    NAMES.contains(&name) || process_of(name).is_some()
+}
+
+/// The process that a section is called like.
+fn process_of(name: &str) -> Option<u64> {
+    name.strip_prefix('n').and_then(|digits| value::number(digits).ok())
+}
+
+/// Sections about processes are about those that there are.
+fn check_processes(sections: &[Section], count: u32) -> Result<(), Misfit> {
+    for section in sections {
+        let Some(number) = process_of(&section.name) else { continue };
+        if number >= u64::from(count) {
+            let subject = Subject::Section(section.name.clone());
+            return Err(subject.misfit(value::nobody_called('n', number, count)));
+        }
+        if section.name != format!("n{number}") {
+            return Err(Misfit::of_section(&section.name, "it is not known", format!("`n{number}`")));
+        }
+    }
+    Ok(())
+}
+
+/// What a value's own spelling cannot say.
+fn check_bounds(parameters: &Parameters) -> Result<(), Misfit> {
+    let (processes, clients) = (parameters.processes(), parameters.clients.count);
+    if clients > CLIENTS_MAX {
+        let expected = format!("0 to {CLIENTS_MAX}");
+        return Err(Misfit::of_key("clients", "count", format!("it is {clients}"), expected));
+    }
+    let Limits { liveness_us, core_size, .. } = parameters.limits;
+    if liveness_us > 0 && !(1..=processes).contains(&core_size) {
+        let expected = format!("1 to {processes}, since the run has a liveness phase");
+        return Err(Misfit::of_key("limits", "core_size", format!("it is {core_size}"), expected));
+    }
+    Ok(())
 }
 
 fn network_fields(fields: &mut Fields, network: &mut NetworkParameters) {
     fields.duration_us("delay_min", &mut network.delay_us_min);
     fields.duration_us("delay_mean", &mut network.delay_us_mean);
-    fields.ratio("tail", &mut network.tail);
+    fields.probability("tail", &mut network.tail);
     fields.number("tail_factor_max", &mut network.tail_factor_max);
-    fields.ratio("loss", &mut network.loss);
-    fields.ratio("duplication", &mut network.duplication);
+    fields.probability("loss", &mut network.loss);
+    fields.probability("duplication", &mut network.duplication);
     fields.duration_us("duplicate_delay_mean", &mut network.duplicate_delay_us_mean);
     fields.flag("fifo", &mut network.fifo);
     fields.number("capacity", &mut network.capacity);
-    fields.ratio("ghosts", &mut network.ghosts);
+    fields.probability("ghosts", &mut network.ghosts);
     fields.duration_us("ghost_delay_max", &mut network.ghost_delay_us_max);
     fields.flag("codec", &mut network.codec);
-    fields.ratio("corruption", &mut network.corruption);
+    fields.probability("corruption", &mut network.corruption);
 }
 
 fn client_fields(fields: &mut Fields, clients: &mut ClientParameters) {
     fields.number("count", &mut clients.count);
     fields.duration_us("delay_min", &mut clients.delay_us_min);
     fields.duration_us("delay_mean", &mut clients.delay_us_mean);
-    fields.ratio("loss", &mut clients.loss);
+    fields.probability("loss", &mut clients.loss);
 }
 
 fn limit_fields(fields: &mut Fields, limits: &mut Limits) {
     fields.duration_us("safety", &mut limits.safety_us);
     fields.duration_us("liveness", &mut limits.liveness_us);
     fields.number("core_size", &mut limits.core_size);
+    fields.duration_us("healed_delay", &mut limits.healed_delay_us);
     fields.number("liveness_operations", &mut limits.liveness_operations);
     fields.number("events", &mut limits.events);
 }
@@ -136,7 +174,7 @@ fn disk_fields(fields: &mut Fields, disk: &mut DiskParameters) {
 
 fn clock_fields(fields: &mut Fields, clock: &mut ClockParameters) {
     fields.signed_duration_us("wall_offset", &mut clock.wall_offset_us);
-    fields.ratio("rate", &mut clock.rate);
+    fields.clock_rate("rate", &mut clock.rate);
 }
 
 fn written<T>(name: &str, mut value: T, table: fn(&mut Fields, &mut T)) -> Section {
@@ -149,7 +187,7 @@ fn read<T>(
     section: Option<&Section>,
     value: &mut T,
     table: impl FnOnce(&mut Fields, &mut T),
-) -> Result<(), SectionError> {
+) -> Result<(), Misfit> {
     let Some(section) = section else {
         return Ok(());
     };

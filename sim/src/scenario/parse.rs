@@ -131,7 +131,7 @@ impl Parser {
         let mut section = Section::new(&name);
         while let Some(word) = line.peek() {
             let Some((key, value)) = word.key_and_value() else {
-                return Err(line.error_at(word, "a key with its value, as `voters=5`"));
+                return Err(line.error_at(word, "a key with its value, as `count=5`"));
             };
             line.next("a key")?;
             let key = section::name(key).map_err(|complaint| line.error(word.column, complaint))?;

@@ -166,11 +166,7 @@ fn parameters_survive_their_sections() {
 
 #[test]
 fn what_a_section_does_not_state_is_calm_and_what_nobody_asked_for_is_an_error() {
-    let read = |line: &str| {
-        let scenario = parse(&format!("squall-scenario 1\n{line}"), "x.scn").expect("well-formed");
-        parameters_from(&scenario.sections).map_err(|error| error.to_string())
-    };
-    assert_eq!(read("processes count=5\nlimits safety=60s"), Ok(Parameters::calm(5, 1)));
+    assert_eq!(parameters_of("processes count=5\nlimits safety=60s"), Ok(Parameters::calm(5, 1)));
     let errors = [
         "network los=1/2",
         "network loss=half",
@@ -180,20 +176,41 @@ fn what_a_section_does_not_state_is_calm_and_what_nobody_asked_for_is_an_error()
         "disk file=1:2",
         "processes count=65",
         "n1 rate=1/5000",
+        "n3 rate=1/1",
+        "n01 rate=1/1",
+        "clients count=10001",
+        "limits liveness=1s core_size=4",
+        "limits liveness=1s",
     ]
-    .map(|line| format!("{line}\n  {}", read(line).expect_err(line)));
+    .map(|line| format!("{line}\n  {}", parameters_of(line).expect_err(line)));
     insta::assert_snapshot!(errors.join("\n"));
 }
 
 #[test]
-fn a_fault_of_a_process_that_there_is_not_is_an_error() {
-    let read = |count: u32| {
-        let text = format!("squall-scenario 1\nprocesses count={count}\ne3 @1s clog split=n0,n3 for=1s\n");
-        parse(&text, "x.scn").expect("well-formed").parameters()
-    };
-    assert!(read(4).is_ok());
-    let error = read(3).expect_err("there is no n3").to_string();
-    assert!(error.contains("event e3: there is no n3 among 3 processes"), "{error}");
+fn what_concerns_somebody_whom_there_is_not_is_an_error_on_its_own_line() {
+    let (three, nobody) = ("processes count=3\n", "clients count=0\n");
+    for (line, error) in [
+        ("e3 @1s clog split=n0,n3 for=1s", "x.scn:4:1: event e3: there is no n3; expected `n0` to `n2`"),
+        ("net n0>n2#1 x=1\nnet n0>n3#1 x=1", "x.scn:5:5: decision `net n0>n3#1`: there is no n3;"),
+        ("wire n7>n1#1 x=1", "x.scn:4:6: decision `wire n7>n1#1`: there is no n7;"),
+        ("disk n3#1 x=1", "x.scn:4:6: decision `disk n3#1`: there is no n3;"),
+        ("crash n3.0#1.2.3 x=1", "x.scn:4:7: decision `crash n3.0#1.2.3`: there is no n3;"),
+        ("disk n3#1 x=1\ndisk file=1:1:1", "x.scn:4:6: decision `disk n3#1`: there is no n3;"),
+        ("client c0#1 x=1", "x.scn:4:8: decision `client c0#1`: there is no c0; expected nobody"),
+        ("client-link c1#1 x=1", "x.scn:4:13: decision `client-link c1#1`: there is no c1;"),
+    ] {
+        let said = parameters_of(&format!("{three}{nobody}{line}")).expect_err(line);
+        assert!(said.starts_with(error), "{said}");
+    }
+    let text = "processes count=4\nclients count=2\ne3 @1s clog split=n0,n3 for=1s\nnet n0>n3#1 x=1\nclient c1#1 x=1";
+    assert_eq!(parameters_of(text), Ok(Parameters::calm(4, 2)));
+}
+
+/// Reads the parameters of a scenario of these lines, which is well-formed.
+fn parameters_of(lines: &str) -> Result<Parameters, String> {
+    let text = format!("squall-scenario 1\n{lines}");
+    let scenario = parse(&text, "x.scn").expect("well-formed");
+    scenario.parameters().map_err(|misfit| misfit.at(&text, "x.scn").to_string())
 }
 
 fn any_process() -> impl Strategy<Value = ProcessId> {

@@ -51,6 +51,26 @@ pub(crate) fn ratio(text: &str) -> Result<Ratio, Complaint> {
     }
 }
 
+/// A probability, as `3/100`.
+pub(crate) fn probability(text: &str) -> Result<Ratio, Complaint> {
+    let probability = ratio(text)?;
+    if probability.is_probability() {
+        Ok(probability)
+    } else {
+        Err(Complaint::about(text, "a ratio from 0 to 1, as `3/100`"))
+    }
+}
+
+/// How fast a clock runs, as `3/2`.
+pub(crate) fn clock_rate(text: &str) -> Result<Ratio, Complaint> {
+    let rate = ratio(text)?;
+    if rate.is_clock_rate() {
+        Ok(rate)
+    } else {
+        Err(Complaint::about(text, "a rate between 1/1000 and 1000"))
+    }
+}
+
 /// A process, as `n3`.
 pub(crate) fn process(text: &str) -> Result<ProcessId, Complaint> {
     text.strip_prefix('n')
@@ -93,6 +113,16 @@ pub(crate) fn link(text: &str) -> Result<Link, Complaint> {
 
 fn list<T>(text: &str, item: fn(&str) -> Result<T, Complaint>) -> Result<Vec<T>, Complaint> {
     if text == NOBODY { Ok(Vec::new()) } else { text.split(',').map(item).collect() }
+}
+
+/// The complaint about the number of somebody who is not among the `count` that there are.
+pub(super) fn nobody_called(letter: char, number: u64, count: u32) -> Complaint {
+    let expected = match count {
+        0 => "nobody, since the run has none of them".to_owned(),
+        1 => format!("`{letter}0`, the only one"),
+        _ => format!("`{letter}0` to `{letter}{}`", count - 1),
+    };
+    Complaint::new(format!("there is no {letter}{number}"), expected)
 }
 
 /// One of a few words.

@@ -22,7 +22,7 @@ pub fn write_json_lines(trace: &Trace, out: &mut impl fmt::Write) -> fmt::Result
 }
 
 fn write_record(record: &Record, out: &mut impl fmt::Write) -> fmt::Result {
-    let Record { step, time_us, process, kind, cause, a, b, digest } = *record;
+    let Record { step, time_us, process, kind, cause, digest, .. } = *record;
     write!(out, "{{\"step\":{step},\"time_us\":{time_us},\"kind\":\"{kind}\"")?;
     if process != NO_PROCESS {
         write!(out, ",\"process\":{process}")?;
@@ -30,11 +30,8 @@ fn write_record(record: &Record, out: &mut impl fmt::Write) -> fmt::Result {
     if cause != 0 {
         write!(out, ",\"cause\":{cause}")?;
     }
-    let (name_a, name_b) = kind.details();
-    for (name, value) in [(name_a, a), (name_b, b)] {
-        if !name.is_empty() {
-            write!(out, ",\"{name}\":{value}")?;
-        }
+    for (name, value) in record.details() {
+        write!(out, ",\"{name}\":{value}")?;
     }
     if digest != 0 {
         write!(out, ",\"digest\":\"{digest:016x}\"")?;

@@ -15,7 +15,7 @@ mod tests;
 pub use diff::{Divergence, Side, diff};
 pub use file::{FILE_BYTES_MAX, TraceError, read, write};
 pub use json::write_json_lines;
-pub use record::{NO_PROCESS, Record, RecordKind};
+pub use record::{NO_FILE, NO_PROCESS, Record, RecordKind};
 pub use recorder::{Keep, Recorder};
 
 use bincode::{Decode, Encode};

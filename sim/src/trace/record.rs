@@ -12,6 +12,9 @@ use crate::ids::ProcessId;
 /// The `process` of a record that concerns none.
 pub const NO_PROCESS: u32 = u32::MAX;
 
+/// The file of a completed disk operation that concerned none.
+pub const NO_FILE: u64 = u64::MAX;
+
 /// Something that happened in a simulated world.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Record {
@@ -121,6 +124,16 @@ record_kinds! {
     Violated = "violated" ("class", "");
 }
 
+impl Record {
+    /// The details that the record has, by their names.
+    pub fn details(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let (a, b) = self.kind.details();
+        let has_file = self.kind != RecordKind::DiskCompleted || self.b != NO_FILE;
+        let b = if has_file { b } else { "" };
+        [(a, self.a), (b, self.b)].into_iter().filter(|(name, _)| !name.is_empty())
+    }
+}
+
 impl fmt::Display for RecordKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -134,11 +147,8 @@ impl fmt::Display for Record {
             write!(f, " {}", ProcessId(self.process))?;
         }
         write!(f, " {}", self.kind)?;
-        let (a, b) = self.kind.details();
-        for (name, value) in [(a, self.a), (b, self.b)] {
-            if !name.is_empty() {
-                write!(f, " {name}={value}")?;
-            }
+        for (name, value) in self.details() {
+            write!(f, " {name}={value}")?;
         }
         if self.digest != 0 {
             write!(f, " digest={:016x}", self.digest)?;

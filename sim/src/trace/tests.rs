@@ -73,6 +73,21 @@ fn kinds_are_numbered_in_order_and_have_names_of_their_own() {
 }
 
 #[test]
+fn a_disk_operation_without_a_file_is_told_without_one() {
+    let record = |b| Record { kind: RecordKind::DiskCompleted, b, ..BASE };
+    assert!(record(0).to_string().contains("operation=1 file=0"));
+    for without in [record(NO_FILE).to_string(), json_of(record(NO_FILE))] {
+        assert!(without.contains("operation") && !without.contains("file"), "{without}");
+    }
+}
+
+fn json_of(record: Record) -> String {
+    let mut lines = String::new();
+    write_json_lines(&recorded(Keep::Records, &[record]), &mut lines).expect("a string takes all");
+    lines.lines().last().expect("the record has a line").to_owned()
+}
+
+#[test]
 fn equal_runs_have_no_first_difference() {
     assert_eq!(
         diff(&recorded(Keep::Records, &run(5_000, None)), &recorded(Keep::Hash, &run(5_000, None))),

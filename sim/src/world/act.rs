@@ -108,7 +108,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
         let is_healed = state.is_healed();
         let fate = if is_healed {
-            Fate::healed(self.now)
+            Fate::healed(self.now, self.parameters.limits.healed_delay_us)
         } else {
             let mut draw = self.choice.draw(Purpose::Network, link.word(), number);
             state.decide(self.now, &self.parameters.network, &mut draw)

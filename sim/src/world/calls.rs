@@ -5,7 +5,7 @@ use crate::choice::Purpose;
 use crate::client::{Call, CallOutcome, ClientState};
 use crate::ids::{ClientId, OperationId, ProcessId};
 use crate::mark::FRAMEWORK;
-use crate::network::{HEALED_DELAY_US, exponential};
+use crate::network::exponential;
 use crate::post::Mail;
 use crate::process::{Answer, Oracle, Process, Workload};
 use crate::queue::{Event, Sequence};
@@ -72,7 +72,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// Sends a request (way 0) or an answer (way 1).
     fn post_on_client_link(&mut self, id: ClientId, way: u64, mail: Mail<P>) {
         let arrival = if self.core().is_some() {
-            self.now.after(HEALED_DELAY_US)
+            self.now.after(self.parameters.limits.healed_delay_us)
         } else {
             let parameters = &self.parameters.clients;
             let hop = self.clients[id.slot()].hops * 2 + way;

@@ -12,7 +12,7 @@ use crate::process::{Oracle, Process, Violation, Workload};
 use crate::queue::{Event, Sequence};
 use crate::sometimes;
 use crate::time::LocalTime;
-use crate::trace::RecordKind;
+use crate::trace::{NO_FILE, RecordKind};
 
 impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// The outage is over.
@@ -272,7 +272,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         let trap = slot.trap.filter(|trap| trap.operations_completed <= completed);
         let is_idle = slot.disk.is_idle();
         self.step += 1;
-        let file = done.file.map_or(u64::MAX, |file| u64::from(file.0));
+        let file = done.file.map_or(NO_FILE, |file| u64::from(file.0));
         let extent = done.offset.rotate_left(32) ^ done.len;
         let operation = done.operation as u64;
         self.record(Some(id), RecordKind::DiskCompleted, cause, operation, file, extent);

@@ -2,8 +2,8 @@
 //! good must. docs/fault-model.md: "Two phases".
 //!
 //! When the second phase begins, the core is put right and every other fault freezes as it stands: who was
-//! down stays down, what was cut stays cut, and the links between the core and the others lose and delay as
-//! before.
+//! down stays down, what was cut stays cut, a disk that hung goes on hanging, and the links between the core and
+//! the others lose and delay as before.
 
 use super::slot::Processes;
 use super::{Verdict, World};
@@ -11,13 +11,16 @@ use crate::choice::Purpose;
 use crate::client::ClientState;
 use crate::disk::DiskLatency;
 use crate::ids::{ClientId, Link, ProcessId, ProcessSet};
-use crate::process::{Oracle, Process, Violation, Workload};
+use crate::process::{Oracle, Process, Standing, Violation, Workload};
 use crate::time::Time;
 use crate::trace::RecordKind;
 
 /// How fast the disks of the healed core are.
 const HEALED_DISK: DiskLatency =
     DiskLatency { read_us_mean: 50, write_us_mean: 10, sync_us_mean: 1_000, us_max: 5_000 };
+
+/// A core that only comes further, and does not settle, is given up after so many times the phase's length.
+const ADVANCING_PHASES_MAX: u64 = 5;
 
 /// The oracle is asked whether the core has settled once in so many steps.
 const STEPS_BETWEEN_QUESTIONS: u64 = 16;
@@ -27,8 +30,9 @@ const STEPS_BETWEEN_QUESTIONS: u64 = 16;
 pub(super) enum Phase {
     /// Everything may fail.
     Safety,
-    /// The core is healed; it must settle and serve. `progress` is when it last served a client, or began.
-    Liveness { core: ProcessSet, began: Time, progress: Time },
+    /// The core is healed; it must settle and serve. `progress` is when it last served a client, came further than
+    /// `furthest`, or began.
+    Liveness { core: ProcessSet, began: Time, progress: Time, furthest: u64 },
 }
 
 impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
@@ -82,15 +86,20 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             return self
                 .conclude(Verdict::Inconclusive(format!("fewer than {size} processes can be healed")));
         };
-        self.phase = Phase::Liveness { core, began: self.now, progress: self.now };
+        self.phase = Phase::Liveness { core, began: self.now, progress: self.now, furthest: 0 };
         self.record(None, RecordKind::PhaseBegan, 0, 1, core.0, 0);
         self.active.clear();
         for slot in &mut self.slots {
             slot.trap = None;
         }
         self.workload.healed(core);
-        for id in core.iter() {
-            self.heal_process(id);
+        for id in (0..self.parameters.processes()).map(ProcessId) {
+            if core.contains(id) {
+                self.heal_process(id);
+            } else {
+                self.slots[id.slot()].disk.freeze(self.now);
+                self.schedule_disk(id);
+            }
         }
         for from in core.iter() {
             for to in core.iter() {
@@ -153,13 +162,22 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// Ends the liveness phase once the clients have been served and the oracle is content.
     #[inline]
     pub(super) fn maybe_settle(&mut self) {
-        let Phase::Liveness { core, .. } = self.phase else { return };
+        let Phase::Liveness { core, began, progress, furthest } = &mut self.phase else { return };
         if !self.step.is_multiple_of(STEPS_BETWEEN_QUESTIONS) || self.verdict.is_some() {
             return;
         }
-        let is_served = (0..self.parameters.clients.count).all(|number| self.is_served(ClientId(number)));
-        if is_served && self.oracle.settled(core, &Processes::new(&self.slots, &self.network)) {
-            self.finish();
+        match self.oracle.standing(self.now, *core, &Processes::new(&self.slots, &self.network)) {
+            Standing::AtRest => {
+                if (0..self.parameters.clients.count).all(|number| self.is_served(ClientId(number))) {
+                    self.finish();
+                }
+            }
+            Standing::Advancing(reached) => {
+                let patience_us = self.parameters.limits.liveness_us.saturating_mul(ADVANCING_PHASES_MAX);
+                if reached > *furthest && self.now < began.after(patience_us) {
+                    (*furthest, *progress) = (reached, self.now);
+                }
+            }
         }
     }
 
@@ -184,7 +202,8 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
                 message.push_str(&format!("; {id} got {got} of {wanted} fresh answers"));
             }
         }
-        if !self.oracle.settled(core, &Processes::new(&self.slots, &self.network)) {
+        let standing = self.oracle.standing(self.now, core, &Processes::new(&self.slots, &self.network));
+        if standing != Standing::AtRest {
             message.push_str("; the oracle says that it has not settled");
         }
         message

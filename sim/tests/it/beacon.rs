@@ -4,6 +4,7 @@
 use squall_disk::{Disk, FileId};
 use squall_sim::fault::{CrashKind, Fault};
 use squall_sim::mark::{FRAMEWORK, Mark};
+use squall_sim::process::Standing;
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{
     Answer, Choice, ClientId, Draw, Env, FaultEvent, LocalTime, OperationId, Oracle, Parameters, Process,
@@ -181,7 +182,8 @@ pub(crate) const HALT: u64 = 666;
 #[derive(Clone, Default)]
 pub(crate) struct Lenient {
     pub(crate) excuses: bool,
-    pub(crate) is_never_settled: bool,
+    /// How it says that the core stands; without it, at rest.
+    pub(crate) standing: Option<fn(Time) -> Standing>,
     pub(crate) stopped: Vec<(ProcessId, CrashKind)>,
 }
 
@@ -202,8 +204,13 @@ impl Oracle<Beacon> for Lenient {
         self.excuses
     }
 
-    fn settled(&mut self, _: squall_sim::ProcessSet, _: &squall_sim::Processes<'_, Beacon>) -> bool {
-        !self.is_never_settled
+    fn standing(
+        &mut self,
+        now: Time,
+        _: squall_sim::ProcessSet,
+        _: &squall_sim::Processes<'_, Beacon>,
+    ) -> Standing {
+        self.standing.map_or(Standing::AtRest, |standing| standing(now))
     }
 }
 

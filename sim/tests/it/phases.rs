@@ -2,9 +2,10 @@
 
 use crate::beacon::{Counting, Habits, Lenient, calm, heard, plan, run, world};
 use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use squall_sim::process::Standing;
 use squall_sim::trace::{Keep, RecordKind, Recorder};
 use squall_sim::{
-    Choice, Parameters, ProcessId, ProcessSet, Processes, RunResult, SimDisk, Time, Verdict, Violation, World,
+    Choice, Parameters, ProcessId, ProcessSet, RunResult, SimDisk, Time, Verdict, Violation, World,
 };
 
 fn only(process: u32) -> Target {
@@ -83,9 +84,25 @@ fn faults_of_the_plan_do_not_reach_into_the_second_phase() {
     assert!((0..3).all(|id| world.processes().life(ProcessId(id)) == 1));
 }
 
-/// The result with an oracle that holds that the core never settles.
-fn unsettled(parameters: Parameters) -> RunResult {
-    let oracle = Lenient { is_never_settled: true, ..Lenient::default() };
+#[test]
+fn a_disk_that_hangs_when_the_storm_ends_hangs_for_good_outside_the_core() {
+    let stall = |process| (900_000, Fault::DiskStall { process: only(process), duration_us: 150_000 });
+    let habits = Habits { writes_each_round: 1, syncs: true, ..Habits::default() };
+    let mut parameters = two_phases();
+    parameters.limits.liveness_operations = 50;
+    let (world, result) = run(habits, parameters, plan([stall(0), stall(1), stall(2)]));
+    assert!(result.virtual_us > 1_100_000, "long after the stall's own end: {result:?}");
+    let core = core(&world);
+    for id in ProcessSet::first(3).iter() {
+        let done = &world.processes().process(id).expect("it is up").disk_done;
+        let is_done = done.last().is_some_and(|at| at.0 > 1_000_000);
+        assert_eq!(is_done, core.contains(id), "{id}");
+    }
+}
+
+/// The result with an oracle that holds that the core never settles, and stands so.
+fn unsettled(parameters: Parameters, standing: fn(Time) -> Standing) -> RunResult {
+    let oracle = Lenient { standing: Some(standing), ..Lenient::default() };
     let (workload, recorder) = (Counting::default(), Recorder::new(Keep::Hash));
     World::new(Habits::default(), parameters, plan([]), Choice::from_seed(1), oracle, workload, recorder)
         .expect("the parameters are possible")
@@ -94,12 +111,21 @@ fn unsettled(parameters: Parameters) -> RunResult {
 
 #[test]
 fn a_core_that_does_not_come_to_rest_is_a_failure_of_liveness() {
-    let result = unsettled(two_phases());
+    let result = unsettled(two_phases(), |_| Standing::Advancing(7));
     let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
     assert_eq!(violation.class, "Liveness");
     assert!(violation.message.contains("it has not settled"), "{}", violation.message);
     // The last answer that a client waited for came soon after the second phase began; then patience ran out.
     assert!((2_000_001..2_200_000).contains(&result.virtual_us), "{}", result.virtual_us);
+}
+
+#[test]
+fn a_core_that_comes_further_is_given_more_time_but_not_for_ever() {
+    let result = unsettled(two_phases(), |now| Standing::Advancing(now.0));
+    let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
+    assert_eq!(violation.class, "Liveness");
+    // It may go on for five times the second phase; then its patience runs out as any other's.
+    assert!((6_900_000..=7_000_000).contains(&result.virtual_us), "{}", result.virtual_us);
 }
 
 #[test]
@@ -168,10 +194,6 @@ impl squall_sim::Oracle<crate::beacon::Beacon> for Strict {
         _: &SimDisk,
     ) -> Result<(), Violation> {
         Err(Violation { class: ["Zero", "One", "Two"][id.0 as usize], message: String::new() })
-    }
-
-    fn settled(&mut self, _: ProcessSet, _: &Processes<'_, crate::beacon::Beacon>) -> bool {
-        true
     }
 }
 

@@ -106,6 +106,20 @@ pub(super) fn breaks_determinism(file: &File) -> Vec<String> {
     complaints
 }
 
+/// The classes of violations that a file of a checker states, with their lines.
+pub(super) fn classes(file: &File) -> Vec<(usize, String)> {
+    let is_test = file.path.contains("/tests") || file.path.contains("/examples");
+    if is_test || !["sim", "scenarios", "cli"].contains(&file.folder()) {
+        return Vec::new();
+    }
+    let file = without_tests(file);
+    let stated = |(number, line): (usize, &str)| {
+        let rest = ["class: \"", "const CLASS: &str = \""].iter().find_map(|start| line.split(start).nth(1));
+        rest.and_then(|rest| rest.split('"').next()).map(|class| (number, class.to_owned()))
+    };
+    code_lines(&file).filter_map(stated).collect()
+}
+
 /// Complains about a core that the compiler would let use the standard library or unsafe code.
 pub(super) fn lacks_core_attributes(file: &File) -> Vec<String> {
     ["#![no_std]", "#![forbid(unsafe_code)]"]
@@ -156,6 +170,14 @@ fn a_word_that_only_resembles_a_banned_name_is_no_offence() {
     assert_eq!(breaks_determinism(&File::new("sim/src/world.rs", text)).len(), 0);
     assert_eq!(breaks_determinism(&File::new("sim/src/world.rs", "use std::thread;\n")).len(), 1);
     assert_eq!(breaks_determinism(&File::new("sim/src/world.rs", "let chance: f64 = 0.5;\n")).len(), 1);
+}
+
+#[test]
+fn a_class_is_found_in_a_checker_and_not_in_its_tests() {
+    let text = "const CLASS: &str = \"One\";\nErr(Violation { class: \"Two\", message })\nclass: CLASS,\n#[cfg(test)]\nmod tests {\nclass: \"Three\"";
+    let found = |path| classes(&File::new(path, text));
+    assert_eq!(found("sim/src/world.rs"), [(1, "One".to_owned()), (2, "Two".to_owned())]);
+    assert_eq!((found("sim/src/world/tests.rs"), found("docs/world.rs")), (Vec::new(), Vec::new()));
 }
 
 #[test]

@@ -1,0 +1,136 @@
+//! Three replicas on real files, in one thread: they take commands, all stop dead, and still have them afterwards.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use squall_disk::RealDisk;
+use squall_raft::{Config, Fetch, Message, NodeId, RoleKind};
+use squall_replica::kv::{Command, KeyValue};
+use squall_replica::{Output, Replica, RequestId};
+use squall_storage::{Group, Identity, Options, Storage, StorageError};
+
+const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
+
+/// A replica, and beside it what a driver brings. The network is a queue for all three.
+struct Server {
+    replica: Replica<KeyValue>,
+    storage: Storage,
+    disk: RealDisk,
+    /// Writes that wait for the next sync.
+    group: Group,
+    /// Reads of entries that are no longer in memory.
+    fetches: VecDeque<Fetch>,
+    /// The time up to which ticks have been fed.
+    ticked: u64,
+}
+
+impl Server {
+    /// Starts with what the disk holds and an empty state machine: the log brings it back to where it was.
+    fn start(node: NodeId, directory: &Path, now: u64) -> Result<Self, Box<dyn Error>> {
+        let mut disk = RealDisk::open(directory)?;
+        // In earnest, the options' `salt_seed` and the configuration's `seed` want entropy.
+        let (storage, recovered) = Storage::open(&mut disk, identity(node), &Options::default())?;
+        println!("{node}: start {}, {} entries", recovered.boot, recovered.last_index);
+        let replica = Replica::new(Config::new(node, NODES.to_vec()), &recovered, KeyValue::default())?;
+        Ok(Self { replica, storage, disk, group: Group::default(), fetches: VecDeque::new(), ticked: now })
+    }
+
+    /// Takes a message, if there is one, and does what the replica asks for. An error ends the server's life.
+    fn step(
+        &mut self,
+        now: u64,
+        message: Option<Message>,
+        network: &mut VecDeque<Message>,
+    ) -> Result<(), StorageError> {
+        self.replica.tick(now - self.ticked); // The fourth duty: before any other input.
+        self.ticked = now;
+        if let Some(message) = message {
+            // What is ignored (a vote that comes too late) has done no harm.
+            let _ignored = self.replica.receive(message);
+        }
+        loop {
+            while let Some(output) = self.replica.next_output() {
+                match output {
+                    Output::Send(message) => network.push_back(message), // Over sockets: `squall-wire`.
+                    Output::Persist(write) => self.group.add(&write),
+                    Output::Fetch(fetch) => self.fetches.push_back(fetch),
+                    Output::Apply => {} // Below: now, or whenever the state machine has time.
+                    Output::Respond { request, outcome } => println!("{request:?}: {outcome:?}"),
+                }
+            }
+            if self.replica.apply(u64::MAX) > 0 {
+                continue;
+            }
+            if !self.group.is_empty() {
+                // One sync for all that gathered. A server has a thread for it, and goes on until that reports.
+                let token = self.storage.commit(&mut self.group, &mut self.disk)?;
+                self.replica.persisted(token);
+            } else if let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() {
+                self.replica.fetched(purpose, self.storage.read(first, last, max_bytes, &mut self.disk)?);
+            } else {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn identity(node: NodeId) -> Identity {
+    Identity { node, cluster: 0x5EED }
+}
+
+/// Lets time pass until there is a leader and all have applied all of its log; returns its place.
+fn settle(servers: &mut [Server], now: &mut u64) -> Result<usize, StorageError> {
+    let mut network = VecDeque::new();
+    loop {
+        for server in &mut *servers {
+            server.step(*now, None, &mut network)?;
+        }
+        while let Some(message) = network.pop_front() {
+            let to = servers.iter_mut().find(|server| server.replica.status().id == message.to);
+            to.expect("one of the three").step(*now, Some(message), &mut network)?;
+        }
+        let leads = |server: &Server| server.replica.status().role == RoleKind::Leader;
+        if let Some(leader) = servers.iter().position(leads) {
+            let last = servers[leader].replica.status().last_log.index;
+            if servers.iter().all(|server| server.replica.status().last_applied == last) {
+                return Ok(leader);
+            }
+        }
+        // Nothing is under way until the next tick is due. A server sleeps so long; here the clock jumps.
+        *now += servers.iter().map(|server| server.replica.ticks_until_due()).min().unwrap_or(1);
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = std::env::temp_dir().join(format!("squall-real-files-{}", std::process::id()));
+    for node in NODES {
+        fs::create_dir_all(root.join(node.to_string()))?;
+        // Once in a node's life, and never by itself: a lost disk must not come back as an empty one.
+        let mut disk = RealDisk::open(root.join(node.to_string()))?;
+        Storage::format(&mut disk, identity(node), &Options::default())?;
+    }
+    let start = |node: NodeId, now| Server::start(node, &root.join(node.to_string()), now);
+
+    let mut now = 0;
+    let mut servers = [start(NODES[0], now)?, start(NODES[1], now)?, start(NODES[2], now)?];
+    let leader = settle(&mut servers, &mut now)?;
+    for (request, key) in (1..).zip(["gale", "gust", "squall"]) {
+        let put = Command::Put { key: Bytes::from(key), value: Bytes::from("wind") };
+        servers[leader].replica.request(RequestId(request), put.encode())?;
+    }
+    settle(&mut servers, &mut now)?;
+
+    drop(servers); // What was acknowledged is on disk: there is nothing to shut down.
+    let mut servers = [start(NODES[0], now)?, start(NODES[1], now)?, start(NODES[2], now)?];
+    settle(&mut servers, &mut now)?;
+    for server in &servers {
+        let value = server.replica.machine().get(b"squall");
+        println!("{}: the squall is {value:?}", server.replica.status().id);
+        assert_eq!(value, Some(&Bytes::from("wind")));
+    }
+    fs::remove_dir_all(&root)?;
+    Ok(())
+}
