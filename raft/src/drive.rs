@@ -88,9 +88,9 @@ impl Raft {
         if let Some(fetched) = self.fetched_for_apply.last() {
             self.applying = fetched.index;
         } else if first < first_in_memory {
-            if !self.fetching_for_apply && !self.fetches_pause {
-                self.fetching_for_apply = true;
+            if self.fetching_for_apply.is_none() && !self.fetches_pause {
                 let last = limit.min(first_in_memory.prev());
+                self.fetching_for_apply = Some(last);
                 let max_bytes = self.config.max_apply_bytes;
                 self.fetches.push_back(Fetch { purpose: FetchPurpose::Apply, first, last, max_bytes });
             }
@@ -114,17 +114,15 @@ impl Raft {
     }
 
     fn handle_fetched_for_apply(&mut self, mut entries: Vec<Entry>) {
-        if !core::mem::take(&mut self.fetching_for_apply) {
-            return;
-        }
+        let Some(last) = self.fetching_for_apply.take() else { return };
         let Some(first) = entries.first() else {
             self.fetches_pause = true;
             return;
         };
         let expected = self.applying.next();
         assert_eq!(first.index, expected, "another entry was read from disk than the next to be applied");
-        let limit = self.commit_index.min(self.ledger.durable_index());
-        entries.retain(|entry| entry.index <= limit);
+        // What was asked for was committed and durable; what was read beyond may have been replaced since.
+        entries.retain(|entry| entry.index <= last);
         for entry in &entries {
             let (read, term) = (entry.position(), self.log.term_at(entry.index));
             assert_eq!(Some(read.term), term, "{read} was read from disk, and is not what is committed");

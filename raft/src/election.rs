@@ -17,16 +17,14 @@ impl Raft {
         self.maybe_count_own_vote();
     }
 
-    /// Would this node vote for `from` in the term after `term`? Changes no term, no vote, no timer. A vote that a
-    /// hanging disk keeps back would be of no use.
+    /// Would this node vote for `from` in the term after `term`? Changes no term, no vote, no timer.
     pub(crate) fn handle_pre_vote(
         &mut self,
         from: NodeId,
         term: Term,
         request: PreVote,
     ) -> Result<(), Ignored> {
-        let would_vote = request.last_log >= self.log.last() && !self.leader_is_heard();
-        let granted = would_vote && !self.disk_hangs();
+        let granted = request.last_log >= self.log.last() && !self.leader_is_heard();
         self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted }));
         Ok(())
     }

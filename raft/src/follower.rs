@@ -39,19 +39,16 @@ impl Raft {
         Ok(())
     }
 
-    /// A heartbeat is answered at once: no slow disk ends its leader's office.
+    /// A heartbeat is answered at once, whatever the disk does: what the leader can do with a follower whose disk
+    /// hangs, the leader judges itself.
     pub(crate) fn handle_heartbeat(&mut self, from: NodeId, request: Heartbeat) -> Result<(), Ignored> {
         self.follow(from)?;
         let follower = self.follower_mut();
         let received = follower.matched;
         let commit = request.commit.min(follower.matched);
         self.advance_commit(commit);
-        // Heard, but of no use to a leader that needs it for a commit: an answer would keep such a leader in office,
-        // and with it all who listen to it, although others may be able to serve.
-        if !self.disk_hangs() {
-            let response = HeartbeatResponse { session: request.session, round: request.round, received };
-            self.send(from, Body::HeartbeatResponse(response));
-        }
+        let response = HeartbeatResponse { session: request.session, round: request.round, received };
+        self.send(from, Body::HeartbeatResponse(response));
         Ok(())
     }
 

@@ -11,6 +11,10 @@ use crate::{
     Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition, NodeId, Payload, ProposeError, Raft, Round,
 };
 
+/// A quorum that takes nothing for so many election timeouts is of no use to its leader. One timeout would depose leaders
+/// of followers whose disks are slow and work.
+const STUCK_TIMEOUTS: u64 = 4;
+
 impl Raft {
     pub(crate) fn handle_proposal(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
         let Role::Leader(leader) = &self.role else {
@@ -225,15 +229,24 @@ impl Raft {
     }
 
     /// A leader that no quorum has answered for an election timeout, or whose own disk has not, steps down
-    /// (thesis §6.2): somebody else may be able to serve.
+    /// (thesis §6.2): somebody else may be able to serve. So does one whose quorum hears and takes nothing, because a
+    /// disk hangs, say: as long as it held its office, whoever hears it would vote for nobody else.
     pub(crate) fn check_quorum(&mut self) {
-        let (now, timeout) = (self.now, self.config.election_timeout);
+        let (now, timeout, quorum) = (self.now, self.config.election_timeout, self.config.quorum());
+        let (durable, last_index) = (self.ledger.durable_index(), self.log.last_index());
+        let disk_hangs = self.ledger.waiting_since().is_some_and(|since| since + timeout < now);
         let Role::Leader(leader) = &mut self.role else { return };
         leader.check_at = now + timeout;
+        let reached = quorum_index(leader, durable, quorum);
+        if reached > leader.quorum_match || reached == last_index {
+            (leader.quorum_match, leader.advanced_at) = (reached, now);
+        }
         let heard = leader.followers.iter().filter(|progress| progress.heard_at + timeout >= now).count();
+        let quorum_is_heard = heard + 1 >= quorum;
+        let quorum_advances = leader.advanced_at + timeout * STUCK_TIMEOUTS >= now;
         let alone = leader.followers.is_empty();
-        let quorum_is_heard = heard + 1 >= self.config.quorum();
-        if self.config.check_quorum && !alone && (!quorum_is_heard || self.disk_hangs()) {
+        let serves = quorum_is_heard && quorum_advances && !disk_hangs;
+        if self.config.check_quorum && !alone && !serves {
             self.become_follower(self.current_term());
         }
     }

@@ -36,7 +36,7 @@ pub struct Raft {
     pub(crate) applying: LogIndex,
     /// Entries that `Apply` needs and that came from disk.
     pub(crate) fetched_for_apply: Vec<Entry>,
-    pub(crate) fetching_for_apply: bool,
+    pub(crate) fetching_for_apply: Option<LogIndex>,
     pub(crate) role: Role,
     /// When a node that does not lead campaigns, and the timeout that was drawn for this wait (§5.2).
     pub(crate) election_at: u64,
@@ -110,6 +110,8 @@ impl Raft {
             round: Round::default(),
             heartbeat_at: self.now + self.config.heartbeat_interval,
             check_at: self.now + self.config.election_timeout,
+            quorum_match: LogIndex::ZERO,
+            advanced_at: self.now,
             replication_due: true,
             transfer: None,
         });
@@ -137,11 +139,6 @@ impl Raft {
         }
         self.hard_state = hard_state;
         self.ledger.hard_state_changed();
-    }
-
-    /// Whether the disk has kept a write waiting for longer than an election timeout.
-    pub(crate) fn disk_hangs(&self) -> bool {
-        self.ledger.waiting_since().is_some_and(|since| since + self.config.election_timeout < self.now)
     }
 
     /// Draws the timeout anew, from `[election_timeout, 2 * election_timeout)`, and waits that long.

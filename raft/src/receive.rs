@@ -39,7 +39,7 @@ impl Raft {
             last_applied: LogIndex::ZERO,
             applying: LogIndex::ZERO,
             fetched_for_apply: Vec::new(),
-            fetching_for_apply: false,
+            fetching_for_apply: None,
             role: Role::Follower(Follower::default()),
             election_at: 0,
             election_timeout: 0,

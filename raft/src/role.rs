@@ -55,6 +55,9 @@ pub(crate) struct Leader {
     pub(crate) heartbeat_at: u64,
     /// When the quorum is next counted.
     pub(crate) check_at: u64,
+    /// Up to where a quorum had the log, durably, when it was last counted, and when it last got further or had all.
+    pub(crate) quorum_match: LogIndex,
+    pub(crate) advanced_at: u64,
     /// Followers may have something to be sent.
     pub(crate) replication_due: bool,
     /// The office is being handed over.

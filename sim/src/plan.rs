@@ -18,8 +18,8 @@ use crate::time::Time;
 /// No class strikes more often in one run.
 const EVENTS_PER_CLASS_MAX: u64 = 10_000;
 
-/// The last crash belongs to no class that comes again; this is its key beside theirs.
-const LAST_CRASH: u64 = u64::MAX;
+/// The number of a class's last fault.
+const LAST: u64 = u64::MAX;
 
 /// The resolved rates and durations of the faults of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,8 +54,8 @@ pub struct PlanParameters {
     pub at_disk_operation: Ratio,
     /// How many they wait for; at least one.
     pub disk_operations: Numbers,
-    /// The outage of a crash so late that it outlasts the storm; `None` leaves the crash out.
-    pub last_crash_us: Option<Numbers>,
+    /// How many of the classes that last have one more fault, so late that it outlasts the storm.
+    pub last: Ratio,
     /// How often a process dies in a crash loop.
     pub crash_loop_times: Numbers,
     /// How many pauses freeze the clock too.
@@ -107,7 +107,7 @@ impl Default for PlanParameters {
             power_loss: Ratio::ONE,
             at_disk_operation: Ratio::ZERO,
             disk_operations: Between::only(1),
-            last_crash_us: None,
+            last: Ratio::ZERO,
             crash_loop_times: Between::only(2),
             frozen: Ratio::ZERO,
             clock_rates: Between::only(Ratio::ONE),
@@ -151,6 +151,9 @@ impl Class {
         Self::ClockFreeze,
         Self::Administer,
     ];
+
+    /// Those whose faults may outlast the storm.
+    const OUTLASTING: [Self; 5] = [Self::Partition, Self::Clog, Self::Crash, Self::Pause, Self::DiskStall];
 }
 
 /// Draws the faults of a run, in the order of their times and numbered from 1.
@@ -160,7 +163,7 @@ pub fn draw(parameters: &PlanParameters, choice: &mut Choice) -> Vec<FaultEvent>
     for class in Class::ALL {
         draw_class(class, parameters, choice, &mut events);
     }
-    events.extend(draw_last_crash(parameters, choice));
+    events.extend(Class::OUTLASTING.into_iter().filter_map(|class| draw_last(class, parameters, choice)));
     events.sort_by_key(|event| event.at);
     (1..).zip(&mut events).for_each(|(id, event)| event.id = id);
     events
@@ -186,16 +189,18 @@ fn draw_class(class: Class, parameters: &PlanParameters, choice: &mut Choice, ev
     }
 }
 
-/// A crash within its own outage of the end.
-fn draw_last_crash(parameters: &PlanParameters, choice: &mut Choice) -> Option<FaultEvent> {
-    let Between { low, high } = parameters.last_crash_us.filter(|_| parameters.processes > 0)?;
-    let mut draw = choice.draw(Purpose::Plan, LAST_CRASH, 0);
-    let outage_us = draw.range("lasts", low, high);
+/// One more of a class, so late that it outlasts the storm.
+fn draw_last(class: Class, parameters: &PlanParameters, choice: &mut Choice) -> Option<FaultEvent> {
+    let Between { low, high } = parameters.recurring(class).lasts_us;
+    let mut draw = choice.draw(Purpose::Plan, class as u64, LAST);
+    if !parameters.can_strike(class) || !draw.chance("is-there", parameters.last) {
+        return None;
+    }
+    let lasts_us = draw.range("lasts", low, high);
     let end = Time(parameters.length_us).min(Time::END);
-    let before_end_us = draw.range("before-end", 0, outage_us.min(end.0));
-    // No time before the end is what a source without decisions gives: the world is calm.
-    let at = Some(Time(end.0 - before_end_us)).filter(|at| *at < end)?;
-    Some(FaultEvent { id: 0, at, fault: Drawing { parameters, draw }.fault(Class::Crash, outage_us) })
+    let before_end_us = draw.range("before-end", 1, lasts_us.max(1));
+    let at = Time(end.0.saturating_sub(before_end_us));
+    Some(FaultEvent { id: 0, at, fault: Drawing { parameters, draw }.fault(class, lasts_us) })
 }
 
 impl PlanParameters {

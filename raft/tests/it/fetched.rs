@@ -151,6 +151,15 @@ fn the_state_machine_gets_what_was_read_and_then_what_is_in_memory() {
     assert_eq!(leader.raft.status().last_applied, LogIndex(4));
 }
 
+/// What stood there was replaced while the driver read.
+#[test]
+fn what_was_read_beyond_what_was_asked_for_is_not_applied() {
+    let mut leader = Leader::asked_for_the_state_machine();
+    let beyond = entry(2, 4);
+    leader.fetched(FetchPurpose::Apply, [log_on_disk(), vec![beyond]].concat());
+    assert_eq!(leader.raft.status().last_applied, LogIndex(4), "the fourth is the leader's own, from memory");
+}
+
 #[test]
 #[should_panic(expected = "2@3 was read from disk as what follows 1@1")]
 fn a_driver_that_leaves_out_an_entry_is_wrong() {

@@ -168,6 +168,6 @@ scripts! {
     a_follower_far_behind_is_served_from_disk
     leadership_is_handed_over
     a_leader_cut_off_steps_down
-    a_follower_whose_disk_hangs_keeps_no_leader_in_office
+    a_leader_whose_quorum_takes_nothing_steps_down
     a_cluster_of_one
 }

@@ -6,3 +6,4 @@ mod golden;
 mod hostile;
 mod paper;
 mod random;
+mod slow_disks;

@@ -72,15 +72,30 @@ fn every_fault_every_shape_and_every_variant_comes() {
 }
 
 #[test]
-fn the_last_crash_strikes_once_and_outlasts_the_storm() {
-    let lasts = Between { low: 100_000, high: 2_000_000 };
+fn each_class_that_lasts_has_one_fault_that_outlasts_the_storm() {
+    let end = Time(60_000_000);
     for seed in 0..50 {
-        let calm = PlanParameters { processes: 5, length_us: 60_000_000, ..PlanParameters::default() };
-        let events = drawn(&PlanParameters { last_crash_us: Some(lasts), ..calm }, seed);
-        let [FaultEvent { at, fault: Fault::Crash { outage_us, .. }, .. }] = events[..] else {
-            panic!("seed {seed}: {events:?}")
+        let rare = Recurring { every_us_mean: u64::MAX, lasts_us: Between { low: 100_000, high: 2_000_000 } };
+        let parameters = PlanParameters {
+            processes: 5,
+            length_us: end.0,
+            partition: rare,
+            crash: rare,
+            disk_stall: rare,
+            last: Ratio::ONE,
+            ..PlanParameters::default()
         };
-        assert!(at < Time(60_000_000) && at.after(outage_us) >= Time(60_000_000), "seed {seed}: {events:?}");
+        let events = drawn(&parameters, seed);
+        assert_eq!(events.len(), 3, "seed {seed}: {events:?}");
+        for event in events {
+            let (Fault::Partition { duration_us, .. }
+            | Fault::Crash { outage_us: duration_us, .. }
+            | Fault::DiskStall { duration_us, .. }) = event.fault
+            else {
+                panic!("seed {seed}: {event:?}")
+            };
+            assert!(event.at < end && event.at.after(duration_us) >= end, "seed {seed}: {event:?}");
+        }
     }
 }
 

@@ -167,8 +167,6 @@ impl Profile {
         let (network, process, clock): (&Network, &Process, &Clock) =
             (&self.network, &self.process, &self.clock);
         let each = u64::from(shape.processes.max(1));
-        let has_last_crash = Resolver::new(choice, "swarm").chance("last_crash", on.last_crash);
-        let last_crash_us = has_last_crash.then(|| scale(process.crash.lasts, shape.timeout_us));
         let mut recurring = |field, chance, ranges: &Recurring, processes: u64| {
             if !Resolver::new(choice, "swarm").chance(field, chance) {
                 return plan::Recurring::NEVER;
@@ -202,7 +200,7 @@ impl Profile {
             administer: recurring("administer", on.administer, &instant(process.administer_every_us), 1),
             shapes: network.shapes.clone(),
             clock_rates: clock_rates.unwrap_or(Between::only(Ratio::ONE)),
-            last_crash_us,
+            last: on.last.0,
             crash_loop_times: process.crash_loop_times,
             disk_operations: process.disk_operations,
             ..PlanParameters::default()

@@ -38,9 +38,9 @@ pub struct Swarm {
     pub wild_clock: Probability,
     pub clock_jump: Probability,
     pub clock_freeze: Probability,
-    /// A crash so late that the storm ends before its outage does.
-    pub last_crash: Probability,
     pub administer: Probability,
+    /// How many of the classes that last have a fault so late that it outlasts the storm.
+    pub last: Probability,
 }
 
 /// A fault that comes again and again.
@@ -270,8 +270,8 @@ impl Swarm {
             wild_clock: chance,
             clock_jump: chance,
             clock_freeze: chance,
-            last_crash: chance,
             administer: chance,
+            last: chance,
         }
     }
 }
