@@ -18,6 +18,8 @@ pub mod workload;
 
 mod recovery;
 #[cfg(test)]
+mod small_world;
+#[cfg(test)]
 mod stage;
 
 pub use squall_sim::Violation;

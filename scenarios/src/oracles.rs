@@ -3,7 +3,7 @@
 //! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
 //! the end of a run judges the clients' history. Every run has all of them on.
 
-use squall_raft::{LogPosition, NodeId, RoleKind, Term};
+use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
 use squall_replica::StateMachine;
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
@@ -17,6 +17,9 @@ use crate::observation::Step;
 use crate::server::{DiskView, Server, node_id, process_id};
 use crate::spec::Spec;
 use crate::{linearizability, log, marks, recovery};
+
+#[cfg(test)]
+mod tests;
 
 /// The oracles of one run.
 #[derive(Clone, Debug)]
@@ -95,27 +98,22 @@ impl Oracles {
         processes: &Processes<'_, Server>,
     ) -> Option<(ProcessId, Term)> {
         let (leader, last_log) = leader_of(core, processes)?;
-        let mut state = None;
-        let is_at_rest = core.iter().all(|id| {
+        let mut is_excused = |id: ProcessId| {
             let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
-            if id != leader && !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from)) {
-                sometimes!(
-                    self.marks,
-                    marks::NAMES,
-                    "a member of the core was cut off from an outside leader",
-                    true
-                );
-                return true;
-            }
-            let Some(server) = processes.process(id) else { return false };
-            let status = server.status();
-            let digest = server.replica().machine().digest();
-            let last = last_log.index;
-            status.leader == Some(node_id(leader))
-                && status.last_log == last_log
-                && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
-                && *state.get_or_insert(digest) == digest
+            let is_cut = !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from));
+            sometimes!(
+                self.marks,
+                marks::NAMES,
+                "a member of the core was cut off from an outside leader",
+                is_cut
+            );
+            is_cut
+        };
+        let members = core.iter().filter(|id| !is_excused(*id)).map(|id| {
+            let server = processes.process(id)?;
+            Some((server.status(), server.replica().machine().digest()))
         });
+        let is_at_rest = are_level(members, node_id(leader), last_log);
         let term = processes.process(leader)?.status().current_term;
         is_at_rest.then_some((leader, term))
     }
@@ -158,10 +156,10 @@ impl Oracle<Server> for Oracles {
     }
 
     /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.
-    /// Until then it comes further with each entry that one of the core applies.
+    /// Until then it comes further with each entry that is durable on one of the core, and with each that it applies.
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {
-        let applied = |id| processes.process(id).map_or(0, |server| server.status().last_applied.0);
-        let reached = core.iter().map(applied).sum();
+        let statuses = core.iter().filter_map(|id| Some(processes.process(id)?.status()));
+        let reached = statuses.map(|status| status.durable_index.0 + status.last_applied.0).sum();
         let Some((leader, term)) = self.leader_at_rest(core, processes) else {
             self.at_rest = None;
             return Standing::Advancing(reached);
@@ -190,6 +188,23 @@ impl Oracle<Server> for Oracles {
 /// A leader that takes itself to be alone gives up within two election timeouts; a clock at half the speed
 /// doubles that.
 const TIMEOUTS_AT_REST: u64 = 5;
+
+/// Whether all of them are up, follow this leader, have all of its log, and have made the same state of it.
+fn are_level(
+    mut members: impl Iterator<Item = Option<(Status, u64)>>,
+    leader: NodeId,
+    last_log: LogPosition,
+) -> bool {
+    let mut state = None;
+    members.all(|member| {
+        let Some((status, digest)) = member else { return false };
+        let last = last_log.index;
+        status.leader == Some(leader)
+            && status.last_log == last_log
+            && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
+            && *state.get_or_insert(digest) == digest
+    })
+}
 
 /// The leader of the highest term that is up, and the last entry of its log, where all of it is committed.
 fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(ProcessId, LogPosition)> {

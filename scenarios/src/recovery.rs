@@ -35,7 +35,8 @@ pub(crate) fn check(
 }
 
 /// Checks the log up to `durable` against the terms of its entries. Terms never fall along a log, so that a run
-/// which begins and ends in the right term is right throughout.
+/// which begins and ends in the right term is right throughout, and the runs leave nothing out where the first
+/// begins with the log. Nothing is compacted: every log begins at 1.
 fn check_log(
     recovered: &Recovered,
     durable: LogIndex,
@@ -44,6 +45,10 @@ fn check_log(
     let Recovered { terms, last_index, .. } = recovered;
     if *last_index < durable {
         return Err(format!("a log that ends at {last_index}, where it is durable up to {durable}"));
+    }
+    let first = terms.first().map_or(LogIndex::ZERO, |run| run.index);
+    if durable > LogIndex::ZERO && first != LogIndex(1) {
+        return Err(format!("a log whose first known entry is {first}, where it begins at 1"));
     }
     let ends = terms.iter().skip(1).map(|run| run.index.prev()).chain([*last_index]);
     for (run, end) in terms.iter().zip(ends).filter(|(run, _)| run.index <= durable) {
@@ -62,8 +67,13 @@ fn check_log(
 
 #[cfg(test)]
 mod tests {
+    use squall_disk::Disk;
+    use squall_raft::{LogPosition, NodeId};
+    use squall_sim::{Choice, Time};
+
     use super::*;
-    use squall_raft::LogPosition;
+    use crate::small_world::{Cluster, cluster};
+    use crate::stage::{Cast, vote_response};
 
     /// The log of the core: 1@1 1@2 3@3 3@4, of which three entries are durable.
     fn checked(runs: &[(u64, u64)], last_index: u64) -> Result<(), String> {
@@ -93,8 +103,86 @@ mod tests {
             (&[(1, 1), (2, 2), (3, 3)], 3, "has another entry in the middle"),
             (&[(1, 1), (3, 2)], 3, "begins a term too early"),
             (&[(3, 1)], 3, "has the right last entry only"),
+            (&[], 3, "knows no entry"),
+            (&[(1, 2), (3, 3)], 3, "lacks its beginning"),
         ] {
             assert!(checked(runs, last_index).is_err(), "a log that {what}");
         }
+    }
+
+    const N1: ProcessId = ProcessId(1);
+
+    /// A cluster that has served its clients for a while.
+    fn busy() -> Cluster {
+        let mut world = cluster("processes count=3\nlimits safety=5s\n");
+        world.run_until(Time(2_000_000));
+        world
+    }
+
+    /// Checks a disk as that of n1.
+    fn checked_disk(world: &Cluster, disk: &SimDisk, invariants: &Invariants) -> Result<(), Violation> {
+        check(N1, world.processes().process(N1).expect("it is up"), disk, invariants)
+    }
+
+    fn nothing_said() -> Invariants {
+        Invariants::new(&[NodeId(0), NodeId(1), NodeId(2)])
+    }
+
+    /// Another disk with all files of this one, whose bytes are synced or just written.
+    fn copy_of(disk: &SimDisk, is_synced: bool) -> SimDisk {
+        let mut source = disk.clone();
+        source.settle();
+        let mut copy = SimDisk::new(N1, Default::default(), Choice::from_seed(1));
+        for name in source.list().expect("a sound disk") {
+            let file = source.open(&name).expect("a sound disk");
+            let mut bytes = vec![0; source.len(file).expect("a sound disk") as usize];
+            source.read_at(file, 0, &mut bytes).expect("a sound disk");
+            let file = copy.create(&name).expect("a fresh disk");
+            copy.write_at(file, 0, &bytes).expect("a sound disk");
+            if is_synced {
+                copy.sync(file).expect("a sound disk");
+            }
+        }
+        copy.sync_dir().expect("a sound disk");
+        copy.settle();
+        copy
+    }
+
+    #[test]
+    fn a_disk_that_keeps_everything_is_right_and_so_is_a_copy_of_it() {
+        let world = busy();
+        let disk = world.processes().disk(N1);
+        let durable = world.processes().process(N1).expect("it is up").status().durable_index;
+        assert!(durable > LogIndex(10), "there is something to lose");
+        assert_eq!(checked_disk(&world, disk, &nothing_said()), Ok(()));
+        assert_eq!(checked_disk(&world, &copy_of(disk, true), &nothing_said()), Ok(()));
+    }
+
+    #[test]
+    fn a_disk_that_would_lose_what_is_taken_for_durable_is_caught() {
+        let world = busy();
+        let processes = world.processes();
+        let beginning = cluster("processes count=3\n");
+        for (disk, what) in [
+            (copy_of(processes.disk(N1), false), "what does not open"),
+            (processes.disk(ProcessId(0)).clone(), "what does not open"),
+            (beginning.processes().disk(N1).clone(), "a log that ends at 0"),
+        ] {
+            let violation = checked_disk(&world, &disk, &nothing_said()).expect_err(what);
+            assert_eq!(violation.class, "RecoveryKeepsPromises");
+            let expected = format!("n1: a power loss now would leave {what}");
+            assert!(violation.message.starts_with(&expected), "{}", violation.message);
+        }
+    }
+
+    #[test]
+    fn a_disk_that_does_not_hold_the_vote_that_was_revealed_is_caught() {
+        let world = busy();
+        let mut cast = Cast::of_invariants(3);
+        let voted = cast.event(1, |n| n.ticks().votes(1_000, 2).persists().sends(2, vote_response(true)));
+        assert_eq!(voted, Ok(()));
+        let violation = checked_disk(&world, world.processes().disk(N1), &cast.judge).expect_err("no vote");
+        assert_eq!(violation.class, "RecoveryKeepsPromises");
+        assert!(violation.message.contains("less than was said"), "{}", violation.message);
     }
 }

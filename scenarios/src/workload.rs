@@ -11,6 +11,9 @@ use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time
 use crate::marks;
 use crate::server::{Response, Server, process_id};
 
+#[cfg(test)]
+mod tests;
+
 /// The longest value that a client may be told to write: far more than the bounds that it is to exceed.
 pub const VALUE_BYTES_MAX: u64 = 1 << 20;
 
@@ -48,7 +51,11 @@ pub struct Clients {
     servers: u32,
     /// Who each client believes to lead.
     believed: Vec<ProcessId>,
-    /// How many answers each client has yet to get; unbounded until the cluster is healed.
+    /// The number of each client's next operation.
+    next_number: Vec<u64>,
+    /// The first operation that each client made up since the cluster was healed.
+    first_fresh: Vec<u64>,
+    /// How many answers to such operations each client has yet to get; unbounded until the cluster is healed.
     wanted: Vec<u64>,
     /// Whom clients ask of their own accord.
     asked: ProcessSet,
@@ -70,11 +77,23 @@ impl Clients {
     #[must_use]
     pub fn new(parameters: WorkloadParameters, clients: u32, servers: u32, wanted_of_healed: u64) -> Self {
         let believed = (0..clients).map(|client| ProcessId(client % servers)).collect();
+        let (next_number, first_fresh) = (vec![0; clients as usize], vec![u64::MAX; clients as usize]);
         let wanted = vec![u64::MAX; clients as usize];
         let asked = (0..servers).map(ProcessId).collect();
         let patience_us = parameters.timeout_us;
         let marks = Marks::default();
-        Self { parameters, servers, believed, wanted, asked, patience_us, wanted_of_healed, marks }
+        Self {
+            parameters,
+            servers,
+            believed,
+            next_number,
+            first_fresh,
+            wanted,
+            asked,
+            patience_us,
+            wanted_of_healed,
+            marks,
+        }
     }
 
     fn next_server(&self, after: ProcessId) -> ProcessId {
@@ -137,6 +156,7 @@ impl Workload<Server> for Clients {
         if self.wanted[client.slot()] == 0 {
             return None;
         }
+        self.next_number[client.slot()] = number + 1;
         let parameters = &self.parameters;
         let mut think_us =
             draw.exponential("think", parameters.think_us_mean, parameters.think_us_mean.saturating_mul(16));
@@ -160,8 +180,10 @@ impl Workload<Server> for Clients {
         let believed = self.believed[operation.client.slot()];
         match response {
             Response::Applied(_) => {
-                let wanted = &mut self.wanted[operation.client.slot()];
-                *wanted = wanted.saturating_sub(1);
+                let slot = operation.client.slot();
+                if operation.number >= self.first_fresh[slot] {
+                    self.wanted[slot] = self.wanted[slot].saturating_sub(1);
+                }
                 Answer::Done
             }
             Response::Dropped => {
@@ -198,9 +220,11 @@ impl Workload<Server> for Clients {
     /// So that the cluster can come to rest, each client asks for so many answers more and then no more. It is in no
     /// hurry: a leader whose own links are not healed may be slow, and clients that give up and ask anew would
     /// keep it busy with what nobody waits for. Nor does it try those that may be gone for good; where one of them
-    /// leads, the core will say so.
+    /// leads, the core will say so. An answer to what it asked before says nothing of the healed core, and does not
+    /// count.
     fn healed(&mut self, core: ProcessSet) {
         self.wanted.fill(self.wanted_of_healed);
+        self.first_fresh.clone_from(&self.next_number);
         self.asked = core;
         for client in 0..self.believed.len() {
             let believed = self.believed[client];

@@ -90,7 +90,8 @@ pub struct Limits {
     pub healed_delay_us: u64,
     /// How many fresh answers each client must get in the liveness phase.
     pub liveness_operations: u64,
-    /// A run that takes more events than this is given up as inconclusive.
+    /// A run that takes more events than this is given up: inconclusive in the safety phase, a failure of liveness
+    /// after it.
     pub events: u64,
 }
 

@@ -219,8 +219,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             self.end_phase();
         }
         if self.step > self.parameters.limits.events && self.verdict.is_none() {
-            let events = self.parameters.limits.events;
-            self.conclude(Verdict::Inconclusive(format!("more than {events} events by {}", self.now)));
+            self.run_out_of_events();
         }
         self.verdict.is_none()
     }

@@ -72,11 +72,30 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             Phase::Safety if self.parameters.limits.liveness_us == 0 => self.finish(),
             Phase::Safety => self.begin_liveness(),
             Phase::Liveness { core, .. } => {
-                let message = self.explain_stall(core);
-                self.violate(Violation { class: "Liveness", message });
-                self.conclude(Verdict::Passed);
+                let length = Time(self.parameters.limits.liveness_us);
+                self.fail_liveness(core, &format!("and served nobody for {length}"));
             }
         }
+    }
+
+    /// The run has used up its events. A storm may be too much to simulate; a healed core that spins never comes to
+    /// rest.
+    pub(super) fn run_out_of_events(&mut self) {
+        let events = self.parameters.limits.events;
+        match self.phase {
+            Phase::Safety => {
+                self.conclude(Verdict::Inconclusive(format!("more than {events} events by {}", self.now)));
+            }
+            Phase::Liveness { core, .. } => {
+                self.fail_liveness(core, &format!("before the run's {events} events were used up"));
+            }
+        }
+    }
+
+    fn fail_liveness(&mut self, core: ProcessSet, how: &str) {
+        let message = self.explain_stall(core, how);
+        self.violate(Violation { class: "Liveness", message });
+        self.conclude(Verdict::Passed);
     }
 
     fn begin_liveness(&mut self) {
@@ -187,13 +206,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             || matches!(client.state, ClientState::Finished)
     }
 
-    fn explain_stall(&mut self, core: ProcessSet) -> String {
+    fn explain_stall(&mut self, core: ProcessSet, how: &str) -> String {
         let members: Vec<String> = core.iter().map(|id| id.to_string()).collect();
-        let mut message = format!(
-            "the healed core {} did not come to rest, and served nobody for {}",
-            members.join(" "),
-            Time(self.parameters.limits.liveness_us)
-        );
+        let mut message = format!("the healed core {} did not come to rest {how}", members.join(" "));
         for number in 0..self.parameters.clients.count {
             let id = ClientId(number);
             if !self.is_served(id) {

@@ -146,6 +146,19 @@ fn a_run_of_too_many_events_says_nothing() {
 }
 
 #[test]
+fn a_healed_core_that_uses_up_the_events_of_the_run_is_a_failure_of_liveness() {
+    let mut storm = two_phases();
+    storm.limits.liveness_us = 0;
+    let (_, storm) = run(Habits::default(), storm, plan([]));
+    let mut parameters = two_phases();
+    parameters.limits.events = storm.events + 100;
+    let result = unsettled(parameters, |now| Standing::Advancing(now.0));
+    let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
+    assert_eq!(violation.class, "Liveness");
+    assert!(violation.message.contains("events were used up"), "{}", violation.message);
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_a_reason() {
     let build = |change: fn(&mut Parameters), faults| {
         let mut parameters = two_phases();
