@@ -2,6 +2,8 @@
 //!
 //! After a broken rule the model takes the node's word and goes on, so that one fault is not reported as many.
 
+use std::collections::BTreeMap;
+
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 
 use super::disk::{Disk, Log};
@@ -35,8 +37,8 @@ pub(super) struct Model {
     pub(super) matched: LogIndex,
     /// What it acknowledged to the leader; outlives a crash.
     pub(super) acknowledged: LogIndex,
-    /// Requests that it may refuse: from whom, and the previous entry that was asked for.
-    pub(super) refusals: Vec<(NodeId, LogPosition)>,
+    /// Requests that it may refuse: from whom and at which index, and the term of the previous entry that was asked for.
+    pub(super) refusals: BTreeMap<(NodeId, LogIndex), Term>,
     /// Who sent it an AppendEntries or a heartbeat, of this term or an earlier one.
     pub(super) heard: Voters,
 
@@ -115,7 +117,7 @@ impl Model {
             leader: None,
             matched: LogIndex::ZERO,
             acknowledged: LogIndex::ZERO,
-            refusals: Vec::new(),
+            refusals: BTreeMap::new(),
             heard: Voters::default(),
             votes: Voters::default(),
             pre_votes: Voters::default(),

@@ -35,9 +35,7 @@ impl Model {
 
     /// The request may be answered with a refusal, now or once the term is durable, and as often as it comes.
     pub(super) fn may_refuse(&mut self, from: NodeId, prev_log: LogPosition) {
-        if !self.refusals.contains(&(from, prev_log)) {
-            self.refusals.push((from, prev_log));
-        }
+        self.refusals.entry((from, prev_log.index)).or_insert(prev_log.term);
     }
 
     /// Looks how much of the offer the log has by now, and what the node may conclude from it.

@@ -161,12 +161,12 @@ impl Model {
     }
 
     fn check_refusal(&mut self, to: NodeId, rejected: LogIndex, hint: LogPosition) {
-        let request = self.refusals.iter().find(|(from, prev)| *from == to && prev.index == rejected);
-        let Some((_, prev)) = request.copied() else {
+        let Some(term) = self.refusals.get(&(to, rejected)).copied() else {
             return self.require(false, Rule::RefusedMatching, |model| {
                 format!("{} refused {rejected} to {to}; its log ends at {}", model.id, model.log.last())
             });
         };
+        let prev = LogPosition { term, index: rejected };
         // A refusal that waited for the disk tells of the log as it was.
         let at_once = self.handling(|content| matches!(content, Content::AppendEntries { .. })).is_some();
         let real = hint.index <= prev.index && (!at_once || self.log.holds(hint));

@@ -6,9 +6,33 @@
 use super::file::FileNumber;
 use std::collections::{BTreeMap, VecDeque};
 
-type Names = BTreeMap<String, FileNumber>;
+/// Names and their files, found from either side: a disk may hold thousands. Invariant: a file has one name at most,
+/// and each side says the same.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    files: BTreeMap<String, FileNumber>,
+    names: BTreeMap<FileNumber, String>,
+}
 
-/// The names of one disk. Invariant: a file has one name at most.
+impl Names {
+    /// The file gets this name, and only this; the file that had it has none now.
+    fn give(&mut self, name: &str, file: FileNumber) {
+        self.take(file);
+        if let Some(other) = self.files.insert(name.to_owned(), file) {
+            self.names.remove(&other);
+        }
+        self.names.insert(file, name.to_owned());
+    }
+
+    /// The file has no name any more.
+    fn take(&mut self, file: FileNumber) {
+        if let Some(name) = self.names.remove(&file) {
+            self.files.remove(&name);
+        }
+    }
+}
+
+/// The names of one disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Directory {
     /// With every change issued.
@@ -43,14 +67,8 @@ impl EntryChange {
     /// file with one name or none.
     fn apply(&self, names: &mut Names) {
         match &self.name {
-            NameChange::Create(name) => {
-                names.insert(name.clone(), self.file);
-            }
-            NameChange::Rename(to) => {
-                names.retain(|_, file| *file != self.file);
-                names.insert(to.clone(), self.file);
-            }
-            NameChange::Remove => names.retain(|_, file| *file != self.file),
+            NameChange::Create(name) | NameChange::Rename(name) => names.give(name, self.file),
+            NameChange::Remove => names.take(self.file),
         }
     }
 }
@@ -63,27 +81,27 @@ impl Directory {
 
     /// The file that has this name whatever happens.
     pub(super) fn durable_file(&self, name: &str) -> Option<FileNumber> {
-        self.durable.get(name).copied()
+        self.durable.files.get(name).copied()
     }
 
     /// The names that survive whatever happens, in order.
     pub(super) fn durable_names(&self) -> impl Iterator<Item = &str> {
-        self.durable.keys().map(String::as_str)
+        self.durable.files.keys().map(String::as_str)
     }
 
     /// The file of that name.
     pub(super) fn file(&self, name: &str) -> Option<FileNumber> {
-        self.names.get(name).copied()
+        self.names.files.get(name).copied()
     }
 
     /// A name of the file, for messages.
     pub(super) fn name(&self, file: FileNumber) -> Option<&str> {
-        self.names.iter().find(|(_, number)| **number == file).map(|(name, _)| name.as_str())
+        self.names.names.get(&file).map(String::as_str)
     }
 
     /// All names and their files, in order.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, FileNumber)> {
-        self.names.iter().map(|(name, file)| (name.as_str(), *file))
+        self.names.files.iter().map(|(name, file)| (name.as_str(), *file))
     }
 
     /// Issues a creation; the name is free.
@@ -165,24 +183,20 @@ impl Directory {
 
     /// The files that have a name, sorted.
     pub(super) fn named_files(&self) -> Vec<FileNumber> {
-        sorted(self.names.values().copied())
+        self.names.names.keys().copied().collect()
     }
 
     /// The files that have a durable name, sorted.
     pub(super) fn durable_files(&self) -> Vec<FileNumber> {
-        sorted(self.durable.values().copied())
+        self.durable.names.keys().copied().collect()
     }
 
     /// The files that have a name or could get one back, sorted.
     pub(super) fn known_files(&self) -> Vec<FileNumber> {
-        let named = self.names.values().chain(self.durable.values()).copied();
-        sorted(named.chain(self.changes.iter().map(|change| change.file)))
+        let named = self.names.names.keys().chain(self.durable.names.keys()).copied();
+        let mut files: Vec<FileNumber> = named.chain(self.changes.iter().map(|change| change.file)).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
     }
-}
-
-fn sorted(files: impl Iterator<Item = FileNumber>) -> Vec<FileNumber> {
-    let mut files: Vec<FileNumber> = files.collect();
-    files.sort_unstable();
-    files.dedup();
-    files
 }
