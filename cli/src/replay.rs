@@ -34,7 +34,11 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
     let mut report = Report::of(&name, None, again);
     if let Ok(outcome) = &outcome {
         // A word to the reader, not a verdict: whether an invariant held does not depend on what a file expects.
-        report.remark = storm::compare(&scenario, outcome).err();
+        report.remark = if scenario.expected.is_none() {
+            Some("the scenario states no `expect`, so its verdict is compared with nothing".to_owned())
+        } else {
+            storm::compare(&scenario, outcome).err()
+        };
     }
     run::conclude(&arguments.show, outcome, clock.elapsed(), report)
 }

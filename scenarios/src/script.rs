@@ -1,14 +1,15 @@
 //! A run's parameters as sections of a scenario file, in both directions from one table.
 
 use squall_raft::Config;
+use squall_sim::choice::Decision;
 use squall_sim::scenario::{self, Expected, Fields, Misfit, Scenario, Section, Subject};
-use squall_sim::{ProcessId, Ratio};
+use squall_sim::{ProcessId, Purpose, Ratio};
 use squall_storage::Options;
 
 use crate::classes;
 use crate::profile::Plan;
 use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
-use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
+use crate::workload::{self, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The sections that stand for a run's parameters.
 #[must_use]
@@ -58,6 +59,7 @@ pub fn flatten(sections: &[Section]) -> Vec<(String, String)> {
 pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     let parameters = scenario.parameters()?;
     check_expected(scenario.expected.as_ref())?;
+    check_decisions(&scenario.decisions)?;
     let mut setup = Setup {
         raft: Config::new(node_id(ProcessId(0)), voters(parameters.processes())),
         tick_us: 10_000,
@@ -99,6 +101,17 @@ fn check_expected(expected: Option<&Expected>) -> Result<(), Misfit> {
         format!("`{}`", resembling.join("`, `"))
     };
     Err(Misfit { subject: Subject::Expected, what: format!("no violation is called `{class}`"), expected })
+}
+
+/// What a client decides is for the workload to know; everything else the simulator has checked.
+fn check_decisions(decisions: &[Decision]) -> Result<(), Misfit> {
+    let is_unknown = |decision: &&Decision| {
+        decision.key.purpose == Purpose::Client && !workload::DECISIONS.contains(&&*decision.field)
+    };
+    let Some(decision) = decisions.iter().find(is_unknown) else { return Ok(()) };
+    let subject = Subject::Decision(decision.key);
+    let what = format!("`{}` is not known", decision.field);
+    Err(Misfit { subject, what, expected: format!("one of `{}`", workload::DECISIONS.join("`, `")) })
 }
 
 fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {

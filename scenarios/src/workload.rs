@@ -17,6 +17,23 @@ mod tests;
 /// The longest value that a client may be told to write: far more than the bounds that it is to exceed.
 pub const VALUE_BYTES_MAX: u64 = 1 << 20;
 
+/// All that is decided of a client's operation.
+pub const DECISIONS: [&str; 13] = [
+    "think",
+    "burst",
+    "idle",
+    "stray",
+    "target",
+    "hot",
+    "key",
+    "kind",
+    "large",
+    "bytes",
+    "expects-none",
+    "guess-client",
+    "guess-age",
+];
+
 /// The resolved shape of a workload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WorkloadParameters {

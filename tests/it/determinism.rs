@@ -5,6 +5,7 @@
 use std::process::Command;
 
 use squall_scenarios::run::{self, Outcome, RunOptions};
+use squall_scenarios::script;
 use squall_sim::scenario::{self, Scenario};
 use squall_sim::trace::{Record, Trace};
 use squall_sim::{Choice, Time, Verdict};
@@ -77,6 +78,29 @@ fn a_recorded_run_is_the_same_again_from_its_text_without_the_seed() {
         assert_eq!(facts(&replayed), facts(&recorded), "storm seed {seed}");
         assert_eq!(run::compare(&scenario, &replayed), Ok(()), "storm seed {seed}");
     }
+}
+
+/// A reader of scenarios refuses the others, so that a misspelt one is not passed over in silence.
+#[test]
+fn what_a_storm_decides_has_names_that_a_scenario_may_use() {
+    for seed in 0..20 {
+        let scenario = run_seed(seed, &RECORD).scenario.expect("it was recorded");
+        if let Err(misfit) = script::plan_of(&scenario) {
+            panic!("seed {seed}: {misfit:?}");
+        }
+    }
+}
+
+#[test]
+fn a_client_of_a_scenario_decides_nothing_that_the_workload_does_not_ask_for() {
+    let text = "squall-scenario 1\nprocesses count=3\nclient c0#1 knid=2";
+    let scenario = scenario::parse(text, "x.scn").expect("well-formed");
+    let misfit = script::plan_of(&scenario).expect_err("it is misspelt");
+    let said = misfit.at(text, "x.scn").to_string();
+    assert!(
+        said.starts_with("x.scn:3:8: decision `client c0#1`: `knid` is not known; expected one of"),
+        "{said}"
+    );
 }
 
 #[test]

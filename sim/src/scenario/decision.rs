@@ -102,6 +102,40 @@ pub(super) fn check(key: DrawKey, processes: u32, clients: u32) -> Result<(), Co
     }
 }
 
+/// What is decided of an event of that purpose; nothing for those that others than the simulator decide.
+const fn fields(purpose: Purpose) -> &'static [&'static str] {
+    match purpose {
+        Purpose::Network => &[
+            "loss",
+            "delay",
+            "tail",
+            "tail-factor",
+            "duplicate",
+            "duplicate-delay",
+            "ghost",
+            "ghost-delay",
+            "evicted",
+        ],
+        Purpose::Wire => &["damage", "how", "bit", "length"],
+        Purpose::ClientLink => &["loss", "delay"],
+        Purpose::Disk => &["latency"],
+        Purpose::Crash => {
+            &["bytes", "done", "entries", "extent", "file", "garbage", "growth", "lost", "page", "sector"]
+        }
+        Purpose::Core => &["member"],
+        Purpose::Client | Purpose::Plan | Purpose::Parameter | Purpose::User => &[],
+    }
+}
+
+/// Says what is decided that the simulator never asks for, if anything.
+pub(super) fn check_field(decision: &Decision) -> Result<(), Complaint> {
+    let known = fields(decision.key.purpose);
+    if known.is_empty() || known.contains(&&*decision.field) {
+        return Ok(());
+    }
+    Err(value::unknown_field(&decision.field, known))
+}
+
 /// How an identity is written.
 #[derive(Clone, Copy)]
 enum Form {

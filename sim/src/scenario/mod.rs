@@ -99,9 +99,10 @@ impl Scenario {
             let complain = |complaint| Subject::Event(event.id).misfit(complaint);
             fault::check(event, processes).map_err(complain)?;
         }
-        for Decision { key, .. } in &self.decisions {
-            let complain = |complaint| Subject::Decision(*key).misfit(complaint);
-            decision::check(*key, processes, clients).map_err(complain)?;
+        for decision in &self.decisions {
+            let complain = |complaint| Subject::Decision(decision.key).misfit(complaint);
+            decision::check(decision.key, processes, clients).map_err(complain)?;
+            decision::check_field(decision).map_err(complain)?;
         }
         Ok(parameters)
     }

@@ -191,18 +191,26 @@ fn what_concerns_somebody_whom_there_is_not_is_an_error_on_its_own_line() {
     let (three, nobody) = ("processes count=3\n", "clients count=0\n");
     for (line, error) in [
         ("e3 @1s clog split=n0,n3 for=1s", "x.scn:4:1: event e3: there is no n3; expected `n0` to `n2`"),
-        ("net n0>n2#1 x=1\nnet n0>n3#1 x=1", "x.scn:5:5: decision `net n0>n3#1`: there is no n3;"),
+        ("net n0>n2#1 delay=1\nnet n0>n3#1 delay=1", "x.scn:5:5: decision `net n0>n3#1`: there is no n3;"),
         ("wire n7>n1#1 x=1", "x.scn:4:6: decision `wire n7>n1#1`: there is no n7;"),
         ("disk n3#1 x=1", "x.scn:4:6: decision `disk n3#1`: there is no n3;"),
         ("crash n3.0#1.2.3 x=1", "x.scn:4:7: decision `crash n3.0#1.2.3`: there is no n3;"),
         ("disk n3#1 x=1\ndisk file=1:1:1", "x.scn:4:6: decision `disk n3#1`: there is no n3;"),
+        (
+            "disk n2#1 latencyy=1",
+            "x.scn:4:6: decision `disk n2#1`: `latencyy` is not known; expected one of `latency`",
+        ),
+        (
+            "core 0#0 membr=1",
+            "x.scn:4:6: decision `core 0#0`: `membr` is not known; expected one of `member`",
+        ),
         ("client c0#1 x=1", "x.scn:4:8: decision `client c0#1`: there is no c0; expected nobody"),
         ("client-link c1#1 x=1", "x.scn:4:13: decision `client-link c1#1`: there is no c1;"),
     ] {
         let said = parameters_of(&format!("{three}{nobody}{line}")).expect_err(line);
         assert!(said.starts_with(error), "{said}");
     }
-    let text = "processes count=4\nclients count=2\ne3 @1s clog split=n0,n3 for=1s\nnet n0>n3#1 x=1\nclient c1#1 x=1";
+    let text = "processes count=4\nclients count=2\ne3 @1s clog split=n0,n3 for=1s\nnet n0>n3#1 loss=1\nclient c1#1 x=1";
     assert_eq!(parameters_of(text), Ok(Parameters::calm(4, 2)));
 }
 

@@ -125,6 +125,11 @@ pub(super) fn nobody_called(letter: char, number: u64, count: u32) -> Complaint 
     Complaint::new(format!("there is no {letter}{number}"), expected)
 }
 
+/// The complaint about a field that is never asked for.
+pub(super) fn unknown_field(field: &str, known: &[&str]) -> Complaint {
+    Complaint::new(format!("`{field}` is not known"), format!("one of `{}`", known.join("`, `")))
+}
+
 /// One of a few words.
 pub(crate) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Complaint> {
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
