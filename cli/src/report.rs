@@ -164,7 +164,7 @@ pub(crate) fn run(report: &Report) -> String {
     line!(out);
     line!(
         out,
-        "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, {}",
+        "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, in {}",
         report.virtual_seconds,
         format_args!("{:.1} s", report.safety_seconds),
         words::count(report.events, "event"),

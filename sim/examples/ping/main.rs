@@ -4,9 +4,16 @@ mod process;
 
 #[expect(clippy::disallowed_types, reason = "a benchmark looks at the clock")]
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().expect("a number"));
-    let seconds = arguments.next().unwrap_or(10_000);
-    let seed = arguments.next().unwrap_or(1);
+    let stated: Result<Vec<u64>, _> = std::env::args().skip(1).map(|argument| argument.parse()).collect();
+    let (seconds, seed) = match stated.as_deref() {
+        Ok([]) => (10_000, 1),
+        Ok([seconds]) => (*seconds, 1),
+        Ok([seconds, seed]) => (*seconds, *seed),
+        Ok(_) | Err(_) => {
+            eprintln!("expected whole numbers: [virtual seconds] [seed]");
+            std::process::exit(2);
+        }
+    };
     let mut world = process::world(seconds, seed);
     let began = std::time::Instant::now();
     let result = world.run();
