@@ -34,11 +34,9 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
     let mut report = Report::of(&name, None, again);
     if let Ok(outcome) = &outcome {
         // A word to the reader, not a verdict: whether an invariant held does not depend on what a file expects.
-        report.remark = if scenario.expected.is_none() {
-            Some("the scenario states no `expect`, so its verdict is compared with nothing".to_owned())
-        } else {
-            storm::compare(&scenario, outcome).err()
-        };
+        let unexpected = "the scenario states no `expect`, so its verdict is compared with nothing";
+        let remark = || scenario.expected.is_none().then(|| unexpected.to_owned());
+        report.remark = storm::compare(&scenario, outcome).err().or_else(remark);
     }
     run::conclude(&arguments.show, outcome, clock.elapsed(), report)
 }

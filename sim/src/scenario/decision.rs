@@ -103,7 +103,7 @@ pub(super) fn check(key: DrawKey, processes: u32, clients: u32) -> Result<(), Co
 }
 
 /// What is decided of an event of that purpose; nothing for those that others than the simulator decide.
-const fn fields(purpose: Purpose) -> &'static [&'static str] {
+pub(super) const fn fields(purpose: Purpose) -> &'static [&'static str] {
     match purpose {
         Purpose::Network => &[
             "loss",
@@ -119,9 +119,19 @@ const fn fields(purpose: Purpose) -> &'static [&'static str] {
         Purpose::Wire => &["damage", "how", "bit", "length"],
         Purpose::ClientLink => &["loss", "delay"],
         Purpose::Disk => &["latency"],
-        Purpose::Crash => {
-            &["bytes", "done", "entries", "extent", "file", "garbage", "growth", "lost", "page", "sector"]
-        }
+        Purpose::Crash => &[
+            "bytes",
+            "done",
+            "entries",
+            "extent",
+            "file",
+            "garbage",
+            "growth",
+            "lost",
+            "page",
+            "sector",
+            "writes_lost",
+        ],
         Purpose::Core => &["member"],
         Purpose::Client | Purpose::Plan | Purpose::Parameter | Purpose::User => &[],
     }

@@ -214,6 +214,34 @@ fn what_concerns_somebody_whom_there_is_not_is_an_error_on_its_own_line() {
     assert_eq!(parameters_of(text), Ok(Parameters::calm(4, 2)));
 }
 
+/// A name that is missing in the table would make a recorded run one that cannot be read.
+#[test]
+fn every_decision_that_the_simulator_draws_has_a_name_that_a_scenario_may_use() {
+    let sources = [
+        include_str!("../disk/crash.rs"),
+        include_str!("../disk/issue.rs"),
+        include_str!("../disk/tear.rs"),
+        include_str!("../network.rs"),
+        include_str!("../world/act.rs"),
+        include_str!("../world/calls.rs"),
+        include_str!("../world/phases.rs"),
+    ];
+    let known: Vec<&str> =
+        Purpose::ALL.into_iter().flat_map(|purpose| decision::fields(purpose).iter().copied()).collect();
+    let calls = [".range(\"", ".chance(\"", ".pick(\"", ".bits(\"", "draw, \""];
+    let drawn = |source: &'static str| {
+        calls
+            .into_iter()
+            .flat_map(move |call| source.split(call).skip(1))
+            .filter_map(|rest| rest.split('"').next())
+    };
+    let drawn: Vec<&str> = sources.into_iter().flat_map(drawn).collect();
+    assert!(drawn.len() >= 25, "only {} were found", drawn.len());
+    for field in drawn {
+        assert!(known.contains(&field), "`{field}` is drawn, and a scenario may not state it");
+    }
+}
+
 /// Reads the parameters of a scenario of these lines, which is well-formed.
 fn parameters_of(lines: &str) -> Result<Parameters, String> {
     let text = format!("squall-scenario 1\n{lines}");
