@@ -20,7 +20,7 @@ const HEALED_DISK: DiskLatency =
     DiskLatency { read_us_mean: 50, write_us_mean: 10, sync_us_mean: 1_000, us_max: 5_000 };
 
 /// A core that only comes further, and does not settle, is given up after so many times the phase's length.
-const ADVANCING_PHASES_MAX: u64 = 5;
+const ADVANCING_PHASES_MAX: u64 = 20;
 
 /// The oracle is asked whether the core has settled once in so many steps.
 const STEPS_BETWEEN_QUESTIONS: u64 = 16;
