@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use squall_raft::{
     Action, AppendResult, Body, Config, ENTRY_OVERHEAD_BYTES, Entry, Fetch, FetchPurpose, HardState,
-    LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, Recovered, RoleKind, Round, Session, Status,
+    LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadId, Recovered, RoleKind, Round, Session, Status,
     Term, Write, WriteToken,
 };
 
@@ -38,6 +38,9 @@ pub struct Driver {
     round: Round,
     /// The previous entry of the latest AppendEntries.
     asked: LogPosition,
+    /// The last read of this life, and the last whose fate was told.
+    last_read: ReadId,
+    settled_read: ReadId,
     /// Up to where the log is known to match that of the leader of a term.
     matched: (Term, LogIndex),
     /// What this run came across.
@@ -84,6 +87,8 @@ impl Driver {
             session: Session::default(),
             round: Round::default(),
             asked: LogPosition::ZERO,
+            last_read: ReadId::default(),
+            settled_read: ReadId::default(),
             matched: (Term::ZERO, LogIndex::ZERO),
             reached: BTreeSet::new(),
         }
@@ -116,6 +121,12 @@ impl Driver {
             Input::Applied(entries) => self.report_applied(entries),
             Input::Transfer(to) => {
                 let _ = self.raft.transfer_leadership(NodeId(1 + u64::from(to % 5)));
+            }
+            Input::Read => {
+                if let Ok(read) = self.raft.read() {
+                    assert!(read > self.last_read, "{read:?} after {:?}", self.last_read);
+                    self.last_read = read;
+                }
             }
             Input::Campaign => self.raft.campaign(),
             Input::Fetched { fetch, entries } => self.answer_fetch(fetch, entries),
@@ -157,6 +168,11 @@ impl Driver {
                     });
                     self.fetches.push(fetch);
                 }
+                Some(Action::ReadReady { up_to, .. }) => {
+                    self.reached.insert(Mark::ServesReads);
+                    self.settle_read(up_to);
+                }
+                Some(Action::ReadDropped { up_to }) => self.settle_read(up_to),
             }
         }
     }
@@ -178,6 +194,12 @@ impl Driver {
             }
         }
         self.last_status = status;
+    }
+
+    /// The fate of a read is told once, and of none that was not asked for.
+    fn settle_read(&mut self, up_to: ReadId) {
+        assert!(self.settled_read < up_to && up_to <= self.last_read, "{up_to:?} after {:?}", self.settled_read);
+        self.settled_read = up_to;
     }
 
     fn propose(&mut self, bytes: u8) {
@@ -282,6 +304,7 @@ impl Driver {
         self.fetches.clear();
         self.applying = None;
         self.last_asked = LogPosition::ZERO;
+        (self.last_read, self.settled_read) = (ReadId::default(), ReadId::default());
         self.matched = (Term::ZERO, LogIndex::ZERO);
         self.written = self.durable.clone();
         self.boot += 1;
@@ -307,6 +330,7 @@ impl Driver {
                 && old.voted_for.is_some()
                 && hard_state.voted_for != old.voted_for;
             assert!(!changed_mind, "one vote in a term: {old:?} to {hard_state:?}");
+            assert!(hard_state.longest_promise >= old.longest_promise, "{old:?} to {hard_state:?}");
         }
         if let Some(from) = write.truncate_from {
             assert!(from > self.last_asked.index, "what is applied is never removed, as {write:?} would");
@@ -338,7 +362,8 @@ impl Driver {
             Body::PreVote(_)
             | Body::PreVoteResponse(_)
             | Body::RequestVote(_)
-            | Body::HeartbeatResponse(_) => None,
+            | Body::HeartbeatResponse(_)
+            | Body::ReadIndex(_) => None,
         };
         self.reached.extend(mark);
     }
@@ -348,7 +373,8 @@ fn config(setup: Setup) -> Config {
     let voters = (1..=u64::from(setup.voters % 5).max(1)).map(NodeId).collect();
     let mut config = Config::new(SELF, voters);
     config.pre_vote = setup.pre_vote;
-    config.check_quorum = setup.check_quorum;
+    config.check_quorum = setup.check_quorum || setup.leases;
+    config.lease_drift_ppm = setup.leases.then_some(1_000);
     config.seed = u64::from(setup.seed);
     if setup.tight {
         config.max_message_bytes = 2 * ENTRY_OVERHEAD_BYTES;
@@ -417,11 +443,12 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
                 previous = entry.position();
             }
         }
-        Body::Heartbeat(_) | Body::TimeoutNow => voted_for(SELF),
-        Body::PreVote(_)
-        | Body::PreVoteResponse(_)
-        | Body::RequestVoteResponse(_)
-        | Body::HeartbeatResponse(_) => {}
+        Body::Heartbeat(_) | Body::TimeoutNow | Body::ReadIndexResponse(_) => voted_for(SELF),
+        Body::HeartbeatResponse(response) => {
+            let kept = durable.hard_state.longest_promise;
+            assert!(response.promise <= kept, "{message:?} promises what a restart forgets");
+        }
+        Body::PreVote(_) | Body::PreVoteResponse(_) | Body::RequestVoteResponse(_) | Body::ReadIndex(_) => {}
     }
 }
 

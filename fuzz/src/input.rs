@@ -25,6 +25,8 @@ pub struct Setup {
     pub pre_vote: bool,
     /// As in the core's configuration.
     pub check_quorum: bool,
+    /// Whether leases serve reads; then the quorum is checked.
+    pub leases: bool,
     /// Whether bounds on bytes and messages are so small that they are met.
     pub tight: bool,
     /// As in the core's configuration.
@@ -61,6 +63,8 @@ pub enum Input {
     Applied(u8),
     /// An operator wants a node to lead.
     Transfer(u8),
+    /// A client reads.
+    Read,
     /// The core is told to campaign.
     Campaign,
     /// The disk answers one of the fetches under way with so many entries, 0 where it failed.
@@ -102,7 +106,8 @@ impl<'a> Arbitrary<'a> for Input {
             208..220 => Self::Tick(bytes.arbitrary()?),
             220..228 => Self::TickUntilDue,
             228 => Self::TickFar(bytes.arbitrary()?),
-            229..236 => Self::Campaign,
+            229..234 => Self::Campaign,
+            234..236 => Self::Read,
             236..242 => Self::Transfer(bytes.arbitrary()?),
             242..251 => Self::Fetched { fetch: bytes.arbitrary()?, entries: bytes.arbitrary()? },
             251..254 => Self::PersistedLongAgo(bytes.arbitrary()?),

@@ -27,11 +27,13 @@ pub enum Mark {
     FetchesToApply,
     /// Restarts with entries.
     Recovers,
+    /// Confirms that reads may be served.
+    ServesReads,
 }
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Leads,
         Self::CommitsAsLeader,
         Self::RefusesForWantOfRoom,
@@ -44,5 +46,6 @@ impl Mark {
         Self::FetchesToReplicate,
         Self::FetchesToApply,
         Self::Recovers,
+        Self::ServesReads,
     ];
 }

@@ -4,9 +4,12 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
-    RequestVoteResponse, Round, Session, Term,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ReadId,
+    ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
 };
+
+/// What a voter promises by default, in ticks.
+const PROMISE: u64 = 15;
 
 /// What the receiver is at, to which hostile numbers are relative.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +53,10 @@ enum HostileBody {
     Matched { session: Number, index: Number },
     Conflict { session: Number, rejected: Number, hint: Position },
     Heartbeat { session: Number, round: Number, commit: Number },
-    HeartbeatResponse { session: Number, round: Number, received: Number },
+    HeartbeatResponse { session: Number, round: Number, received: Number, promise: Number, clock: Number },
     TimeoutNow,
+    ReadIndex { boot: Number, up_to: Number },
+    ReadIndexResponse { boot: Number, up_to: Number, index: Number },
 }
 
 /// A position near the end of the log.
@@ -154,14 +159,26 @@ impl HostileMessage {
                 round: round(theirs),
                 commit: LogIndex(commit.near(commit_index.0)),
             }),
-            HostileBody::HeartbeatResponse { session: number, round: theirs, received } => {
+            HostileBody::HeartbeatResponse { session: number, round: theirs, received, promise, clock } => {
                 Body::HeartbeatResponse(HeartbeatResponse {
                     session: session(number),
                     round: round(theirs),
                     received: from_index(received),
+                    promise: promise.near(PROMISE),
+                    clock: clock.near(PROMISE),
                 })
             }
             HostileBody::TimeoutNow => Body::TimeoutNow,
+            HostileBody::ReadIndex { boot, up_to } => {
+                Body::ReadIndex(ReadIndex { boot: boot.near(1), up_to: ReadId(up_to.near(1)) })
+            }
+            HostileBody::ReadIndexResponse { boot, up_to, index } => {
+                Body::ReadIndexResponse(ReadIndexResponse {
+                    boot: boot.near(1),
+                    up_to: ReadId(up_to.near(1)),
+                    index: LogIndex(index.near(commit_index.0)),
+                })
+            }
         };
         let from = NodeId(2 + u64::from(self.from % 4));
         Message { from, to: NodeId(self.to.near(receiver.0)), term, body }

@@ -25,6 +25,7 @@ fn drain(node: &mut Raft, network: &mut VecDeque<Message>) {
                 node.applied(last);
             }
             Action::Fetch(_) => unreachable!("so short a log is all in memory"),
+            Action::ReadReady { .. } | Action::ReadDropped { .. } => unreachable!("nobody reads"),
         }
     }
 }

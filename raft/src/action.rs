@@ -1,6 +1,6 @@
 //! What the core asks of its driver.
 
-use crate::{Entry, HardState, LogIndex, Message, NodeId, WriteToken};
+use crate::{Entry, HardState, LogIndex, Message, NodeId, ReadId, WriteToken};
 
 /// One thing to do. It borrows from the core, so it is carried out (or copied) before the next input.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +18,19 @@ pub enum Action<'a> {
     },
     /// Read entries from disk and hand them to `fetched`.
     Fetch(Fetch),
+    /// The reads up to this one may be served as soon as the state machine has applied `index`.
+    ReadReady {
+        /// The last of them; whichever before it are open are meant too.
+        up_to: ReadId,
+        /// What a read must have seen.
+        index: LogIndex,
+    },
+    /// The reads up to this one cannot be served: whoever led does not lead, or is not heard, any more. They may be
+    /// asked for again.
+    ReadDropped {
+        /// The last of them.
+        up_to: ReadId,
+    },
 }
 
 /// One write: its parts become durable together, in the order of the fields.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::role::Role;
 use crate::{
     Action, Config, ConfigError, Entry, FetchPurpose, FollowerStatus, HardState, Ignored, LogIndex,
-    LogPosition, Message, NodeId, ProposeError, Raft, Status, Term, TransferError, Write, WriteToken,
+    LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId, Status, Term, TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -76,6 +76,15 @@ impl Raft {
         self.handle_proposal(data)
     }
 
+    /// A client wants to read what is committed, or what comes later (thesis §6.4), here or on a follower. A `ReadReady`
+    /// or a `ReadDropped` that covers the read follows in this life.
+    ///
+    /// # Errors
+    /// Says why it was refused; then nothing follows.
+    pub fn read(&mut self) -> Result<ReadId, ReadError> {
+        self.handle_read()
+    }
+
     /// An operator wants `to` to lead. Proposals are refused until it does or an election timeout has passed.
     ///
     /// # Errors
@@ -84,9 +93,10 @@ impl Raft {
         self.handle_transfer(to)
     }
 
-    /// Campaigns now, where this node does not lead: for explorers and tests, which decide themselves.
+    /// Campaigns now, where this node does not lead and has promised nobody that it will not: for explorers and tests,
+    /// which decide themselves.
     pub fn campaign(&mut self) {
-        if !matches!(self.role, Role::Leader(_)) {
+        if !matches!(self.role, Role::Leader(_)) && !self.is_promised() {
             self.become_candidate(false);
             self.maybe_count_own_vote();
         }
@@ -125,11 +135,15 @@ impl Raft {
     /// in between travels together.
     pub fn next_action(&mut self) -> Option<Action<'_>> {
         self.maybe_replicate();
+        self.maybe_send_for_reads();
         if let Some(message) = self.outbox.pop_front() {
             return Some(Action::Send(message));
         }
         if let Some((first, last)) = self.maybe_apply() {
             return Some(Action::Apply { first, last });
+        }
+        if let Some(answer) = self.reads.next_action() {
+            return Some(answer);
         }
         if let Some(fetch) = self.fetches.pop_front() {
             return Some(Action::Fetch(fetch));

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::NodeId;
+use crate::lease::lease_ticks;
 
 /// A replica's configuration. Times are in ticks, of whatever length the driver gives a tick.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,6 +23,11 @@ pub struct Config {
     /// A leader that no quorum answers steps down; a follower that hears its leader is not to be wooed
     /// (thesis §6.2, §4.2.3).
     pub check_quorum: bool,
+    /// Where leases serve reads (thesis §6.4.1): by how many parts in a million any member's clock may be off, from true
+    /// time. Beyond that a read may be stale. Needs `check_quorum`; all members have the same length of a tick.
+    pub lease_drift_ppm: Option<u32>,
+    /// Reads that may wait for a leader's word, at most.
+    pub max_pending_reads: u64,
     /// Entry bytes of one AppendEntries, or of a `Fetch` for it, at most (one entry may exceed it alone).
     pub max_message_bytes: u64,
     /// AppendEntries under way to one follower, at most.
@@ -53,6 +59,9 @@ pub struct ConfigError {
     pub expected: &'static str,
 }
 
+/// Clocks that are off by more are not clocks.
+const LEASE_DRIFT_PPM_MAX: u32 = 500_000;
+
 impl Config {
     /// A configuration with sound defaults, for ticks of about 10 ms: elections after 150 to 300 ms,
     /// heartbeats every 50 ms.
@@ -66,6 +75,8 @@ impl Config {
             heartbeat_interval: 5,
             pre_vote: true,
             check_quorum: true,
+            lease_drift_ppm: None,
+            max_pending_reads: 1 << 16,
             max_message_bytes: 256 << 10,
             max_in_flight_messages: 64,
             max_in_flight_bytes: 8 << 20,
@@ -104,7 +115,11 @@ impl Config {
                 "more than twice heartbeat_interval, and at most 2^33 ticks",
             );
         }
+        if let Some(drift_ppm) = self.lease_drift_ppm {
+            self.validate_lease(drift_ppm)?;
+        }
         let positive = [
+            ("max_pending_reads", self.max_pending_reads),
             ("max_message_bytes", self.max_message_bytes),
             ("max_in_flight_messages", self.max_in_flight_messages),
             ("max_in_flight_bytes", self.max_in_flight_bytes),
@@ -119,6 +134,22 @@ impl Config {
         }
         if self.max_proposal_bytes > 1 << 30 {
             return reject("max_proposal_bytes", self.max_proposal_bytes, "at most 2^30 bytes");
+        }
+        Ok(())
+    }
+
+    fn validate_lease(&self, drift_ppm: u32) -> Result<(), ConfigError> {
+        let reject = |expected| {
+            Err(ConfigError { field: "lease_drift_ppm", value: u64::from(drift_ppm), expected })
+        };
+        if !self.check_quorum {
+            return reject("none, as `check_quorum` is off: without it nobody promises anything");
+        }
+        if drift_ppm > LEASE_DRIFT_PPM_MAX {
+            return reject("at most 500,000, which is a half");
+        }
+        if lease_ticks(self.election_timeout, drift_ppm) <= self.heartbeat_interval {
+            return reject("so little that a lease of `election_timeout` outlasts `heartbeat_interval`");
         }
         Ok(())
     }

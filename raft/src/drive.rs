@@ -29,7 +29,7 @@ impl Raft {
             self.check_quorum();
         }
         if heartbeat_is_due {
-            self.send_heartbeats();
+            self.send_round(true);
         }
     }
 

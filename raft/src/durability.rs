@@ -64,6 +64,11 @@ impl Ledger {
         }
     }
 
+    /// Which life of the node this is.
+    pub(crate) fn boot(&self) -> u64 {
+        self.boot
+    }
+
     pub(crate) fn durable_index(&self) -> LogIndex {
         self.durable_index
     }

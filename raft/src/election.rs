@@ -3,7 +3,7 @@
 use crate::ballot::Count;
 use crate::role::Role;
 use crate::{
-    Body, HardState, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term,
+    Body, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term,
 };
 
 impl Raft {
@@ -24,7 +24,8 @@ impl Raft {
         term: Term,
         request: PreVote,
     ) -> Result<(), Ignored> {
-        let granted = request.last_log >= self.log.last() && !self.leader_is_heard();
+        let granted =
+            request.last_log >= self.log.last() && !self.leader_is_heard() && !self.is_promised();
         self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted }));
         Ok(())
     }
@@ -53,6 +54,9 @@ impl Raft {
     /// One vote in a term, first come first served, for a log that is at least as up to date (§5.4.1). The
     /// answer waits until the vote is durable.
     pub(crate) fn handle_request_vote(&mut self, from: NodeId, request: RequestVote) -> Result<(), Ignored> {
+        if self.is_promised() && !request.leadership_transfer {
+            return Err(Ignored::LeaderIsHeard);
+        }
         let voted_for = self.hard_state.voted_for;
         let free = match &self.role {
             Role::Follower(follower) => {
@@ -66,7 +70,7 @@ impl Raft {
             let current_term = self.current_term();
             // A node that gives its vote gives the candidate time.
             self.become_follower(current_term);
-            self.set_hard_state(HardState { current_term, voted_for: Some(from) });
+            self.set_term_and_vote(current_term, Some(from));
         }
         self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted }));
         Ok(())

@@ -28,6 +28,15 @@ pub enum ProposeError {
     },
 }
 
+/// Why a read was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ReadError {
+    /// No leader is known: try again later, or elsewhere.
+    NoLeader,
+    /// As many reads as may wait are waiting; try again later.
+    Busy,
+}
+
 /// Why leadership cannot be handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TransferError {
@@ -75,6 +84,8 @@ pub enum Ignored {
     Busy,
     /// Asks a node to campaign that may not, or the term numbers have run out.
     CannotCampaign,
+    /// Asks for what only a leader knows.
+    CannotServe,
 }
 
 impl fmt::Display for ProposeError {
@@ -92,6 +103,17 @@ impl fmt::Display for ProposeError {
 }
 
 impl core::error::Error for ProposeError {}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLeader => f.write_str("no leader is known"),
+            Self::Busy => f.write_str("too many reads wait: try again later"),
+        }
+    }
+}
+
+impl core::error::Error for ReadError {}
 
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,7 +138,8 @@ impl Ignored {
             | Self::StaleResponse
             | Self::LeaderIsHeard
             | Self::Busy
-            | Self::CannotCampaign => true,
+            | Self::CannotCampaign
+            | Self::CannotServe => true,
             Self::NotForMe
             | Self::UnknownSender
             | Self::Malformed

@@ -47,8 +47,11 @@ impl Raft {
         let received = follower.matched;
         let commit = request.commit.min(follower.matched);
         self.advance_commit(commit);
-        let response = HeartbeatResponse { session: request.session, round: request.round, received };
+        let Heartbeat { session, round, .. } = request;
+        let (promise, clock) = (self.give_promise(), self.now);
+        let response = HeartbeatResponse { session, round, received, promise, clock };
         self.send(from, Body::HeartbeatResponse(response));
+        self.maybe_ask_again();
         Ok(())
     }
 
@@ -84,7 +87,7 @@ impl Raft {
         }
         let now = self.now;
         self.follower_mut().leader = Some(Heard { leader: from, at: now });
-        self.election_at = now + self.election_timeout;
+        self.election_at = (now + self.election_timeout).max(self.promised_until);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::progress::{Mode, Progress};
 use crate::role::{Leader, Role};
 use crate::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Entries, Entry, Fetch, FetchPurpose,
-    Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition, NodeId, Payload, ProposeError, Raft, Round,
+    Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition, NodeId, Payload, ProposeError, Raft,
 };
 
 /// A quorum that takes nothing for so many election timeouts is of no use to its leader. One timeout would depose leaders
@@ -166,11 +166,19 @@ impl Raft {
     ) -> Result<(), Ignored> {
         let now = self.now;
         let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
-        let Some(progress) = leader.follower_mut(from) else { return Err(Ignored::UnknownSender) };
-        if response.session != progress.session {
+        let Ok(position) = leader.followers.binary_search_by_key(&from, |progress| progress.id) else {
+            return Err(Ignored::UnknownSender);
+        };
+        let progress = &mut leader.followers[position];
+        if response.session != progress.session || response.round > leader.round {
             return Err(Ignored::StaleResponse);
         }
         progress.heard_at = now;
+        progress.confirmed = progress.confirmed.max(response.round);
+        self.renew_lease(position, &response);
+        self.maybe_confirm_reads(false);
+        let Role::Leader(leader) = &mut self.role else { panic!("to answer reads ends no office") };
+        let progress = &mut leader.followers[position];
         if response.round < progress.round
             || core::mem::replace(&mut progress.answered, true)
             || progress.fetching
@@ -208,21 +216,27 @@ impl Raft {
         let committed = quorum_index(leader, own, self.config.quorum());
         if committed > self.commit_index && committed >= leader.first_index {
             self.advance_commit(committed);
+            self.maybe_confirm_reads(false);
         }
     }
 
-    /// Tells every follower that the office is held, and what it may take as committed.
-    pub(crate) fn send_heartbeats(&mut self) {
+    /// Tells every follower that the office is held, and what it may take as committed. Only rounds that are `timed` tell
+    /// what was lost on the way: those for reads may follow one another at any pace.
+    pub(crate) fn send_round(&mut self, timed: bool) {
         let session = self.session();
         let commit_index = self.commit_index;
         let Role::Leader(leader) = &mut self.role else { return };
-        leader.round = Round(leader.round.0.checked_add(1).expect("rounds of one term never run out"));
-        leader.heartbeat_at = self.now + self.config.heartbeat_interval;
+        (leader.round, leader.round_at) = (leader.round.next(), self.now);
+        if timed {
+            leader.heartbeat_at = self.now + self.config.heartbeat_interval;
+        }
         let round = leader.round;
         for position in 0..leader.followers.len() {
             let Role::Leader(leader) = &mut self.role else { return };
             let progress = &mut leader.followers[position];
-            progress.begin_round(round);
+            if timed {
+                progress.begin_round(round, self.now);
+            }
             let (to, commit) = (progress.id, commit_index.min(progress.match_index));
             self.send(to, Body::Heartbeat(Heartbeat { session, round, commit }));
         }

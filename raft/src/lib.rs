@@ -37,11 +37,13 @@ mod entry;
 mod error;
 mod follower;
 mod leader;
+mod lease;
 mod log;
 mod message;
 mod progress;
 mod raft;
 mod random;
+mod read;
 mod receive;
 mod role;
 mod status;
@@ -53,14 +55,14 @@ pub use action::{Action, Fetch, FetchPurpose, Write};
 pub use boundary::Recovered;
 pub use config::{Config, ConfigError};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entries, Entry, Payload};
-pub use error::{Ignored, ProposeError, TransferError};
+pub use error::{Ignored, ProposeError, ReadError, TransferError};
 pub use message::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Heartbeat, HeartbeatResponse, Message, PreVote,
-    PreVoteResponse, RequestVote, RequestVoteResponse,
+    PreVoteResponse, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse,
 };
 pub use raft::Raft;
 pub use status::{FollowerStatus, RoleKind, Status};
-pub use types::{HardState, LogIndex, LogPosition, NodeId, Round, Session, Term, WriteToken};
+pub use types::{HardState, LogIndex, LogPosition, NodeId, ReadId, Round, Session, Term, WriteToken};
 
 /// The README's example, compiled and run like those of this crate.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use crate::{Entries, LogIndex, LogPosition, NodeId, Round, Session, Term};
+use crate::{Entries, LogIndex, LogPosition, NodeId, ReadId, Round, Session, Term};
 
 /// One message from one replica to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -40,6 +40,10 @@ pub enum Body {
     HeartbeatResponse(HeartbeatResponse),
     /// Asks the receiver to campaign at once (thesis §3.10).
     TimeoutNow,
+    /// A follower asks from where on its state is fresh enough for its clients' reads (thesis §6.4).
+    ReadIndex(ReadIndex),
+    /// Answers a [`ReadIndex`].
+    ReadIndexResponse(ReadIndexResponse),
 }
 
 /// Asks whether a campaign would succeed.
@@ -133,6 +137,30 @@ pub struct HeartbeatResponse {
     /// Up to where the log is known to match this leader's, durable or not: it tells the leader what was
     /// lost on the way and counts for nothing else.
     pub received: LogIndex,
+    /// For how many ticks of its own, from when the heartbeat came in, the follower votes for nobody else.
+    pub promise: u64,
+    /// The follower's ticks, by which the leader compares the clocks.
+    pub clock: u64,
+}
+
+/// Asks for a read index.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ReadIndex {
+    /// The follower's life: no two share a number.
+    pub boot: u64,
+    /// The last of its reads that it asks for; the answer is good for all before it.
+    pub up_to: ReadId,
+}
+
+/// Gives a read index.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ReadIndexResponse {
+    /// Echoed.
+    pub boot: u64,
+    /// Echoed.
+    pub up_to: ReadId,
+    /// What was committed before the question came in stands at this index or before.
+    pub index: LogIndex,
 }
 
 impl fmt::Display for Message {
@@ -178,6 +206,10 @@ impl fmt::Display for Body {
                 write!(f, "HeartbeatResponse round {} received {}", response.round.0, response.received)
             }
             Self::TimeoutNow => f.write_str("TimeoutNow"),
+            Self::ReadIndex(request) => write!(f, "ReadIndex up to {}", request.up_to.0),
+            Self::ReadIndexResponse(response) => {
+                write!(f, "ReadIndexResponse up to {} at {}", response.up_to.0, response.index)
+            }
         }
     }
 }

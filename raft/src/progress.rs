@@ -3,6 +3,7 @@
 
 use alloc::collections::VecDeque;
 
+use crate::lease::Lease;
 use crate::{Config, FollowerStatus, LogIndex, NodeId, Round, Session};
 
 /// One follower, as its leader sees it.
@@ -23,9 +24,13 @@ pub(crate) struct Progress {
     /// The round whose answer, or that of a later one, is awaited; `next_index` when it was sent, and when the
     /// one awaited before it was.
     pub(crate) round: Round,
+    pub(crate) round_at: u64,
     pub(crate) answered: bool,
     pub(crate) next_at_round: LogIndex,
     pub(crate) next_at_previous_round: LogIndex,
+    /// The latest round that it has answered, and what its answers promise.
+    pub(crate) confirmed: Round,
+    pub(crate) lease: Lease,
     /// Entries for it are being read from disk.
     pub(crate) fetching: bool,
 }
@@ -84,9 +89,12 @@ impl Progress {
             mode: Mode::Probe { asked: false },
             heard_at: now,
             round: Round::default(),
+            round_at: now,
             answered: true,
             next_at_round: next_index,
             next_at_previous_round: next_index,
+            confirmed: Round::default(),
+            lease: Lease::default(),
             fetching: false,
         }
     }
@@ -131,11 +139,11 @@ impl Progress {
 
     /// A heartbeat is being sent. While an earlier one is unanswered, its answer is awaited first: a round trip
     /// may take longer than the interval between heartbeats.
-    pub(crate) fn begin_round(&mut self, round: Round) {
+    pub(crate) fn begin_round(&mut self, round: Round, now: u64) {
         if !core::mem::take(&mut self.answered) {
             return;
         }
-        self.round = round;
+        (self.round, self.round_at) = (round, now);
         self.next_at_previous_round = self.next_at_round;
         self.next_at_round = self.next_index;
     }

@@ -9,6 +9,7 @@ use crate::durability::Ledger;
 use crate::log::Log;
 use crate::progress::Progress;
 use crate::random::Random;
+use crate::read::Reads;
 use crate::role::{Candidate, Follower, Leader, Role};
 use crate::{
     Body, Config, Entry, Fetch, HardState, LogIndex, Message, NodeId, Payload, PreVote, RequestVote, Round,
@@ -37,7 +38,10 @@ pub struct Raft {
     /// Entries that `Apply` needs and that came from disk.
     pub(crate) fetched_for_apply: Vec<Entry>,
     pub(crate) fetching_for_apply: Option<LogIndex>,
+    pub(crate) reads: Reads,
     pub(crate) role: Role,
+    /// Up to when, exclusive, this node votes for nobody, since it promised a leader.
+    pub(crate) promised_until: u64,
     /// When a node that does not lead campaigns, and the timeout that was drawn for this wait (§5.2).
     pub(crate) election_at: u64,
     pub(crate) election_timeout: u64,
@@ -60,8 +64,9 @@ impl Raft {
     pub(crate) fn become_follower(&mut self, term: Term) {
         assert!(term >= self.current_term(), "terms never fall: {} to {term}", self.current_term());
         if term > self.current_term() {
-            self.set_hard_state(HardState { current_term: term, voted_for: None });
+            self.set_term_and_vote(term, None);
         }
+        self.drop_reads();
         // What the former role still wanted to say in this term is not said any more.
         self.held.clear();
         self.role = Role::Follower(Follower::default());
@@ -73,6 +78,7 @@ impl Raft {
         // The answer to another's campaign may wait here for the disk: it is lost to the candidate, like any message,
         // and the vote itself stands.
         self.held.clear();
+        self.drop_reads();
         self.draw_election_timeout();
         let mut ballot = Ballot::default();
         ballot.record(self.config.id, true);
@@ -91,7 +97,8 @@ impl Raft {
         let Some(term) = self.current_term().next() else {
             return self.become_follower(self.current_term());
         };
-        self.set_hard_state(HardState { current_term: term, voted_for: Some(self.config.id) });
+        self.set_term_and_vote(term, Some(self.config.id));
+        self.drop_reads();
         self.draw_election_timeout();
         self.role = Role::Candidate(Candidate { ballot: Ballot::default() });
         let last_log = self.log.last();
@@ -108,11 +115,14 @@ impl Raft {
             first_index: next_index,
             uncommitted_bytes: 0,
             round: Round::default(),
+            round_at: self.now,
             heartbeat_at: self.now + self.config.heartbeat_interval,
             check_at: self.now + self.config.election_timeout,
             quorum_match: LogIndex::ZERO,
             advanced_at: self.now,
             replication_due: true,
+            reads: VecDeque::new(),
+            lease_ended: false,
             transfer: None,
         });
         self.append_own(Payload::Noop);
@@ -129,15 +139,17 @@ impl Raft {
     }
 
     /// Changes term and vote, which the next write carries. What was held for an earlier term goes.
-    pub(crate) fn set_hard_state(&mut self, hard_state: HardState) {
+    pub(crate) fn set_term_and_vote(&mut self, current_term: Term, voted_for: Option<NodeId>) {
         let old = self.hard_state;
-        assert!(hard_state.current_term >= old.current_term, "terms never fall");
-        if hard_state.current_term == old.current_term {
-            assert!(old.voted_for.is_none(), "one vote in a term: {old:?} to {hard_state:?}");
+        assert!(current_term >= old.current_term, "terms never fall");
+        if current_term == old.current_term {
+            assert!(old.voted_for.is_none(), "one vote in a term: {old:?}, then {voted_for:?}");
         } else {
             self.held.clear();
         }
-        self.hard_state = hard_state;
+        // The promise goes along, so that no write is needed for it when the first is given.
+        let longest_promise = old.longest_promise.max(self.promise());
+        self.hard_state = HardState { current_term, voted_for, longest_promise };
         self.ledger.hard_state_changed();
     }
 
@@ -145,7 +157,7 @@ impl Raft {
     pub(crate) fn draw_election_timeout(&mut self) {
         let base = self.config.election_timeout;
         self.election_timeout = base + self.random.below(base);
-        self.election_at = self.now + self.election_timeout;
+        self.election_at = (self.now + self.election_timeout).max(self.promised_until);
     }
 
     /// The voters but this one.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::durability::Ledger;
 use crate::log::Log;
 use crate::random::Random;
+use crate::read::Reads;
 use crate::role::{Follower, Role};
 use crate::{
     Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse, Raft,
@@ -40,7 +41,9 @@ impl Raft {
             applying: LogIndex::ZERO,
             fetched_for_apply: Vec::new(),
             fetching_for_apply: None,
+            reads: Reads::default(),
             role: Role::Follower(Follower::default()),
+            promised_until: recovered.hard_state.longest_promise,
             election_at: 0,
             election_timeout: 0,
             outbox: VecDeque::new(),
@@ -71,7 +74,9 @@ impl Raft {
         if term > self.current_term() {
             match &body {
                 Body::PreVote(_) => {}
-                Body::RequestVote(request) if !request.leadership_transfer && self.leader_is_heard() => {
+                Body::RequestVote(request)
+                    if !request.leadership_transfer && (self.leader_is_heard() || self.is_promised()) =>
+                {
                     return Err(Ignored::LeaderIsHeard);
                 }
                 Body::RequestVote(_)
@@ -81,7 +86,9 @@ impl Raft {
                 | Body::AppendEntriesResponse(_)
                 | Body::Heartbeat(_)
                 | Body::HeartbeatResponse(_)
-                | Body::TimeoutNow => self.become_follower(term),
+                | Body::TimeoutNow
+                | Body::ReadIndex(_)
+                | Body::ReadIndexResponse(_) => self.become_follower(term),
             }
         }
         match body {
@@ -94,6 +101,8 @@ impl Raft {
             Body::Heartbeat(request) => self.handle_heartbeat(from, request),
             Body::HeartbeatResponse(response) => self.handle_heartbeat_response(from, response),
             Body::TimeoutNow => self.handle_timeout_now(from),
+            Body::ReadIndex(request) => self.handle_read_index(from, request),
+            Body::ReadIndexResponse(response) => self.handle_read_index_response(from, response),
         }
     }
 
@@ -101,7 +110,8 @@ impl Raft {
     /// partition learns of it; an answer of an earlier term is of no use.
     fn answer_stale_term(&mut self, from: NodeId, body: &Body) -> Result<(), Ignored> {
         let heartbeat_response = |session, round| {
-            Body::HeartbeatResponse(HeartbeatResponse { session, round, received: LogIndex::ZERO })
+            let (received, promise, clock) = (LogIndex::ZERO, 0, 0);
+            Body::HeartbeatResponse(HeartbeatResponse { session, round, received, promise, clock })
         };
         match body {
             Body::PreVote(_) => {
@@ -119,7 +129,9 @@ impl Raft {
             | Body::RequestVoteResponse(_)
             | Body::AppendEntriesResponse(_)
             | Body::HeartbeatResponse(_)
-            | Body::TimeoutNow => {}
+            | Body::TimeoutNow
+            | Body::ReadIndex(_)
+            | Body::ReadIndexResponse(_) => {}
         }
         Err(Ignored::StaleTerm)
     }

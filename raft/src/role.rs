@@ -1,10 +1,12 @@
 //! The roles (§5.1). What only a leader has lives in `Role::Leader`, and so on.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::ballot::Ballot;
 use crate::progress::Progress;
-use crate::{LogIndex, NodeId, RoleKind, Round};
+use crate::read::Batch;
+use crate::{LogIndex, NodeId, ReadId, RoleKind, Round};
 
 /// A replica's role, with what only that role holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,6 +28,9 @@ pub(crate) struct Follower {
     pub(crate) owed: Option<LogIndex>,
     /// Up to where the leader has been sent an acknowledgement.
     pub(crate) acknowledged: LogIndex,
+    /// Up to which of this node's reads the leader was last asked, and when.
+    pub(crate) asked_up_to: ReadId,
+    pub(crate) asked_at: u64,
 }
 
 /// A leader, and when it was last heard.
@@ -50,8 +55,9 @@ pub(crate) struct Leader {
     pub(crate) first_index: LogIndex,
     /// Bytes of this term's entries that are not committed.
     pub(crate) uncommitted_bytes: u64,
-    /// The latest heartbeat round, and when the next is due.
+    /// The latest heartbeat round, when it was sent, and when the next is due.
     pub(crate) round: Round,
+    pub(crate) round_at: u64,
     pub(crate) heartbeat_at: u64,
     /// When the quorum is next counted.
     pub(crate) check_at: u64,
@@ -60,6 +66,11 @@ pub(crate) struct Leader {
     pub(crate) advanced_at: u64,
     /// Followers may have something to be sent.
     pub(crate) replication_due: bool,
+    /// Reads that wait, in the order in which they came.
+    /// Invariant: rounds never fall.
+    pub(crate) reads: VecDeque<Batch>,
+    /// Somebody was told to campaign in this term: promises do not hold any more.
+    pub(crate) lease_ended: bool,
     /// The office is being handed over.
     pub(crate) transfer: Option<Transfer>,
 }

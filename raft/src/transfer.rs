@@ -33,6 +33,7 @@ impl Raft {
         let caught_up = leader.follower_mut(to).is_some_and(|progress| progress.match_index == last_index);
         if to == acknowledged && caught_up {
             leader.transfer = Some(Transfer { to, deadline, told: true });
+            leader.lease_ended = true;
             self.send(to, Body::TimeoutNow);
         }
     }

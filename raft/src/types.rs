@@ -38,6 +38,10 @@ pub struct Session(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Round(pub u64);
 
+/// Numbers one life's reads, in the order in which they were asked for, from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct ReadId(pub u64);
+
 /// Names one write: the life of the node that asked for it, and its place among that life's writes.
 ///
 /// A completion counts only for the life that asked, and only for what has not been overwritten since.
@@ -56,6 +60,9 @@ pub struct HardState {
     pub current_term: Term,
     /// Candidate that received this node's vote in `current_term`.
     pub voted_for: Option<NodeId>,
+    /// The longest promise that this node may have given a leader not to vote for another, in ticks: the leader's
+    /// lease rests on it, and a restart must not shorten it (thesis §6.4.1).
+    pub longest_promise: u64,
 }
 
 impl Term {
@@ -66,6 +73,19 @@ impl Term {
     #[must_use]
     pub fn next(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)
+    }
+}
+
+impl Round {
+    pub(crate) const MAX: Self = Self(u64::MAX);
+
+    /// The next round.
+    ///
+    /// # Panics
+    /// At the end of the numbers, which no term reaches: they are the leader's own.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("rounds of one term never run out"))
     }
 }
 

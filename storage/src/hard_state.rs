@@ -8,7 +8,7 @@ use crate::{Identity, StorageError, envelope};
 
 pub(crate) const FILE: &str = "hard-state";
 const MAGIC: &[u8; 8] = b"sqlhards";
-const BODY_BYTES: usize = Identity::BYTES + 5 * 8;
+const BODY_BYTES: usize = Identity::BYTES + 6 * 8;
 
 /// What the file holds, beside whose it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,7 +28,8 @@ impl HardRecord {
         let (boot, newest_segment) = (body.get_u64_le(), body.get_u64_le());
         let current_term = Term(body.get_u64_le());
         let (has_voted, voted_for) = (body.get_u64_le(), NodeId(body.get_u64_le()));
-        let state = HardState { current_term, voted_for: (has_voted != 0).then_some(voted_for) };
+        let (voted_for, longest_promise) = ((has_voted != 0).then_some(voted_for), body.get_u64_le());
+        let state = HardState { current_term, voted_for, longest_promise };
         Ok(Self { boot, newest_segment, state })
     }
 
@@ -42,6 +43,7 @@ impl HardRecord {
             self.state.current_term.0,
             u64::from(vote.is_some()),
             vote.map_or(0, |node| node.0),
+            self.state.longest_promise,
         ];
         for word in words {
             body.put_u64_le(word);

@@ -5,8 +5,8 @@
 
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
-    RequestVoteResponse, Round, Session, Term,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ReadId, ReadIndex,
+    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
 };
 
 use crate::{DecodeError, schema};
@@ -58,14 +58,26 @@ impl From<&Body> for schema::Body {
             Body::Heartbeat(Heartbeat { session, round, commit }) => {
                 Self::Heartbeat(schema::Heartbeat { session: session.0, round: round.0, commit: commit.0 })
             }
-            Body::HeartbeatResponse(HeartbeatResponse { session, round, received }) => {
+            Body::HeartbeatResponse(HeartbeatResponse { session, round, received, promise, clock }) => {
                 Self::HeartbeatResponse(schema::HeartbeatResponse {
                     session: session.0,
                     round: round.0,
                     received: received.0,
+                    promise: *promise,
+                    clock: *clock,
                 })
             }
             Body::TimeoutNow => Self::TimeoutNow(schema::Nothing {}),
+            Body::ReadIndex(ReadIndex { boot, up_to }) => {
+                Self::ReadIndex(schema::ReadIndex { boot: *boot, up_to: up_to.0 })
+            }
+            Body::ReadIndexResponse(ReadIndexResponse { boot, up_to, index }) => {
+                Self::ReadIndexResponse(schema::ReadIndexResponse {
+                    boot: *boot,
+                    up_to: up_to.0,
+                    index: index.0,
+                })
+            }
         }
     }
 }
@@ -102,8 +114,18 @@ impl TryFrom<schema::Body> for Body {
                 session: Session(response.session),
                 round: Round(response.round),
                 received: LogIndex(response.received),
+                promise: response.promise,
+                clock: response.clock,
             }),
             schema::Body::TimeoutNow(schema::Nothing {}) => Self::TimeoutNow,
+            schema::Body::ReadIndex(request) => {
+                Self::ReadIndex(ReadIndex { boot: request.boot, up_to: ReadId(request.up_to) })
+            }
+            schema::Body::ReadIndexResponse(response) => Self::ReadIndexResponse(ReadIndexResponse {
+                boot: response.boot,
+                up_to: ReadId(response.up_to),
+                index: LogIndex(response.index),
+            }),
         })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Message {
     pub(crate) to: Option<u64>,
     #[prost(uint64, optional, tag = "3")]
     pub(crate) term: Option<u64>,
-    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     pub(crate) body: Option<Body>,
 }
 
@@ -40,6 +40,10 @@ pub(crate) enum Body {
     HeartbeatResponse(HeartbeatResponse),
     #[prost(message, tag = "12")]
     TimeoutNow(Nothing),
+    #[prost(message, tag = "13")]
+    ReadIndex(ReadIndex),
+    #[prost(message, tag = "14")]
+    ReadIndexResponse(ReadIndexResponse),
 }
 
 /// The tags that `limits.rs` looks for before anything is allocated.
@@ -161,4 +165,26 @@ pub(crate) struct HeartbeatResponse {
     pub(crate) round: u64,
     #[prost(uint64, tag = "3")]
     pub(crate) received: u64,
+    #[prost(uint64, tag = "4")]
+    pub(crate) promise: u64,
+    #[prost(uint64, tag = "5")]
+    pub(crate) clock: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct ReadIndex {
+    #[prost(uint64, tag = "1")]
+    pub(crate) boot: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) up_to: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct ReadIndexResponse {
+    #[prost(uint64, tag = "1")]
+    pub(crate) boot: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) up_to: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) index: u64,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use bytes::Bytes;
 use squall_raft::{
     Action, Config, Entry, FetchPurpose, HardState, Ignored, LogIndex, LogPosition, Message, NodeId, Payload,
-    ProposeError, Raft, Recovered, RoleKind, Status, Term, WriteToken,
+    ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind, Status, Term, WriteToken,
 };
 
 /// What a node's disk holds, and what waits to be written.
@@ -34,6 +34,8 @@ pub(crate) struct Cluster {
     disks: BTreeMap<NodeId, Disk>,
     pub(crate) network: Vec<Message>,
     pub(crate) applied: BTreeMap<NodeId, Vec<Entry>>,
+    /// The fate of each node's reads: up to which one, and from which index on they may be served.
+    pub(crate) reads: BTreeMap<NodeId, Vec<(ReadId, Option<LogIndex>)>>,
     /// What the nodes have done, a line for each message, write and apply.
     pub(crate) journal: Vec<String>,
     /// Writes are done as soon as they are asked for.
@@ -59,6 +61,7 @@ impl Cluster {
             disks: BTreeMap::new(),
             network: Vec::new(),
             applied: BTreeMap::new(),
+            reads: BTreeMap::new(),
             journal: Vec::new(),
             writes_at_once: true,
             configure,
@@ -120,6 +123,7 @@ impl Cluster {
         (self.configure)(&mut config);
         self.nodes.insert(id, Raft::new(config, &recovered).expect("a sound configuration"));
         self.applied.insert(id, Vec::new());
+        self.reads.insert(id, Vec::new());
         self.drain(id);
     }
 
@@ -135,6 +139,12 @@ impl Cluster {
 
     pub(crate) fn propose(&mut self, id: u64, data: &str) -> Result<LogPosition, ProposeError> {
         let result = self.node(id).propose(Bytes::copy_from_slice(data.as_bytes()));
+        self.drain(NodeId(id));
+        result
+    }
+
+    pub(crate) fn read(&mut self, id: u64) -> Result<ReadId, ReadError> {
+        let result = self.node(id).read();
         self.drain(NodeId(id));
         result
     }
@@ -238,6 +248,14 @@ impl Cluster {
                     self.journal.push(format!("{id} applies {first} to {last}"));
                     node.applied(last);
                 }
+                Some(Action::ReadReady { up_to, index }) => {
+                    self.journal.push(format!("{id} may serve reads up to {} from {index} on", up_to.0));
+                    self.reads.get_mut(&id).expect("a known node").push((up_to, Some(index)));
+                }
+                Some(Action::ReadDropped { up_to }) => {
+                    self.journal.push(format!("{id} drops its reads up to {}", up_to.0));
+                    self.reads.get_mut(&id).expect("a known node").push((up_to, None));
+                }
                 Some(Action::Fetch(fetch)) => {
                     let (first, last) = (fetch.first, fetch.last);
                     self.journal.push(format!("{id} reads entries {first} to {last} from disk"));
@@ -256,11 +274,14 @@ impl Cluster {
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(HardState { current_term, voted_for }) = self.hard_state {
+        if let Some(HardState { current_term, voted_for, longest_promise }) = self.hard_state {
             write!(f, " term {current_term}")?;
             match voted_for {
                 Some(node) => write!(f, " vote {node}")?,
                 None => write!(f, " no vote")?,
+            }
+            if longest_promise > 0 {
+                write!(f, " promise {longest_promise}")?;
             }
         }
         if let Some(from) = self.truncate_from {
@@ -281,5 +302,5 @@ pub(crate) fn entry(term: u64, index: u64) -> Entry {
 }
 
 pub(crate) fn hard_state(term: u64) -> HardState {
-    HardState { current_term: Term(term), voted_for: None }
+    HardState { current_term: Term(term), ..HardState::default() }
 }

@@ -20,7 +20,7 @@ impl Leader {
     fn elected() -> Self {
         let recovered = Recovered {
             boot: 1,
-            hard_state: HardState { current_term: Term(2), voted_for: None },
+            hard_state: HardState { current_term: Term(2), ..HardState::default() },
             terms: vec![LogPosition::new(1, 1), LogPosition::new(2, 3)],
             last_index: LogIndex(3),
             tail: Vec::new(),
@@ -89,7 +89,9 @@ impl Leader {
             | Body::AppendEntriesResponse(_)
             | Body::Heartbeat(_)
             | Body::HeartbeatResponse(_)
-            | Body::TimeoutNow => None,
+            | Body::TimeoutNow
+            | Body::ReadIndex(_)
+            | Body::ReadIndexResponse(_) => None,
         });
         entries.flatten().collect()
     }
@@ -106,6 +108,7 @@ impl Leader {
                 }
                 Some(Action::Apply { last, .. }) => self.raft.applied(last),
                 Some(Action::Fetch(fetch)) => self.fetches.push(fetch),
+                Some(Action::ReadReady { .. } | Action::ReadDropped { .. }) => unreachable!("nobody reads"),
             }
         }
     }

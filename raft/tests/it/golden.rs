@@ -2,28 +2,35 @@
 //! and write, line by line. Together they are the protocol's documentation by example.
 //!
 //! Commands, one a line (`#` begins a comment):
-//! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `campaign n1`,
-//! `tick n1 15`, `propose n1 text`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle`, `write n1`,
+//! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `leases`, `campaign n1`,
+//! `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle`, `write n1`,
 //! `crash n1`, `restart n1`, `status`.
 
 use std::str::FromStr;
 
-use squall_raft::{HardState, Message, NodeId};
+use squall_raft::{Config, HardState, Message, NodeId};
 
 use crate::cluster::{Cluster, hard_state};
 
 struct Play {
     logs: Vec<(Vec<u64>, HardState)>,
     slow_disks: bool,
+    leases: bool,
     cluster: Option<Cluster>,
     shown: String,
 }
 
 impl Play {
     fn cluster(&mut self) -> &mut Cluster {
-        let (logs, slow_disks) = (&self.logs, self.slow_disks);
+        let Self { logs, slow_disks, leases, .. } = self;
+        let (slow_disks, leases) = (*slow_disks, *leases);
         self.cluster.get_or_insert_with(|| {
-            let mut cluster = Cluster::recovered(logs, |config| config.cache_bytes = 100);
+            let configure: fn(&mut Config) = if leases {
+                |config| (config.cache_bytes, config.lease_drift_ppm) = (100, Some(50_000))
+            } else {
+                |config| config.cache_bytes = 100
+            };
+            let mut cluster = Cluster::recovered(logs, configure);
             cluster.writes_at_once = !slow_disks;
             cluster
         })
@@ -35,6 +42,7 @@ impl Play {
         match words[..] {
             ["nodes", count] => self.logs = vec![(Vec::new(), HardState::default()); number(count)],
             ["slow", "disks"] => self.slow_disks = true,
+            ["leases"] => self.leases = true,
             ["log", node, "term", term, ref terms @ ..] => {
                 let terms = terms.iter().map(|term| number(term)).collect();
                 let position = number::<usize>(node.trim_start_matches('n')) - 1;
@@ -90,6 +98,7 @@ fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
         ["propose", node, text] => {
             return cluster.propose(id(node), text).err().map(|error| error.to_string());
         }
+        ["read", node] => return cluster.read(id(node)).err().map(|error| error.to_string()),
         ["transfer", from, to] => cluster.transfer(id(from), id(to)),
         ["settle"] => cluster.settle(),
         ["write", node] => assert!(cluster.write_one(NodeId(id(node))), "no write waits"),
@@ -130,7 +139,7 @@ fn number<N: FromStr>(text: &str) -> N {
 }
 
 fn play(script: &str) -> String {
-    let mut play = Play { logs: Vec::new(), slow_disks: false, cluster: None, shown: String::new() };
+    let mut play = Play { logs: Vec::new(), slow_disks: false, leases: false, cluster: None, shown: String::new() };
     for line in script.lines() {
         let command = line.split('#').next().unwrap_or_default().trim();
         if command.is_empty() {
@@ -170,4 +179,11 @@ scripts! {
     a_leader_cut_off_steps_down
     a_leader_whose_quorum_takes_nothing_steps_down
     a_cluster_of_one
+    a_read_shares_a_round
+    a_follower_asks_its_leader_for_a_read_index
+    a_new_leader_serves_reads_from_its_first_entry_on
+    a_deposed_leader_serves_no_read
+    a_lease_serves_reads_at_once
+    a_handover_ends_the_lease
+    a_restarted_voter_keeps_its_promise
 }

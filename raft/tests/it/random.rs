@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use squall_raft::{Entry, LogIndex, NodeId, RoleKind, Term};
+use squall_raft::{Entry, LogIndex, NodeId, ReadId, RoleKind, Term};
 
 use crate::cluster::Cluster;
 
@@ -16,6 +16,7 @@ enum Step {
     Write(u64),
     Tick(u64, u64),
     Propose(u64),
+    Read(u64),
     Campaign(u64),
     Transfer(u64, u64),
     Crash(u64),
@@ -31,6 +32,7 @@ fn step(size: u64) -> impl Strategy<Value = Step> {
         10 => node().prop_map(Step::Write),
         6 => (node(), 1..12_u64).prop_map(|(id, ticks)| Step::Tick(id, ticks)),
         4 => node().prop_map(Step::Propose),
+        3 => node().prop_map(Step::Read),
         1 => node().prop_map(Step::Campaign),
         1 => (node(), node()).prop_map(|(from, to)| Step::Transfer(from, to)),
         1 => node().prop_map(Step::Crash),
@@ -38,11 +40,16 @@ fn step(size: u64) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must hold in every state: one leader per term, ever; one entry per applied index, ever.
+/// What must hold in every state: one leader per term, ever; one entry per applied index, ever; no read that misses
+/// what was committed anywhere before it was asked for.
 #[derive(Default)]
 struct Seen {
     leaders: BTreeMap<Term, NodeId>,
     applied: BTreeMap<LogIndex, Entry>,
+    /// What each read has to see, and how many fates of each node were looked at.
+    reads: BTreeMap<(NodeId, ReadId), LogIndex>,
+    looked_at: BTreeMap<NodeId, usize>,
+    served: u64,
 }
 
 impl Seen {
@@ -57,8 +64,36 @@ impl Seen {
                 let first = self.applied.entry(entry.index).or_insert_with(|| entry.clone());
                 assert_eq!(first, entry, "two entries applied at one index");
             }
+            self.check_reads(id, &cluster.reads[&id]);
         }
     }
+}
+
+impl Seen {
+    fn check_reads(&mut self, id: NodeId, fates: &[(ReadId, Option<LogIndex>)]) {
+        let looked_at = self.looked_at.entry(id).or_default();
+        for (up_to, index) in &fates[*looked_at..] {
+            let settled: Vec<_> = self.reads.range((id, ReadId(0))..=(id, *up_to)).map(|(key, _)| *key).collect();
+            for key in settled {
+                let needed = self.reads.remove(&key).expect("it has just been listed");
+                assert!(index.is_none_or(|index| index >= needed), "{id} reads from {index:?}; {needed} is committed");
+                self.served += u64::from(index.is_some());
+            }
+        }
+        *looked_at = fates.len();
+    }
+
+    /// A node that stopped answers nobody any more.
+    fn forget(&mut self, id: NodeId) {
+        self.reads.retain(|(reader, _), _| *reader != id);
+        self.looked_at.insert(id, 0);
+    }
+}
+
+/// Up to where anybody knows entries to be committed.
+fn committed(cluster: &Cluster) -> LogIndex {
+    let up = cluster.ids().into_iter().filter(|id| cluster.is_up(*id));
+    up.map(|id| cluster.status(id.0).commit_index).max().unwrap_or_default()
 }
 
 fn run(cluster: &mut Cluster, steps: &[Step]) {
@@ -86,15 +121,25 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
             Step::Propose(id) if up(cluster, *id) => {
                 let _refused = cluster.propose(*id, "command");
             }
+            Step::Read(id) if up(cluster, *id) => {
+                let committed = committed(cluster);
+                if let Ok(read) = cluster.read(*id) {
+                    seen.reads.insert((NodeId(*id), read), committed);
+                }
+            }
             Step::Campaign(id) if up(cluster, *id) => cluster.campaign(*id),
             Step::Transfer(from, to) if up(cluster, *from) => {
                 let _refused = cluster.node(*from).transfer_leadership(NodeId(*to));
             }
-            Step::Crash(id) if up(cluster, *id) => cluster.crash(NodeId(*id)),
+            Step::Crash(id) if up(cluster, *id) => {
+                seen.forget(NodeId(*id));
+                cluster.crash(NodeId(*id));
+            }
             Step::Restart(id) if !up(cluster, *id) => cluster.restart(NodeId(*id)),
             Step::Write(_)
             | Step::Tick(..)
             | Step::Propose(_)
+            | Step::Read(_)
             | Step::Campaign(_)
             | Step::Transfer(..)
             | Step::Crash(_)
@@ -118,6 +163,9 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
         seen.check(cluster);
     }
     let leader = cluster.leader().expect("a healed cluster elects a leader");
+    let (served, needed) = (seen.served, committed(cluster));
+    let read = cluster.read(leader).expect("a healed cluster takes reads");
+    seen.reads.insert((NodeId(leader), read), needed);
     let position = cluster.propose(leader, "last").expect("a healed cluster takes proposals");
     for _ in 0..20 {
         cluster.settle();
@@ -126,6 +174,7 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
         }
     }
     seen.check(cluster);
+    assert!(seen.served > served, "a healed cluster serves reads");
     for id in cluster.ids() {
         let last = cluster.applied[&id].last().expect("something was applied");
         assert!(last.index >= position.index, "{id} applied up to {} only", last.position());
@@ -173,6 +222,7 @@ fn mentions_two(step: &Step) -> bool {
         Step::Write(id)
         | Step::Tick(id, _)
         | Step::Propose(id)
+        | Step::Read(id)
         | Step::Campaign(id)
         | Step::Crash(id)
         | Step::Restart(id) => *id == 2,

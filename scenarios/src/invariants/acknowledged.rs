@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn disk(term: u64, vote: Option<u64>) -> TwoEntries {
-        TwoEntries(HardState { current_term: Term(term), voted_for: vote.map(NodeId) })
+        TwoEntries(HardState { current_term: Term(term), voted_for: vote.map(NodeId), longest_promise: 0 })
     }
 
     fn node_with_entries(terms: &[u64]) -> Shadow {

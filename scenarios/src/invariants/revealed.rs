@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn recovered(term: u64, vote: Option<NodeId>) -> HardState {
-        HardState { current_term: Term(term), voted_for: vote }
+        HardState { current_term: Term(term), voted_for: vote, longest_promise: 0 }
     }
 
     #[test]

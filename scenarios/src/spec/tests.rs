@@ -183,7 +183,7 @@ const BROKEN: &[(Rule, History)] = &[
         cast.event(2, |n| n.starts(0, None, &[1]))
     }),
     (Rule::WroteOtherHardState, || {
-        let other = HardState { current_term: Term(7), voted_for: None };
+        let other = HardState { current_term: Term(7), ..HardState::default() };
         Cast::of_spec(3).event(1, |n| n.ticks().step(Step::WroteHardState(other)))
     }),
     (Rule::PersistedUnknownWrite, || {

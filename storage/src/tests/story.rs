@@ -50,7 +50,7 @@ pub(super) fn command(term: u64, index: u64, bytes: usize) -> Entry {
 }
 
 pub(super) fn vote(term: u64, node: u64) -> HardState {
-    HardState { current_term: Term(term), voted_for: Some(NodeId(node)) }
+    HardState { current_term: Term(term), voted_for: Some(NodeId(node)), longest_promise: 15 }
 }
 
 pub(super) fn formatted() -> CrashDisk {

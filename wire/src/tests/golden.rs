@@ -2,8 +2,8 @@
 
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Payload, PreVote, PreVoteResponse, RequestVote, RequestVoteResponse, Round,
-    Session, Term,
+    LogIndex, LogPosition, Payload, PreVote, PreVoteResponse, ReadId, ReadIndex, ReadIndexResponse,
+    RequestVote, RequestVoteResponse, Round, Session, Term,
 };
 
 use super::{command, encoded, entry, message};
@@ -59,9 +59,27 @@ fn golden() -> Vec<(Body, &'static str)> {
             "53715701 0f000000 01bf42e7 08011002180352070809100518ab02",
         ),
         (
-            Body::HeartbeatResponse(HeartbeatResponse { session, round: Round(5), received: LogIndex(302) }),
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round: Round(5),
+                received: LogIndex(302),
+                promise: 0,
+                clock: 0,
+            }),
             "53715701 0f000000 3db41902 0801100218035a070809100518ae02",
         ),
+        (
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round: Round(5),
+                received: LogIndex(302),
+                promise: 15,
+                clock: 300,
+            }),
+            "",
+        ),
+        (Body::ReadIndex(ReadIndex { boot: 4, up_to: ReadId(300) }), ""),
+        (Body::ReadIndexResponse(ReadIndexResponse { boot: 4, up_to: ReadId(300), index: LogIndex(302) }), ""),
         (Body::TimeoutNow, "53715701 08000000 dbd02a82 0801100218036200"),
     ]
 }

@@ -73,12 +73,22 @@ fn body() -> impl Strategy<Value = Body> {
                 commit: LogIndex(commit),
             })
         }),
-        (number(), number(), number()).prop_map(|(session, round, received)| {
-            Body::HeartbeatResponse(HeartbeatResponse {
-                session: Session(session),
-                round: Round(round),
-                received: LogIndex(received),
-            })
+        [number(), number(), number(), number(), number()].prop_map(
+            |[session, round, received, promise, clock]| {
+                Body::HeartbeatResponse(HeartbeatResponse {
+                    session: Session(session),
+                    round: Round(round),
+                    received: LogIndex(received),
+                    promise,
+                    clock,
+                })
+            }
+        ),
+        (number(), number())
+            .prop_map(|(boot, up_to)| Body::ReadIndex(ReadIndex { boot, up_to: ReadId(up_to) })),
+        (number(), number(), number()).prop_map(|(boot, up_to, index)| {
+            let (up_to, index) = (ReadId(up_to), LogIndex(index));
+            Body::ReadIndexResponse(ReadIndexResponse { boot, up_to, index })
         }),
         Just(Body::TimeoutNow),
     ]
