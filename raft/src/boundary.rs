@@ -10,7 +10,8 @@ use bytes::Bytes;
 use crate::role::Role;
 use crate::{
     Action, Config, ConfigError, Entry, FetchPurpose, FollowerStatus, HardState, Ignored, LogIndex,
-    LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId, Status, Term, TransferError, Write, WriteToken,
+    LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId, Status, Term, TransferError, Write,
+    WriteToken,
 };
 
 /// What storage found at start.

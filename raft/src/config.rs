@@ -139,9 +139,8 @@ impl Config {
     }
 
     fn validate_lease(&self, drift_ppm: u32) -> Result<(), ConfigError> {
-        let reject = |expected| {
-            Err(ConfigError { field: "lease_drift_ppm", value: u64::from(drift_ppm), expected })
-        };
+        let reject =
+            |expected| Err(ConfigError { field: "lease_drift_ppm", value: u64::from(drift_ppm), expected });
         if !self.check_quorum {
             return reject("none, as `check_quorum` is off: without it nobody promises anything");
         }

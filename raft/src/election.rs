@@ -2,9 +2,7 @@
 
 use crate::ballot::Count;
 use crate::role::Role;
-use crate::{
-    Body, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term,
-};
+use crate::{Body, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term};
 
 impl Raft {
     /// The election timeout has passed without a word from a leader, or without a winner.
@@ -24,8 +22,7 @@ impl Raft {
         term: Term,
         request: PreVote,
     ) -> Result<(), Ignored> {
-        let granted =
-            request.last_log >= self.log.last() && !self.leader_is_heard() && !self.is_promised();
+        let granted = request.last_log >= self.log.last() && !self.leader_is_heard() && !self.is_promised();
         self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted }));
         Ok(())
     }

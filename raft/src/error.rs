@@ -35,6 +35,13 @@ pub enum ReadError {
     NoLeader,
     /// As many reads as may wait are waiting; try again later.
     Busy,
+    /// The question is larger than any proposal may be.
+    TooLarge {
+        /// The question's bytes.
+        size: u64,
+        /// The bound.
+        max: u64,
+    },
 }
 
 /// Why leadership cannot be handed over.
@@ -109,6 +116,9 @@ impl fmt::Display for ReadError {
         match self {
             Self::NoLeader => f.write_str("no leader is known"),
             Self::Busy => f.write_str("too many reads wait: try again later"),
+            Self::TooLarge { size, max } => {
+                write!(f, "a question of {size} bytes; at most {max} are accepted")
+            }
         }
     }
 }

@@ -138,7 +138,11 @@ mod tests {
     #[test]
     fn a_lease_is_shorter_than_the_promise_by_what_clocks_may_differ() {
         assert_eq!(lease_ticks(101, 0), 100);
-        assert_eq!(lease_ticks(111, TENTH), 90, "110 ticks of a fast clock are 100 sound ones, and 90 of a slow one");
+        assert_eq!(
+            lease_ticks(111, TENTH),
+            90,
+            "110 ticks of a fast clock are 100 sound ones, and 90 of a slow one"
+        );
         assert_eq!(lease_ticks(0, TENTH), 0);
         assert_eq!(lease_ticks(1, 0), 0);
     }

@@ -115,9 +115,10 @@ impl Raft {
         let index = commit_index.max(leader.first_index);
         let round = leader.round.next();
         match (reader, leader.reads.back_mut()) {
-            (Reader::Own { up_to: new }, Some(Batch { reader: Reader::Own { up_to }, round: last, index: at }))
-                if *last == round =>
-            {
+            (
+                Reader::Own { up_to: new },
+                Some(Batch { reader: Reader::Own { up_to }, round: last, index: at }),
+            ) if *last == round => {
                 (*up_to, *at) = (new, index);
             }
             (Reader::Own { .. } | Reader::Follower { .. }, _) => {
@@ -135,9 +136,8 @@ impl Raft {
             return;
         }
         let confirmed = confirmed_round(leader, self.config.quorum());
-        let is_ready = |batch: &Batch| {
-            (certainly_leads || batch.round <= confirmed) && batch.index <= commit_index
-        };
+        let is_ready =
+            |batch: &Batch| (certainly_leads || batch.round <= confirmed) && batch.index <= commit_index;
         while let Role::Leader(leader) = &mut self.role
             && let Some(batch) = leader.reads.pop_front_if(|batch| is_ready(batch))
         {

@@ -25,6 +25,7 @@
 //!         }
 //!         Some(Output::Respond { .. }) => break,
 //!         Some(Output::Send(_) | Output::Fetch(_)) => unreachable!("it is alone, and all is in memory"),
+//!         Some(Output::ReadsSettled { .. }) => unreachable!("nobody reads"),
 //!         None => {
 //!             let command = put.take().expect("the answer follows without any further input");
 //!             replica.request(RequestId(7), command)?;
@@ -39,11 +40,13 @@
 pub mod kv;
 mod pending;
 mod proposal;
+mod reads;
 mod replica;
 #[cfg(test)]
 mod tests;
 
 pub use proposal::{RequestId, open_proposal, seal_proposal};
+pub use reads::Consistency;
 pub use replica::{MAX_PENDING_REQUESTS, Outcome, Output, Replica};
 
 use bytes::Bytes;
@@ -57,6 +60,9 @@ pub trait StateMachine: Clone {
     /// Applies one command and returns its answer. It cannot fail: what makes no sense gets an answer that
     /// says so, on every replica alike.
     fn apply(&mut self, position: LogPosition, command: &[u8]) -> Bytes;
+
+    /// Answers a question without any effect. What makes no sense gets an answer that says so.
+    fn query(&self, query: &[u8]) -> Bytes;
 
     /// A digest of the whole state, kept up to date by `apply`, so that reading it costs nothing.
     fn digest(&self) -> u64;

@@ -9,11 +9,13 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use squall_raft::{
     Action, Config, ConfigError, Entry, Fetch, FetchPurpose, Ignored, LogIndex, LogPosition, Message, NodeId,
-    Payload, ProposeError, Raft, Recovered, RoleKind, Status, TransferError, Write, WriteToken,
+    Payload, ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind, Status, TransferError, Write,
+    WriteToken,
 };
 
 use crate::pending::Pending;
-use crate::{RequestId, StateMachine, open_proposal, seal_proposal};
+use crate::reads::{Reads, Waiting};
+use crate::{Consistency, RequestId, StateMachine, open_proposal, seal_proposal};
 
 /// Requests that may wait at one replica unless [`Replica::limit_pending_requests`] says otherwise.
 pub const MAX_PENDING_REQUESTS: u64 = 1 << 16;
@@ -31,6 +33,7 @@ pub struct Replica<S> {
     /// The last entry that the core asked to apply.
     apply_until: LogIndex,
     answers: VecDeque<(RequestId, Outcome)>,
+    reads: Reads,
 }
 
 /// One thing for the driver to do, in the order in which it is handed out.
@@ -44,6 +47,13 @@ pub enum Output<'a> {
     Fetch(Fetch),
     /// Entries wait for the state machine: call `apply` when it may work. Nothing else is lost by waiting.
     Apply,
+    /// The core settled the reads up to this one; there is nothing to do, but for who watches it.
+    ReadsSettled {
+        /// The last of them.
+        up_to: ReadId,
+        /// From which index on they are served, where they are.
+        index: Option<LogIndex>,
+    },
     /// Answer a request.
     Respond {
         /// Whose.
@@ -63,7 +73,14 @@ pub enum Outcome {
         /// The state machine's answer.
         result: Bytes,
     },
-    /// Another entry took its place: it never happened and never will.
+    /// It was read; it had no effect.
+    Read {
+        /// The last entry that the state machine had applied.
+        applied: LogIndex,
+        /// The state machine's answer.
+        result: Bytes,
+    },
+    /// It never happened and never will: another entry took its place, or a read that nobody can vouch for.
     Dropped,
     /// This replica cannot tell any more: it may have happened, or happen yet.
     Unknown,
@@ -83,6 +100,7 @@ impl<S: StateMachine> Replica<S> {
             applied: LogIndex::ZERO,
             apply_until: LogIndex::ZERO,
             answers: VecDeque::new(),
+            reads: Reads::default(),
         })
     }
 
@@ -155,6 +173,38 @@ impl<S: StateMachine> Replica<S> {
         Ok(position)
     }
 
+    /// Asks the state machine, without an entry in the log. A `Respond` for it follows in this life; a linearizable read
+    /// waits for the word of a leader, which may be another replica, and never for a disk.
+    ///
+    /// # Errors
+    /// Says why it was refused; then it gets no `Respond`.
+    pub fn read(
+        &mut self,
+        request: RequestId,
+        query: impl AsRef<[u8]>,
+        consistency: Consistency,
+    ) -> Result<(), ReadError> {
+        let (size, max) = (query.as_ref().len() as u64, self.raft.config().max_proposal_bytes);
+        if size > max {
+            return Err(ReadError::TooLarge { size, max });
+        }
+        match consistency {
+            Consistency::Serializable => {
+                let result = self.machine.query(query.as_ref());
+                self.answers.push_back((request, Outcome::Read { applied: self.applied, result }));
+            }
+            Consistency::Linearizable => {
+                if self.reads.len() >= self.raft.config().max_pending_reads {
+                    return Err(ReadError::Busy);
+                }
+                let id = self.raft.read()?;
+                let query = Bytes::copy_from_slice(query.as_ref());
+                self.reads.ask(id, Waiting { request, query });
+            }
+        }
+        Ok(())
+    }
+
     /// Gives up to `max_entries` committed entries to the state machine; returns how many there were.
     pub fn apply(&mut self, max_entries: u64) -> u64 {
         self.apply_observed(max_entries, |_, _| {})
@@ -167,7 +217,7 @@ impl<S: StateMachine> Replica<S> {
             return 0;
         }
         let last = LogIndex(self.applied.0 + count);
-        let Self { raft, machine, pending, answers, applied, .. } = self;
+        let Self { raft, machine, pending, answers, reads, applied, .. } = self;
         let (head, rest) = raft.committed(applied.next(), last);
         for entry in head.iter().chain(rest) {
             assert_eq!(entry.index, applied.next(), "entries are applied one after the other");
@@ -185,6 +235,7 @@ impl<S: StateMachine> Replica<S> {
         }
         assert_eq!(*applied, last, "the core holds every entry that it asked to apply");
         raft.applied(last);
+        serve_reads(reads, machine, last, answers);
         count
     }
 
@@ -200,6 +251,17 @@ impl<S: StateMachine> Replica<S> {
             return Some(Output::Respond { request, outcome });
         }
         Some(match self.raft.next_action()? {
+            Action::ReadReady { up_to, index } => {
+                self.reads.make_ready(up_to, index);
+                serve_reads(&mut self.reads, &self.machine, self.applied, &mut self.answers);
+                Output::ReadsSettled { up_to, index: Some(index) }
+            }
+            Action::ReadDropped { up_to } => {
+                while let Some(Waiting { request, .. }) = self.reads.drop_next(up_to) {
+                    self.answers.push_back((request, Outcome::Dropped));
+                }
+                Output::ReadsSettled { up_to, index: None }
+            }
             Action::Send(message) => Output::Send(message),
             Action::Persist(write) => Output::Persist(write),
             Action::Fetch(fetch) => Output::Fetch(fetch),
@@ -240,6 +302,18 @@ impl<S: StateMachine> Replica<S> {
     #[must_use]
     pub fn ticks_until_due(&self) -> u64 {
         self.raft.ticks_until_due()
+    }
+}
+
+/// Serves the reads that wait for no more than what is applied.
+fn serve_reads<S: StateMachine>(
+    reads: &mut Reads,
+    machine: &S,
+    applied: LogIndex,
+    answers: &mut VecDeque<(RequestId, Outcome)>,
+) {
+    while let Some(Waiting { request, query }) = reads.serve_next(applied) {
+        answers.push_back((request, Outcome::Read { applied, result: machine.query(&query) }));
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, Body, Config, Entries, Entry, LogIndex, LogPosition, Message, NodeId, Payload,
-    ProposeError, Recovered, RoleKind, Session, Term, WriteToken,
+    ProposeError, ReadError, Recovered, RoleKind, Session, Term, WriteToken,
 };
 
 use crate::kv::{Command, KeyValue, Reply};
-use crate::{Outcome, Output, Replica, RequestId, StateMachine};
+use crate::{Consistency, Outcome, Output, Replica, RequestId, StateMachine};
 
 /// Replicas on perfect disks, joined by links that deliver at once or, where cut, never.
 struct Cluster {
@@ -75,6 +75,7 @@ impl Cluster {
                 Some(Output::Persist(write)) => written = Some(write.token),
                 Some(Output::Fetch(fetch)) => panic!("everything is in memory, and yet {fetch:?}"),
                 Some(Output::Apply) if !*apply_by_itself => {}
+                Some(Output::ReadsSettled { .. }) => {}
                 Some(Output::Apply) => assert!(replica.apply(u64::MAX) > 0),
                 Some(Output::Respond { request, outcome }) => answers.push((node, request, outcome)),
                 None => return,
@@ -224,4 +225,68 @@ fn an_entry_that_nobody_sealed_changes_nothing_and_is_passed_over() {
     cluster.settle();
     assert_eq!(cluster.replica(1).status().last_applied, LogIndex(1));
     assert_eq!(cluster.replica(1).machine(), &KeyValue::default());
+}
+
+fn get(cluster: &mut Cluster, node: u64, request: u128, consistency: Consistency) -> Result<(), ReadError> {
+    let query = Command::Get { key: Bytes::from("k") };
+    cluster.replica(node).read(RequestId(request), query.encode(), consistency)
+}
+
+fn read(applied: u64, value: Option<&'static str>) -> Outcome {
+    let result = Reply::Value(value.map(Bytes::from)).encode();
+    Outcome::Read { applied: LogIndex(applied), result }
+}
+
+#[test]
+fn a_linearizable_read_at_a_follower_sees_what_the_leader_has_committed() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.put(1, 7, "v").unwrap();
+    cluster.settle();
+    cluster.answers.clear();
+    assert_eq!(cluster.replica(2).status().last_applied, LogIndex(1), "it has not heard of the commit");
+    get(&mut cluster, 2, 8, Consistency::Serializable).unwrap();
+    get(&mut cluster, 2, 9, Consistency::Linearizable).unwrap();
+    cluster.settle();
+    assert_eq!(cluster.answers, [(2, RequestId(8), read(1, None)), (2, RequestId(9), read(2, Some("v")))]);
+}
+
+#[test]
+fn a_leader_that_was_replaced_behind_its_back_answers_no_linearizable_read() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.cut_off(1);
+    cluster.elect(2);
+    cluster.put(2, 7, "v").unwrap();
+    cluster.settle();
+    cluster.answers.clear();
+    get(&mut cluster, 1, 8, Consistency::Serializable).unwrap();
+    get(&mut cluster, 1, 9, Consistency::Linearizable).unwrap();
+    cluster.settle();
+    assert_eq!(cluster.answers, [(1, RequestId(8), read(1, None))]);
+    cluster.cut.clear();
+    cluster.heartbeat(2);
+    assert_eq!(cluster.answers[1..], [(1, RequestId(9), Outcome::Dropped)]);
+}
+
+#[test]
+fn who_hears_no_leader_or_is_asked_too_much_refuses_to_read() {
+    let mut cluster = Cluster::new(3);
+    assert_eq!(get(&mut cluster, 1, 7, Consistency::Linearizable), Err(ReadError::NoLeader));
+    let config =
+        Config { max_pending_reads: 1, max_proposal_bytes: 6, ..Config::new(NodeId(1), vec![NodeId(1)]) };
+    let mut replica = Replica::new(config, &Recovered::default(), KeyValue::default()).unwrap();
+    let read =
+        |replica: &mut Replica<_>, query: &[u8]| replica.read(RequestId(7), query, Consistency::Linearizable);
+    assert_eq!(read(&mut replica, b"1234567"), Err(ReadError::TooLarge { size: 7, max: 6 }));
+    replica.campaign();
+    while let Some(output) = replica.next_output() {
+        if let Output::Persist(write) = output {
+            let token = write.token;
+            replica.persisted(token);
+            break;
+        }
+    }
+    assert_eq!(read(&mut replica, b""), Ok(()), "it leads, and has committed nothing yet");
+    assert_eq!(read(&mut replica, b""), Err(ReadError::Busy));
 }

@@ -57,6 +57,7 @@ impl Server {
                     Output::Send(message) => network.push_back(message), // Over sockets: `squall-wire`.
                     Output::Persist(write) => self.group.add(&write),
                     Output::Fetch(fetch) => self.fetches.push_back(fetch),
+                    Output::ReadsSettled { .. } => {}
                     Output::Apply => {} // Below: now, or whenever the state machine has time.
                     Output::Respond { request, outcome } => println!("{request:?}: {outcome:?}"),
                 }

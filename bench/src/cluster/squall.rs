@@ -99,6 +99,7 @@ impl Node {
                     self.raft.applied(last);
                 }
                 Action::Fetch(fetch) => panic!("all followers keep up, and yet {fetch:?}"),
+                Action::ReadReady { .. } | Action::ReadDropped { .. } => unreachable!("nobody reads"),
             }
         }
     }

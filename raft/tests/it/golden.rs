@@ -139,7 +139,8 @@ fn number<N: FromStr>(text: &str) -> N {
 }
 
 fn play(script: &str) -> String {
-    let mut play = Play { logs: Vec::new(), slow_disks: false, leases: false, cluster: None, shown: String::new() };
+    let mut play =
+        Play { logs: Vec::new(), slow_disks: false, leases: false, cluster: None, shown: String::new() };
     for line in script.lines() {
         let command = line.split('#').next().unwrap_or_default().trim();
         if command.is_empty() {

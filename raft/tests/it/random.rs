@@ -73,10 +73,14 @@ impl Seen {
     fn check_reads(&mut self, id: NodeId, fates: &[(ReadId, Option<LogIndex>)]) {
         let looked_at = self.looked_at.entry(id).or_default();
         for (up_to, index) in &fates[*looked_at..] {
-            let settled: Vec<_> = self.reads.range((id, ReadId(0))..=(id, *up_to)).map(|(key, _)| *key).collect();
+            let settled: Vec<_> =
+                self.reads.range((id, ReadId(0))..=(id, *up_to)).map(|(key, _)| *key).collect();
             for key in settled {
                 let needed = self.reads.remove(&key).expect("it has just been listed");
-                assert!(index.is_none_or(|index| index >= needed), "{id} reads from {index:?}; {needed} is committed");
+                assert!(
+                    index.is_none_or(|index| index >= needed),
+                    "{id} reads from {index:?}; {needed} is committed"
+                );
                 self.served += u64::from(index.is_some());
             }
         }

@@ -32,6 +32,21 @@ impl StateMachine for KeyValue {
         reply.encode()
     }
 
+    /// A [`Command::Get`] is a question; nothing else is.
+    fn query(&self, query: &[u8]) -> Bytes {
+        let reply = match Command::borrow(query) {
+            Ok(Command::Get { key }) => self.value(key),
+            Ok(
+                Command::Put { .. }
+                | Command::CompareAndSet { .. }
+                | Command::Append { .. }
+                | Command::Delete { .. },
+            )
+            | Err(_) => Reply::Malformed,
+        };
+        reply.encode()
+    }
+
     fn digest(&self) -> u64 {
         mix(self.pairs_digest, self.commands)
     }
@@ -61,9 +76,13 @@ impl KeyValue {
         self.pairs.is_empty()
     }
 
+    fn value(&self, key: &[u8]) -> Reply {
+        Reply::Value(self.get(key).cloned())
+    }
+
     fn execute(&mut self, command: Command<&[u8]>) -> Reply {
         match command {
-            Command::Get { key } => Reply::Value(self.get(key).cloned()),
+            Command::Get { key } => self.value(key),
             Command::Put { key, value } => {
                 self.set(key, Bytes::copy_from_slice(value));
                 Reply::Done

@@ -33,9 +33,9 @@ fn every_byte_stands_where_it_always_stood() {
     assert_eq!(hex(&identity[..44]), IDENTITY_FILE);
 
     let hard_state = disk.bytes("hard-state");
-    assert_eq!(hard_state.len(), 4096 + 84);
-    assert_eq!(hard_state[..84], hard_state[4096..]);
-    assert_eq!(hex(&hard_state[..84]), HARD_STATE_FILE);
+    assert_eq!(hard_state.len(), 4096 + 92);
+    assert_eq!(hard_state[..92], hard_state[4096..]);
+    assert_eq!(hex(&hard_state[..92]), HARD_STATE_FILE);
 
     let segment = disk.bytes("log-00000000000000000001");
     assert_eq!(segment.len(), 16 << 10);
@@ -52,11 +52,12 @@ const IDENTITY_FILE: &str = "\
     73716c6964656e74 0100000018000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 3c7d9ce0";
 
-/// Magic; version and length; node; cluster; boot; newest segment; term; has voted; for whom; checksum.
+/// Magic; version and length; node; cluster; boot; newest segment; term; has voted; for whom; longest promise;
+/// checksum.
 const HARD_STATE_FILE: &str = "\
-    73716c6861726473 0100000040000000 0300000000000000 0100000000000000 \
+    73716c6861726473 0100000048000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 0100000000000000 0100000000000000 0500000000000000 \
-    0100000000000000 0200000000000000 aada043f";
+    0100000000000000 0200000000000000 0f00000000000000 2365ba79";
 
 /// Magic; version and length; node; cluster; number; first group; first sequence; salt; carries; pages of slots; of
 /// records; checksum.

@@ -42,7 +42,8 @@ fn lived() -> Life {
         let first = recovered.last_index.next().0.saturating_sub(boot).max(1);
         for number in 0..12 {
             let index = LogIndex(first + number);
-            let hard_state = HardState { current_term: Term(boot), voted_for: Some(NodeId(boot)), longest_promise: boot };
+            let hard_state =
+                HardState { current_term: Term(boot), voted_for: Some(NodeId(boot)), longest_promise: boot };
             let size = usize::try_from(number * 300).expect("it is small");
             let payload =
                 Payload::Command(Bytes::from(vec![u8::try_from(number).expect("it is small"); size]));
@@ -219,5 +220,8 @@ fn the_life_that_is_mangled_has_segments_and_entries_that_were_written_over() {
     let (_, recovered) = Storage::open(&mut life.disk, IDENTITY, &options()).expect("nothing has happened");
     assert!(segments > 2, "{segments} segments");
     assert!(life.entries.len() as u64 > recovered.last_index.0, "no entry was written over");
-    assert_eq!(recovered.hard_state, HardState { current_term: Term(2), voted_for: Some(NodeId(2)), longest_promise: 2 });
+    assert_eq!(
+        recovered.hard_state,
+        HardState { current_term: Term(2), voted_for: Some(NodeId(2)), longest_promise: 2 }
+    );
 }

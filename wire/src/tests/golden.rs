@@ -76,10 +76,16 @@ fn golden() -> Vec<(Body, &'static str)> {
                 promise: 15,
                 clock: 300,
             }),
-            "",
+            "53715701 14000000 70d554d6 0801100218035a0c0809100518ae02200f28ac02",
         ),
-        (Body::ReadIndex(ReadIndex { boot: 4, up_to: ReadId(300) }), ""),
-        (Body::ReadIndexResponse(ReadIndexResponse { boot: 4, up_to: ReadId(300), index: LogIndex(302) }), ""),
+        (
+            Body::ReadIndex(ReadIndex { boot: 4, up_to: ReadId(300) }),
+            "53715701 0d000000 309f100a 0801100218036a05080410ac02",
+        ),
+        (
+            Body::ReadIndexResponse(ReadIndexResponse { boot: 4, up_to: ReadId(300), index: LogIndex(302) }),
+            "53715701 10000000 a082a16d 0801100218037208080410ac0218ae02",
+        ),
         (Body::TimeoutNow, "53715701 08000000 dbd02a82 0801100218036200"),
     ]
 }

@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
-    RequestVoteResponse, Round, Session, Term,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ReadId, ReadIndex,
+    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
 };
 
 use super::{encoded, framed};

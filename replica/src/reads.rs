@@ -1,0 +1,93 @@
+//! The reads that wait: for the core's word that they may be served, and then for the state machine to come that far.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use squall_raft::{LogIndex, ReadId};
+
+use crate::RequestId;
+
+/// What a read is to see (thesis §6.4).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Consistency {
+    /// Everything that was answered anywhere before it was asked for: it is as though it went through the log.
+    Linearizable,
+    /// Whatever this replica has applied, which may be long ago. It asks nobody and never waits.
+    Serializable,
+}
+
+/// A read that was accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) request: RequestId,
+    pub(crate) query: Bytes,
+}
+
+/// Reads in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reads {
+    /// Wait for the core's word.
+    /// Invariant: ids rise.
+    asked: VecDeque<(ReadId, Waiting)>,
+    /// Wait until the state machine has applied an index.
+    /// Invariant: indices never fall.
+    ready: VecDeque<(LogIndex, Waiting)>,
+}
+
+impl Reads {
+    pub(crate) fn ask(&mut self, id: ReadId, waiting: Waiting) {
+        assert!(self.asked.back().is_none_or(|(last, _)| *last < id), "{id:?} comes out of order");
+        self.asked.push_back((id, waiting));
+    }
+
+    /// Those up to `up_to` may be served from `index` on.
+    pub(crate) fn make_ready(&mut self, up_to: ReadId, index: LogIndex) {
+        // What is committed stays: who was told an index earlier may as well wait for no more than this one.
+        let index = self.ready.back().map_or(index, |(last, _)| index.max(*last));
+        while let Some((_, waiting)) = self.asked.pop_front_if(|(id, _)| *id <= up_to) {
+            self.ready.push_back((index, waiting));
+        }
+    }
+
+    /// Takes out one that is not to be served, up to `up_to`.
+    pub(crate) fn drop_next(&mut self, up_to: ReadId) -> Option<Waiting> {
+        self.asked.pop_front_if(|(id, _)| *id <= up_to).map(|(_, waiting)| waiting)
+    }
+
+    /// Takes out one that may be served now, where so much is applied.
+    pub(crate) fn serve_next(&mut self, applied: LogIndex) -> Option<Waiting> {
+        self.ready.pop_front_if(|(index, _)| *index <= applied).map(|(_, waiting)| waiting)
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> u64 {
+        self.asked.len() as u64 + self.ready.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(number: u128) -> Waiting {
+        Waiting { request: RequestId(number), query: Bytes::new() }
+    }
+
+    fn served(reads: &mut Reads, applied: u64) -> Vec<u128> {
+        std::iter::from_fn(|| reads.serve_next(LogIndex(applied))).map(|read| read.request.0).collect()
+    }
+
+    #[test]
+    fn a_read_is_served_once_the_core_has_spoken_and_the_state_machine_is_there() {
+        let mut reads = Reads::default();
+        for number in 1..=3 {
+            reads.ask(ReadId(number), waiting(u128::from(number)));
+        }
+        assert_eq!(served(&mut reads, 9), []);
+        reads.make_ready(ReadId(2), LogIndex(10));
+        assert_eq!(served(&mut reads, 9), []);
+        assert_eq!(served(&mut reads, 10), [1, 2]);
+        assert_eq!(reads.drop_next(ReadId(3)), Some(waiting(3)));
+        assert_eq!(reads.len(), 0);
+    }
+}
