@@ -8,7 +8,7 @@ use squall_raft::{LogIndex, ReadId};
 use crate::RequestId;
 
 /// What a read is to see (thesis §6.4).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Consistency {
     /// Everything that was answered anywhere before it was asked for: it is as though it went through the log.
     Linearizable,

@@ -174,7 +174,8 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// Asks the state machine, without an entry in the log. A `Respond` for it follows in this life; a linearizable read
-    /// waits for the word of a leader, which may be another replica, and never for a disk.
+    /// waits for the word of a leader, which may be another replica, and never for a disk. Returns the number that the
+    /// core gave it, where it is linearizable.
     ///
     /// # Errors
     /// Says why it was refused; then it gets no `Respond`.
@@ -183,7 +184,7 @@ impl<S: StateMachine> Replica<S> {
         request: RequestId,
         query: impl AsRef<[u8]>,
         consistency: Consistency,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Option<ReadId>, ReadError> {
         let (size, max) = (query.as_ref().len() as u64, self.raft.config().max_proposal_bytes);
         if size > max {
             return Err(ReadError::TooLarge { size, max });
@@ -192,6 +193,7 @@ impl<S: StateMachine> Replica<S> {
             Consistency::Serializable => {
                 let result = self.machine.query(query.as_ref());
                 self.answers.push_back((request, Outcome::Read { applied: self.applied, result }));
+                Ok(None)
             }
             Consistency::Linearizable => {
                 if self.reads.len() >= self.raft.config().max_pending_reads {
@@ -200,9 +202,9 @@ impl<S: StateMachine> Replica<S> {
                 let id = self.raft.read()?;
                 let query = Bytes::copy_from_slice(query.as_ref());
                 self.reads.ask(id, Waiting { request, query });
+                Ok(Some(id))
             }
         }
-        Ok(())
     }
 
     /// Gives up to `max_entries` committed entries to the state machine; returns how many there were.

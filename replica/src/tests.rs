@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, Body, Config, Entries, Entry, LogIndex, LogPosition, Message, NodeId, Payload,
-    ProposeError, ReadError, Recovered, RoleKind, Session, Term, WriteToken,
+    ProposeError, ReadError, ReadId, Recovered, RoleKind, Session, Term, WriteToken,
 };
 
 use crate::kv::{Command, KeyValue, Reply};
@@ -227,7 +227,12 @@ fn an_entry_that_nobody_sealed_changes_nothing_and_is_passed_over() {
     assert_eq!(cluster.replica(1).machine(), &KeyValue::default());
 }
 
-fn get(cluster: &mut Cluster, node: u64, request: u128, consistency: Consistency) -> Result<(), ReadError> {
+fn get(
+    cluster: &mut Cluster,
+    node: u64,
+    request: u128,
+    consistency: Consistency,
+) -> Result<Option<ReadId>, ReadError> {
     let query = Command::Get { key: Bytes::from("k") };
     cluster.replica(node).read(RequestId(request), query.encode(), consistency)
 }
@@ -287,6 +292,6 @@ fn who_hears_no_leader_or_is_asked_too_much_refuses_to_read() {
             break;
         }
     }
-    assert_eq!(read(&mut replica, b""), Ok(()), "it leads, and has committed nothing yet");
+    assert_eq!(read(&mut replica, b""), Ok(Some(ReadId(1))), "it leads, and has committed nothing yet");
     assert_eq!(read(&mut replica, b""), Err(ReadError::Busy));
 }

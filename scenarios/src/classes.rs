@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 20] = [
+pub const BESIDE_THE_RULES: [&str; 21] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -24,6 +24,7 @@ pub const BESIDE_THE_RULES: [&str; 20] = [
     "LogMatching",
     "OneVotePerTerm",
     "ProgressNeverFalls",
+    "StaleRead",
     "StateMachineSafety",
     "TermIsDurable",
     // Of the disks and of the clients' history.

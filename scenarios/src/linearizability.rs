@@ -2,39 +2,63 @@
 
 use std::collections::BTreeMap;
 
-use squall_replica::RequestId;
-use squall_replica::kv::Reply;
+use squall_raft::LogIndex;
+use squall_replica::kv::{Command, Reply};
+use squall_replica::{Consistency, RequestId};
+use squall_sim::Time;
 use squall_sim::client::CallOutcome;
 use squall_sim::history::{self, Budget, Operation, Outcome, Verdict};
 use squall_sim::process::Violation;
 
 use crate::client::Call;
 use crate::model::KeyValueModel;
-use crate::server::{Response, operation_id, request_id};
+use crate::server::{Request, Response, operation_id, request_id};
 
-/// Judges a history; `applied` are the names of the operations in log order, 0 where an entry carries none.
+/// Judges a history; a read without an entry in the log stands right behind the last entry that had been applied, and a
+/// serializable one may stand there however old that is. `applied` are the names of the operations in log order, 0 where an entry carries none.
 ///
 /// # Errors
 /// The violation in words. An exhausted budget is one too: the test then says nothing, and must not pass.
 pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
     let mut operations = Vec::with_capacity(history.len());
     let mut numbers = BTreeMap::new();
+    let mut reads = Vec::new();
     for call in history {
         let name = request_id(call.operation).0;
+        let number = operations.len() as u32;
+        let (call_at, input) = match &call.request {
+            Request::Command(command) => (call.called, command.clone()),
+            Request::Read { key, consistency } => {
+                let input = Command::Get { key: key.clone() };
+                match consistency {
+                    Consistency::Linearizable => (call.called, input),
+                    Consistency::Serializable => (Time::START, input),
+                }
+            }
+        };
         let Some(outcome) = outcome(call)? else {
             numbers.insert(name, None);
             continue;
         };
-        numbers.insert(name, Some(operations.len() as u32));
-        operations.push(Operation {
-            client: call.operation.client.0,
-            call: call.called.0,
-            input: call.request.clone(),
-            outcome,
-        });
+        match (&call.request, &call.outcome) {
+            (Request::Command(_), _) => {
+                numbers.insert(name, Some(number));
+            }
+            (
+                Request::Read { .. },
+                CallOutcome::Returned { response: Response::Read { applied, .. }, .. },
+            ) => {
+                reads.push((*applied, call_at, number));
+            }
+            // What was asked and not answered had no effect.
+            (Request::Read { .. }, _) => continue,
+        }
+        let client = call.operation.client.0;
+        operations.push(Operation { client, call: call_at.0, input, outcome });
     }
-    let order = order_of(applied, &numbers)?;
-    // Every operation goes through the log, reads too: the log's order is no mere guess, and must explain all.
+    reads.sort_unstable();
+    let order = order_of(applied, &numbers, &reads)?;
+    // Every operation has its place in the log's order: that is no mere guess, and must explain all.
     if let Err(refusal) = history::check_witness(&KeyValueModel, &operations, &order) {
         let message = format!("the order of the log does not explain the history: {refusal}");
         return Err(Violation { class: "Linearizability", message });
@@ -52,9 +76,20 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
 }
 
 /// The operations in log order. `numbers` has `None` for those that, as a client was told, did not take place.
-fn order_of(applied: &[u128], numbers: &BTreeMap<u128, Option<u32>>) -> Result<Vec<u32>, Violation> {
-    let mut order = Vec::with_capacity(applied.len());
-    for (index, name) in (1_u64..).zip(applied).filter(|(_, name)| **name != 0) {
+fn order_of(
+    applied: &[u128],
+    numbers: &BTreeMap<u128, Option<u32>>,
+    reads: &[(LogIndex, Time, u32)],
+) -> Result<Vec<u32>, Violation> {
+    let mut order = Vec::with_capacity(applied.len() + reads.len());
+    let mut reads = reads.iter().peekable();
+    for (index, name) in (1_u64..).zip(applied) {
+        while let Some((_, _, read)) = reads.next_if(|(after, _, _)| after.0 < index) {
+            order.push(*read);
+        }
+        if *name == 0 {
+            continue;
+        }
         let operation = operation_id(RequestId(*name));
         let deny = |why| {
             Err(Violation { class: "AppliedAndDenied", message: format!("entry {index}: {operation} {why}") })
@@ -65,6 +100,7 @@ fn order_of(applied: &[u128], numbers: &BTreeMap<u128, Option<u32>>) -> Result<V
             Some(Some(number)) => order.push(*number),
         }
     }
+    order.extend(reads.map(|(_, _, read)| *read));
     Ok(order)
 }
 
@@ -72,8 +108,11 @@ fn order_of(applied: &[u128], numbers: &BTreeMap<u128, Option<u32>>) -> Result<V
 fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
     match &call.outcome {
         CallOutcome::Unknown => Ok(Some(Outcome::Unknown)),
-        CallOutcome::Returned { response: Response::Dropped | Response::Refused(_), .. } => Ok(None),
-        CallOutcome::Returned { at, response: Response::Applied(reply) } => {
+        CallOutcome::Returned {
+            response: Response::Dropped | Response::Refused(_) | Response::ReadRefused(_),
+            ..
+        } => Ok(None),
+        CallOutcome::Returned { at, response: Response::Applied(reply) | Response::Read { reply, .. } } => {
             let output = Reply::decode(reply).map_err(|error| Violation {
                 class: "Linearizability",
                 message: format!("the answer to {} makes no sense: {error}", call.operation),
@@ -86,8 +125,7 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use squall_replica::kv::Command;
-    use squall_sim::{ClientId, OperationId, Time};
+    use squall_sim::{ClientId, OperationId};
 
     use super::*;
 
@@ -98,7 +136,7 @@ mod tests {
         Call {
             operation: OperationId { client: ClientId(0), number },
             called: Time(number * 100),
-            request: Command::Put { key, value },
+            request: Request::Command(Command::Put { key, value }),
             outcome: response.map_or(CallOutcome::Unknown, |response| CallOutcome::Returned { at, response }),
         }
     }
@@ -109,6 +147,13 @@ mod tests {
 
     fn name(number: u64) -> u128 {
         request_id(OperationId { client: ClientId(0), number }).0
+    }
+
+    fn get(number: u64, consistency: Consistency, applied: u64, value: Option<u64>) -> Call {
+        let value = value.map(|number| Bytes::from(number.to_le_bytes().to_vec()));
+        let (applied, reply) = (LogIndex(applied), Reply::Value(value).encode());
+        let request = Request::Read { key: Bytes::from_static(b"k"), consistency };
+        Call { request, ..put(number, Some(Response::Read { applied, reply })) }
     }
 
     fn class(history: &[Call], applied: &[u128]) -> Option<&'static str> {
@@ -140,6 +185,28 @@ mod tests {
     #[test]
     fn a_command_acknowledged_but_never_applied_is_caught() {
         assert_eq!(class(&[put(0, done())], &[]), Some("Linearizability"));
+    }
+
+    #[test]
+    fn a_read_stands_behind_the_last_entry_that_it_saw() {
+        let read = |applied, value| get(1, Consistency::Linearizable, applied, value);
+        let log = [0, name(0), name(2)];
+        let history = |read| [put(0, done()), read, put(2, done())];
+        assert_eq!(class(&history(read(2, Some(0))), &log), None);
+        assert_eq!(class(&history(read(2, None)), &log), Some("Linearizability"), "a wrong value");
+        assert_eq!(class(&history(read(1, None)), &log), Some("Linearizability"), "a stale one");
+        assert_eq!(class(&history(read(3, Some(2))), &log), Some("Linearizability"), "one from the future");
+    }
+
+    #[test]
+    fn a_serializable_read_may_be_stale_and_never_wrong() {
+        let read = |applied, value| get(1, Consistency::Serializable, applied, value);
+        let history = |read| [put(0, done()), read, put(2, done())];
+        let log = [0, name(0), name(2)];
+        assert_eq!(class(&history(read(1, None)), &log), None);
+        assert_eq!(class(&history(read(2, Some(0))), &log), None);
+        assert_eq!(class(&history(read(1, Some(0))), &log), Some("Linearizability"));
+        assert_eq!(class(&history(read(3, Some(2))), &log), Some("Linearizability"), "one from the future");
     }
 
     #[test]

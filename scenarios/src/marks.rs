@@ -30,6 +30,11 @@ pub const NAMES: &[&str] = &[
     "a proposal was refused because of a bound",
     "a proposal was refused because of its size",
     "a proposal was refused during a transfer",
+    "a lease served a read",
+    "a round of heartbeats served a read",
+    "a follower served a read",
+    "a leader that was deposed served no read",
+    "a read was refused because of a bound",
     "a client learned that its command was overwritten",
     "a member of the core was cut off from an outside leader",
 ];

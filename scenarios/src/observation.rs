@@ -3,7 +3,7 @@
 //! An adapter gathers one `Observation` during each event of its node; the oracles read it and clear it. The
 //! buffers are kept, so that observing allocates nothing once they have grown.
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, Status, Term};
 
 /// What happened to one node during one event, in order.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,11 @@ pub enum Step {
     },
     /// Input: entries were fetched from disk.
     Fetched,
+    /// Input: a client asked for a linearizable read without a log entry.
+    ReadAsked {
+        /// Its number, where it was accepted; numbers rise by one within a life.
+        read: Option<ReadId>,
+    },
     /// State after the input above, where role, term, vote, leader or commit index changed.
     Changed(Status),
     /// The node asked for its hard state to be written.
@@ -75,6 +80,13 @@ pub enum Step {
     WriteIssued {
         /// Its number: rises within a life.
         sequence: u64,
+    },
+    /// The node decided on its reads up to one.
+    ReadsSettled {
+        /// The last of them.
+        up_to: ReadId,
+        /// What they must have seen before they are answered; `None` where they are not answered.
+        index: Option<LogIndex>,
     },
     /// The node sent a message (it left the core).
     Sent(Envelope),
@@ -102,12 +114,14 @@ impl Step {
             | Self::Proposed { .. }
             | Self::Administered
             | Self::Persisted { .. }
-            | Self::Fetched => true,
+            | Self::Fetched
+            | Self::ReadAsked { .. } => true,
             Self::Changed(_)
             | Self::WroteHardState(_)
             | Self::Truncated { .. }
             | Self::Appended { .. }
             | Self::WriteIssued { .. }
+            | Self::ReadsSettled { .. }
             | Self::Sent(_)
             | Self::Applied { .. } => false,
         }
@@ -175,13 +189,36 @@ pub enum Content {
     },
     /// Holds the office.
     Heartbeat {
+        /// The leader's round.
+        round: Round,
         /// What the receiver may take as committed.
         commit: LogIndex,
     },
     /// Answers a heartbeat.
-    HeartbeatResponse,
+    HeartbeatResponse {
+        /// The round that is answered.
+        round: Round,
+        /// For how many of its ticks the sender votes for nobody else.
+        promise: u64,
+    },
     /// Asks the receiver to campaign at once.
     TimeoutNow,
+    /// Asks from which index on the sender may serve its reads up to one.
+    ReadIndex {
+        /// The sender's life.
+        boot: u64,
+        /// The last of the reads.
+        up_to: ReadId,
+    },
+    /// Answers that.
+    ReadIndexResponse {
+        /// The asker's life.
+        boot: u64,
+        /// The last of the reads.
+        up_to: ReadId,
+        /// From where on they may be served.
+        index: LogIndex,
+    },
 }
 
 impl Observation {

@@ -3,7 +3,7 @@
 //! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
 //! the end of a run judges the clients' history. Every run has all of them on.
 
-use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{Config, LogPosition, NodeId, RoleKind, Status, Term};
 use squall_replica::StateMachine;
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
@@ -37,12 +37,13 @@ pub struct Oracles {
 }
 
 impl Oracles {
-    /// The oracles of a cluster of these voters; with `log`, every change of state is told.
+    /// The oracles of a cluster that is configured so; with `log`, every change of state is told.
     #[must_use]
-    pub fn new(voters: &[NodeId], log: bool) -> Self {
+    pub fn new(config: &Config, log: bool) -> Self {
+        let voters = &config.voters;
         Self {
             invariants: Invariants::new(voters),
-            spec: Spec::new(voters),
+            spec: Spec::new(voters, config.lease_drift_ppm.is_some()),
             check_at_group: vec![0; voters.len()],
             at_rest: None,
             others: Vec::new(),

@@ -7,19 +7,22 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use squall_raft::Config;
+use squall_sim::fault::{Fault, PausedClock};
 use squall_sim::parameters::CLIENTS_MAX;
+use squall_sim::parameters::ClockParameters;
 use squall_sim::profile::{
     self, Between, Chances, Numbers, Probability, ProfileError, Resolver, Shape, Weights,
 };
-use squall_sim::{Choice, FaultEvent, Parameters, ProcessId};
+use squall_sim::{Choice, FaultEvent, Parameters, ProcessId, Ratio};
 use squall_storage::Options;
 
 use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
 use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("storm", include_str!("../profiles/storm.toml")),
+    ("reads", include_str!("../profiles/reads.toml")),
     ("lite", include_str!("../profiles/lite.toml")),
     ("calm", include_str!("../profiles/calm.toml")),
 ];
@@ -86,6 +89,10 @@ pub struct Cluster {
     pub segment_pages: Numbers,
     /// Entry bytes handed to the core at start.
     pub tail_bytes: Numbers,
+    /// How many runs serve reads by leases, where no clock misbehaves beyond what a lease may bear. The bound on the
+    /// drift is what this run's clocks do at most.
+    #[serde(default = "never")]
+    pub leases: Probability,
     /// How many runs have state machines that lag.
     pub slow_apply: Probability,
     /// Entries that a slow state machine applies at a time, and how long it rests then.
@@ -115,6 +122,20 @@ pub struct Workload {
     pub large_bytes_max: Numbers,
     pub timeout_us: Numbers,
     pub stray: Chances,
+    #[serde(default = "none")]
+    pub reads: Chances,
+    #[serde(default = "none")]
+    pub serializable: Chances,
+    #[serde(default = "none")]
+    pub reads_anywhere: Chances,
+}
+
+fn never() -> Probability {
+    Probability::new(0, 1)
+}
+
+fn none() -> Chances {
+    Between::only(never())
 }
 
 /// Everything that makes one run, but its decisions.
@@ -222,7 +243,7 @@ impl Profile {
     /// Draws one run.
     #[must_use]
     pub fn resolve(&self, choice: &mut Choice) -> Plan {
-        let setup = self.cluster.resolve(choice);
+        let mut setup = self.cluster.resolve(choice);
         let size = u32::try_from(setup.raft.voters.len()).expect("a cluster has at most nine voters");
         let weather = profile::Profile {
             swarm: self.swarm.clone(),
@@ -237,9 +258,31 @@ impl Profile {
             Shape { processes: size, core_size: size / 2 + 1, timeout_us: setup.election_timeout_us() };
         let resolved = weather.resolve(choice, shape);
         let faults = squall_sim::plan::draw(&resolved.plan, choice);
+        let drift_ppm = drift_ppm(&resolved.parameters.clocks, &faults);
+        let is_leased = Resolver::new(choice, "leases").chance("leases", self.cluster.leases);
+        setup.raft.lease_drift_ppm = drift_ppm.filter(|_| is_leased);
+        if setup.raft.validate().is_err() {
+            setup.raft.lease_drift_ppm = None;
+        }
         let workload = self.workload.resolve(choice);
         Plan { setup, parameters: resolved.parameters, workload, faults }
     }
+}
+
+/// By how much a clock of this run is off at most, in parts of a million; `None` where one stands still.
+fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
+    let of_fault = |event: &FaultEvent| match &event.fault {
+        Fault::ClockRate { rate, .. } => Some(off_by_ppm(*rate)),
+        Fault::Pause { clock: PausedClock::Frozen, .. } | Fault::ClockFreeze { .. } => None,
+        _ => Some(0),
+    };
+    let of_clocks = clocks.iter().map(|clock| Some(off_by_ppm(clock.rate)));
+    of_clocks.chain(faults.iter().map(of_fault)).try_fold(0, |most, ppm| Some(most.max(ppm?)))
+}
+
+fn off_by_ppm(rate: Ratio) -> u32 {
+    let (num, den) = (u64::from(rate.num), u64::from(rate.den));
+    u32::try_from((num.abs_diff(den) * 1_000_000).div_ceil(den)).unwrap_or(u32::MAX)
 }
 
 impl Cluster {
@@ -296,6 +339,7 @@ fn tighten(setup: &mut Setup, choice: &mut Choice) {
         ("apply", &mut raft.max_apply_bytes, Between { low: 1, high: 400 }),
         ("cache", &mut raft.cache_bytes, Between { low: 0, high: 1_000 }),
         ("pending_requests", &mut setup.pending_requests_max, Between { low: 1, high: 4 }),
+        ("pending_reads", &mut raft.max_pending_reads, Between { low: 1, high: 4 }),
         ("log", &mut raft.max_log_bytes, Between { low: 500, high: 20_000 }),
     ];
     for (field, bound, range) in bounds {
@@ -320,6 +364,9 @@ impl Workload {
             large_bytes_max: draw.number("large_bytes_max", self.large_bytes_max),
             timeout_us: draw.number("timeout_us", self.timeout_us),
             stray: draw.probability("stray", self.stray),
+            reads: draw.probability("reads", self.reads),
+            serializable: draw.probability("serializable", self.serializable),
+            reads_anywhere: draw.probability("reads_anywhere", self.reads_anywhere),
         }
     }
 }

@@ -153,6 +153,12 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("heartbeat_interval", &mut raft.heartbeat_interval);
     fields.flag("pre_vote", &mut raft.pre_vote);
     fields.flag("check_quorum", &mut raft.check_quorum);
+    let mut leases = raft.lease_drift_ppm.is_some();
+    let mut drift_ppm = u64::from(raft.lease_drift_ppm.unwrap_or(0));
+    fields.flag("leases", &mut leases);
+    fields.number("lease_drift_ppm", &mut drift_ppm);
+    raft.lease_drift_ppm = leases.then_some(u32::try_from(drift_ppm).unwrap_or(u32::MAX));
+    fields.number("max_pending_reads", &mut raft.max_pending_reads);
     fields.number("max_message_bytes", &mut raft.max_message_bytes);
     fields.number("max_in_flight_messages", &mut raft.max_in_flight_messages);
     fields.number("max_in_flight_bytes", &mut raft.max_in_flight_bytes);
@@ -187,6 +193,9 @@ fn workload_fields(fields: &mut Fields, workload: &mut WorkloadParameters) {
     fields.number("large_bytes_max", &mut workload.large_bytes_max);
     fields.duration_us("timeout", &mut workload.timeout_us);
     fields.probability("stray", &mut workload.stray);
+    fields.probability("reads", &mut workload.reads);
+    fields.probability("serializable", &mut workload.serializable);
+    fields.probability("reads_anywhere", &mut workload.reads_anywhere);
 }
 
 impl Default for WorkloadParameters {
@@ -204,6 +213,9 @@ impl Default for WorkloadParameters {
             large_bytes_max: 0,
             timeout_us: 2_000_000,
             stray: Ratio::ZERO,
+            reads: Ratio::ZERO,
+            serializable: Ratio::ZERO,
+            reads_anywhere: Ratio::ZERO,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A puppet keeps its status and writes down its steps; nothing stops it from breaking a rule. The scenes at
 //! the end (`elect`, `replicate`, `commit`) play by the rules, and insist that the judge agrees.
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Round, Status, Term};
 
 use crate::Violation;
 use crate::invariants::{DurableView, Invariants};
@@ -71,7 +71,11 @@ impl Cast<Invariants> {
 
 impl Cast<Spec> {
     pub(crate) fn of_spec(size: u64) -> Self {
-        Self::new(size, Spec::new)
+        Self::new(size, |voters| Spec::new(voters, false))
+    }
+
+    pub(crate) fn of_spec_with_leases(size: u64) -> Self {
+        Self::new(size, |voters| Spec::new(voters, true))
     }
 }
 
@@ -137,7 +141,11 @@ impl Puppet {
     }
 
     fn hard_state(&self) -> HardState {
-        HardState { current_term: self.status.current_term, voted_for: self.status.voted_for }
+        HardState {
+            current_term: self.status.current_term,
+            voted_for: self.status.voted_for,
+            longest_promise: 0,
+        }
     }
 
     pub(crate) fn step(&mut self, step: Step) -> &mut Self {
@@ -440,11 +448,14 @@ pub(crate) fn commit_on_all<J: Judge>(cast: &mut Cast<J>, leader: u64) {
     commit(cast, leader, &others);
     let commit = cast.puppet(leader).status.commit_index;
     for follower in others {
-        let heartbeat = Content::Heartbeat { commit };
+        let round = Round(cast.puppet(leader).status.commit_index.0);
+        let heartbeat = Content::Heartbeat { round, commit };
         assert_eq!(cast.event(leader, |n| n.ticks().sends(follower, heartbeat)), Ok(()));
         let term = cast.puppet(leader).status.current_term.0;
         let learned = cast.event(follower, |n| {
-            n.receives(leader, term, heartbeat).commits(commit.0).sends(leader, Content::HeartbeatResponse)
+            n.receives(leader, term, heartbeat)
+                .commits(commit.0)
+                .sends(leader, Content::HeartbeatResponse { round, promise: 0 })
         });
         assert_eq!(learned, Ok(()));
     }

@@ -2,14 +2,15 @@
 //! bursts and after pauses, with payloads from nothing to more than is accepted (docs/fault-model.md, "Clients").
 
 use bytes::Bytes;
-use squall_raft::ProposeError;
+use squall_raft::{ProposeError, ReadError};
+use squall_replica::Consistency;
 use squall_replica::kv::Command;
 use squall_sim::mark::Marks;
 use squall_sim::process::{Answer, Workload};
 use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time, sometimes};
 
 use crate::marks;
-use crate::server::{Response, Server, process_id};
+use crate::server::{Request, Response, Server, process_id};
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ mod tests;
 pub const VALUE_BYTES_MAX: u64 = 1 << 20;
 
 /// All that is decided of a client's operation.
-pub const DECISIONS: [&str; 13] = [
+pub const DECISIONS: [&str; 17] = [
     "think",
     "burst",
     "idle",
@@ -32,6 +33,10 @@ pub const DECISIONS: [&str; 13] = [
     "expects-none",
     "guess-client",
     "guess-age",
+    "read",
+    "serializable",
+    "anywhere",
+    "reader",
 ];
 
 /// The resolved shape of a workload.
@@ -59,6 +64,12 @@ pub struct WorkloadParameters {
     pub timeout_us: u64,
     /// How many operations go to a server at random, whoever is thought to lead.
     pub stray: Ratio,
+    /// How many operations read without an entry in the log.
+    pub reads: Ratio,
+    /// How many of these may be served from whatever a server has applied.
+    pub serializable: Ratio,
+    /// How many of these go to a server at random: followers serve them too.
+    pub reads_anywhere: Ratio,
 }
 
 /// The clients of one cluster.
@@ -118,11 +129,15 @@ impl Clients {
         others.find(|server| self.asked.contains(*server)).unwrap_or(after)
     }
 
+    fn draw_key(&self, draw: &mut Draw<'_>) -> Bytes {
+        let is_hot = draw.chance("hot", self.parameters.hot);
+        let number = if is_hot { 0 } else { draw.range("key", 0, self.parameters.keys - 1) };
+        Bytes::from(format!("k{number}"))
+    }
+
     fn draw_command(&self, operation: OperationId, draw: &mut Draw<'_>) -> Command {
         let parameters = &self.parameters;
-        let is_hot = draw.chance("hot", parameters.hot);
-        let number = if is_hot { 0 } else { draw.range("key", 0, parameters.keys - 1) };
-        let key = Bytes::from(format!("k{number}"));
+        let key = self.draw_key(draw);
         let kind = draw.pick("kind", &parameters.kinds);
         let mut value = |field| {
             let is_large = draw.chance("large", parameters.large);
@@ -183,20 +198,33 @@ impl Workload<Server> for Clients {
             think_us = think_us.saturating_mul(20);
         }
         let believed = self.believed[client.slot()];
-        let target = if draw.chance("stray", parameters.stray) {
-            let stray = ProcessId(draw.range("target", 0, u64::from(self.servers) - 1) as u32);
-            if self.asked.contains(stray) { stray } else { believed }
+        let is_read = draw.chance("read", parameters.reads);
+        let is_stray = draw.chance("stray", parameters.stray);
+        let is_anywhere = is_read && draw.chance("anywhere", parameters.reads_anywhere);
+        let mut target = believed;
+        for (is_random, field) in [(is_stray, "target"), (is_anywhere, "reader")] {
+            if is_random {
+                let server = ProcessId(draw.range(field, 0, u64::from(self.servers) - 1) as u32);
+                target = if self.asked.contains(server) { server } else { believed };
+            }
+        }
+        let request = if is_read {
+            // Whatever a server has applied says nothing of a healed cluster.
+            let is_healed = self.first_fresh[client.slot()] < u64::MAX;
+            let is_serializable = draw.chance("serializable", parameters.serializable) && !is_healed;
+            let consistency =
+                if is_serializable { Consistency::Serializable } else { Consistency::Linearizable };
+            Request::Read { key: self.draw_key(draw), consistency }
         } else {
-            believed
+            Request::Command(self.draw_command(OperationId { client, number }, draw))
         };
-        let request = self.draw_command(OperationId { client, number }, draw);
         Some(squall_sim::process::Step { think_us, target, request, timeout_us: self.patience_us })
     }
 
     fn answered(&mut self, operation: OperationId, _at: Time, response: &Response) -> Answer {
         let believed = self.believed[operation.client.slot()];
         match response {
-            Response::Applied(_) => {
+            Response::Applied(_) | Response::Read { .. } => {
                 let slot = operation.client.slot();
                 if operation.number >= self.first_fresh[slot] {
                     self.wanted[slot] = self.wanted[slot].saturating_sub(1);
@@ -217,15 +245,18 @@ impl Workload<Server> for Clients {
                 self.believed[operation.client.slot()] = target;
                 Answer::Retry { target, after_us: RETRY_US }
             }
-            Response::Refused(ProposeError::NotLeader { leader: None }) => {
+            Response::Refused(ProposeError::NotLeader { leader: None })
+            | Response::ReadRefused(ReadError::NoLeader) => {
                 let target = self.next_server(believed);
                 self.believed[operation.client.slot()] = target;
                 Answer::Retry { target, after_us: RETRY_US * 2 }
             }
-            Response::Refused(ProposeError::Transferring { .. } | ProposeError::Busy) => {
+            Response::Refused(ProposeError::Transferring { .. } | ProposeError::Busy)
+            | Response::ReadRefused(ReadError::Busy) => {
                 Answer::Retry { target: believed, after_us: RETRY_US }
             }
-            Response::Refused(ProposeError::TooLarge { .. }) => Answer::Refused,
+            Response::Refused(ProposeError::TooLarge { .. })
+            | Response::ReadRefused(ReadError::TooLarge { .. }) => Answer::Refused,
         }
     }
 

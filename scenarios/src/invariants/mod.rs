@@ -15,6 +15,7 @@ mod log_matching;
 mod progress;
 mod revealed;
 mod shadow;
+mod stale_reads;
 mod state_machine_safety;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use election_safety::ElectionSafety;
 use log_matching::LogMatching;
 use revealed::Revealed;
 use shadow::Shadow;
+use stale_reads::OpenReads;
 use state_machine_safety::{Applied, StateMachineSafety};
 
 /// All invariants of one cluster.
@@ -50,6 +52,7 @@ pub struct Invariants {
 struct Promises {
     revealed: Revealed,
     acknowledged: Acknowledged,
+    reads: OpenReads,
     /// The commit index rose, and the entries it covers may still have to be shown.
     commit_to_check: Option<LogIndex>,
 }
@@ -126,6 +129,7 @@ impl Invariants {
         let slot = self.slot(node);
         self.shadows[slot].stop();
         self.promises[slot].commit_to_check = None;
+        self.promises[slot].reads.clear();
     }
 
     /// Judges the hard state with which `node` would come back now.
@@ -180,6 +184,16 @@ impl Invariants {
             }
             Step::Received(_) | Step::Ticked | Step::Proposed { .. } | Step::Administered | Step::Fetched => {
                 self.finish_input(slot);
+            }
+            Step::ReadAsked { read } => {
+                self.finish_input(slot);
+                if let Some(read) = read {
+                    self.promises[slot].reads.ask(*read, self.committed.last_index());
+                }
+            }
+            Step::ReadsSettled { up_to, index } => {
+                let node = self.shadows[slot].id;
+                self.report.note(self.promises[slot].reads.check_settled(node, *up_to, *index));
             }
             Step::WroteHardState(_) | Step::WriteIssued { .. } => {}
             Step::Changed(status) => self.observe_change(slot, status, disk),
@@ -267,7 +281,10 @@ impl Invariants {
             Content::AppendAcknowledged { match_index } => {
                 self.report.note(promises.acknowledged.check_log(shadow, match_index, disk));
             }
-            Content::AppendEntries { .. } | Content::Heartbeat { .. } | Content::TimeoutNow => {
+            Content::AppendEntries { .. }
+            | Content::Heartbeat { .. }
+            | Content::TimeoutNow
+            | Content::ReadIndexResponse { .. } => {
                 if !shadow.leads(message.term) {
                     self.report.note(self.election_safety.check_claim(message.term, message.from));
                 }
@@ -277,7 +294,8 @@ impl Invariants {
             | Content::RequestVote { .. }
             | Content::RequestVoteResponse { .. }
             | Content::AppendRefused { .. }
-            | Content::HeartbeatResponse => {}
+            | Content::HeartbeatResponse { .. }
+            | Content::ReadIndex { .. } => {}
         }
     }
 

@@ -23,13 +23,15 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         Content::RequestVote { .. }
         | Content::AppendEntries { .. }
         | Content::Heartbeat { .. }
-        | Content::TimeoutNow => Some(message.from),
+        | Content::TimeoutNow
+        | Content::ReadIndexResponse { .. } => Some(message.from),
         Content::PreVote { .. }
         | Content::PreVoteResponse { .. }
         | Content::RequestVoteResponse { granted: false }
         | Content::AppendAcknowledged { .. }
         | Content::AppendRefused { .. }
-        | Content::HeartbeatResponse => None,
+        | Content::HeartbeatResponse { .. }
+        | Content::ReadIndex { .. } => None,
     }
 }
 
@@ -76,6 +78,7 @@ impl Revealed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use squall_raft::Round;
 
     const N1: NodeId = NodeId(1);
     const N2: NodeId = NodeId(2);
@@ -108,7 +111,7 @@ mod tests {
     fn a_campaign_or_an_office_in_the_term_of_a_vote_for_another_is_caught() {
         for content in [
             Content::RequestVote { last_log: squall_raft::LogPosition::ZERO, leadership_transfer: false },
-            Content::Heartbeat { commit: squall_raft::LogIndex::ZERO },
+            Content::Heartbeat { round: Round(1), commit: squall_raft::LogIndex::ZERO },
         ] {
             let violation = after_a_vote_for_n2_in_term_5().check_sent(&says(N3, 5, content));
             assert_eq!(violation.map_err(|violation| violation.class), Err("OneVotePerTerm"));
@@ -118,7 +121,11 @@ mod tests {
     #[test]
     fn a_term_that_falls_is_caught() {
         let mut oracle = after_a_vote_for_n2_in_term_5();
-        assert!(oracle.check_sent(&says(N3, 4, Content::HeartbeatResponse)).is_err());
+        assert!(
+            oracle
+                .check_sent(&says(N3, 4, Content::HeartbeatResponse { round: Round(1), promise: 0 }))
+                .is_err()
+        );
         assert!(oracle.check_recovered(N1, recovered(4, None)).is_err());
     }
 

@@ -1,6 +1,6 @@
 //! The invariants together: a right history is quiet, and what fires is kept by class.
 
-use squall_raft::{LogIndex, LogPosition};
+use squall_raft::{LogIndex, LogPosition, Round};
 
 use crate::observation::{Content, Step};
 use crate::stage::{Cast, commit, commit_on_all, elect, replicate};
@@ -44,7 +44,8 @@ fn every_class_that_fires_is_kept_once_and_the_first_is_returned() {
 fn a_message_that_only_a_leader_sends_is_a_claim() {
     let mut cast = Cast::of_invariants(3);
     elect(&mut cast, 1);
-    let impostor = cast.event(2, |n| n.ticks().sends(3, Content::Heartbeat { commit: LogIndex::ZERO }));
+    let impostor =
+        cast.event(2, |n| n.ticks().sends(3, Content::Heartbeat { round: Round(1), commit: LogIndex::ZERO }));
     assert_eq!(impostor, Err("OneVotePerTerm"));
     let classes: Vec<&str> = cast.judge.violations().iter().map(|violation| violation.class).collect();
     assert_eq!(classes, ["OneVotePerTerm", "AcknowledgedIsDurable", "ElectionSafety"]);

@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use squall_raft::{
-    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, NodeId, ProposeError, RoleKind, Status, WriteToken,
+    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, NodeId, ProposeError, ReadError, RoleKind, Status,
+    WriteToken,
 };
 use squall_replica::kv::{Command, KeyValue};
-use squall_replica::{Outcome, Output, Replica, RequestId};
+use squall_replica::{Consistency, Outcome, Output, Replica, RequestId};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
 use squall_storage::{Group, Identity, Storage};
 
@@ -57,21 +58,44 @@ enum Job {
     Read(FetchPurpose, Vec<Entry>),
 }
 
+/// What a client asks for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Request {
+    /// A command, through the log.
+    Command(Command),
+    /// A key's value, without an entry in the log.
+    Read {
+        /// The key.
+        key: Bytes,
+        /// What it is to have seen.
+        consistency: Consistency,
+    },
+}
+
 /// What a client is answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Response {
     /// The command took effect; the encoded [`Reply`](squall_replica::kv::Reply).
     Applied(Bytes),
-    /// The command did not take effect and never will.
+    /// What was read.
+    Read {
+        /// The last entry that had been applied.
+        applied: LogIndex,
+        /// The encoded reply.
+        reply: Bytes,
+    },
+    /// The command did not take effect and never will; nothing was read.
     Dropped,
     /// The command was refused.
     Refused(ProposeError),
+    /// The read was refused.
+    ReadRefused(ReadError),
 }
 
 impl Process for Server {
     type Setup = Setup;
     type Message = Message;
-    type Request = Command;
+    type Request = Request;
     type Response = Response;
 
     const MARKS: &'static [&'static str] = marks::NAMES;
@@ -129,12 +153,24 @@ impl Process for Server {
         self.drain(env);
     }
 
-    fn request(&mut self, operation: OperationId, request: Command, env: &mut Env<'_, Self>) {
+    fn request(&mut self, operation: OperationId, request: Request, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
-        let result = self.replica.request(request_id(operation), request.encode());
-        self.observe_proposal(result, env);
-        if let Err(error) = result {
-            env.respond(operation, Response::Refused(error));
+        match request {
+            Request::Command(command) => {
+                let result = self.replica.request(request_id(operation), command.encode());
+                self.observe_proposal(result, env);
+                if let Err(error) = result {
+                    env.respond(operation, Response::Refused(error));
+                }
+            }
+            Request::Read { key, consistency } => {
+                let query = Command::Get { key }.encode();
+                let result = self.replica.read(request_id(operation), query, consistency);
+                self.observe_read(result, env);
+                if let Err(error) = result {
+                    env.respond(operation, Response::ReadRefused(error));
+                }
+            }
         }
         self.drain(env);
     }
@@ -168,11 +204,13 @@ impl Process for Server {
             Body::Heartbeat(_) => 6,
             Body::HeartbeatResponse(_) => 7,
             Body::TimeoutNow => 8,
+            Body::ReadIndex(_) => 9,
+            Body::ReadIndexResponse(_) => 10,
         }
     }
 
     fn message_kind_name(kind: u8) -> &'static str {
-        const NAMES: [&str; 9] = [
+        const NAMES: [&str; 11] = [
             "PreVote",
             "PreVoteResponse",
             "RequestVote",
@@ -182,6 +220,8 @@ impl Process for Server {
             "Heartbeat",
             "HeartbeatResponse",
             "TimeoutNow",
+            "ReadIndex",
+            "ReadIndexResponse",
         ];
         NAMES.get(usize::from(kind)).copied().unwrap_or("unknown")
     }
@@ -261,6 +301,7 @@ impl Server {
     }
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
+        let replica_leads = self.shown.role == RoleKind::Leader;
         let Self { replica, observation, group, fetches, written_index, .. } = self;
         while let Some(output) = replica.next_output() {
             match output {
@@ -278,6 +319,9 @@ impl Server {
                     fetches.push_back(fetch);
                 }
                 Output::Apply => {}
+                Output::ReadsSettled { up_to, index } => {
+                    observe::settled(observation, up_to, index, replica_leads, env)
+                }
                 Output::Respond { request, outcome } => respond(request, outcome, env),
             }
         }
@@ -358,6 +402,7 @@ fn respond(request: RequestId, outcome: Outcome, env: &mut Env<'_, Server>) {
     let operation = operation_id(request);
     match outcome {
         Outcome::Applied { result, .. } => env.respond(operation, Response::Applied(result)),
+        Outcome::Read { applied, result: reply } => env.respond(operation, Response::Read { applied, reply }),
         Outcome::Dropped => env.respond(operation, Response::Dropped),
         // Who does not know says nothing: the client's patience decides.
         Outcome::Unknown => {}

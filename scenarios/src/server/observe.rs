@@ -3,8 +3,9 @@
 //! Nothing here has any effect on the server.
 
 use squall_raft::{
-    AppendResult, Body, Entry, FollowerStatus, Ignored, LogIndex, LogPosition, Message, Payload,
-    ProposeError, Recovered, RoleKind, Status, Write,
+    AppendResult, Body, Entry, FollowerStatus, Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition,
+    Message, Payload, ProposeError, ReadError, ReadId, ReadIndex, ReadIndexResponse, Recovered, RoleKind,
+    Status, Write,
 };
 use squall_replica::kv::KeyValue;
 use squall_replica::{StateMachine, open_proposal};
@@ -120,6 +121,24 @@ impl Server {
         self.observe_change(env);
     }
 
+    pub(super) fn observe_read(
+        &mut self,
+        result: Result<Option<ReadId>, ReadError>,
+        env: &mut Env<'_, Self>,
+    ) {
+        let read = match result {
+            // A serializable read is no business of the core's.
+            Ok(None) => return,
+            Ok(read) => read,
+            Err(error) => {
+                let is_busy = error == ReadError::Busy;
+                sometimes!(env, marks::NAMES, "a read was refused because of a bound", is_busy);
+                None
+            }
+        };
+        self.observation.steps.push(Step::ReadAsked { read });
+    }
+
     /// Shows the state where it changed, and marks what changed with it.
     pub(super) fn observe_change(&mut self, env: &mut Env<'_, Self>) {
         let before = self.shown;
@@ -186,6 +205,27 @@ pub(super) fn sent(observation: &mut Observation, message: &Message, env: &mut E
     observation.steps.push(Step::Sent(envelope));
 }
 
+/// The core settled reads, on a leader or on a follower.
+pub(super) fn settled(
+    observation: &mut Observation,
+    up_to: ReadId,
+    index: Option<LogIndex>,
+    leads: bool,
+    env: &mut Env<'_, Server>,
+) {
+    let is_by_lease = matches!(observation.steps.last(), Some(Step::ReadAsked { .. }));
+    sometimes!(env, marks::NAMES, "a lease served a read", index.is_some() && leads && is_by_lease);
+    sometimes!(
+        env,
+        marks::NAMES,
+        "a round of heartbeats served a read",
+        index.is_some() && leads && !is_by_lease
+    );
+    sometimes!(env, marks::NAMES, "a follower served a read", index.is_some() && !leads);
+    sometimes!(env, marks::NAMES, "a leader that was deposed served no read", index.is_none());
+    observation.steps.push(Step::ReadsSettled { up_to, index });
+}
+
 /// `last_index` is the log's last index as the writes before this one leave it.
 pub(super) fn written(
     observation: &mut Observation,
@@ -247,7 +287,9 @@ pub(super) fn acknowledged_by(message: &Message) -> Option<LogIndex> {
         | Body::AppendEntries(_)
         | Body::Heartbeat(_)
         | Body::HeartbeatResponse(_)
-        | Body::TimeoutNow => None,
+        | Body::TimeoutNow
+        | Body::ReadIndex(_)
+        | Body::ReadIndexResponse(_) => None,
     }
 }
 
@@ -257,11 +299,13 @@ fn is_request(message: &Message) -> bool {
         | Body::RequestVote(_)
         | Body::AppendEntries(_)
         | Body::Heartbeat(_)
-        | Body::TimeoutNow => true,
+        | Body::TimeoutNow
+        | Body::ReadIndex(_) => true,
         Body::PreVoteResponse(_)
         | Body::RequestVoteResponse(_)
         | Body::AppendEntriesResponse(_)
-        | Body::HeartbeatResponse(_) => false,
+        | Body::HeartbeatResponse(_)
+        | Body::ReadIndexResponse(_) => false,
     }
 }
 
@@ -291,9 +335,17 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
             AppendResult::Matched(match_index) => Content::AppendAcknowledged { match_index },
             AppendResult::Conflict { rejected, hint } => Content::AppendRefused { rejected, hint },
         },
-        Body::Heartbeat(request) => Content::Heartbeat { commit: request.commit },
-        Body::HeartbeatResponse(_) => Content::HeartbeatResponse,
+        Body::Heartbeat(Heartbeat { round, commit, .. }) => {
+            Content::Heartbeat { round: *round, commit: *commit }
+        }
+        Body::HeartbeatResponse(HeartbeatResponse { round, promise, .. }) => {
+            Content::HeartbeatResponse { round: *round, promise: *promise }
+        }
         Body::TimeoutNow => Content::TimeoutNow,
+        Body::ReadIndex(ReadIndex { boot, up_to }) => Content::ReadIndex { boot: *boot, up_to: *up_to },
+        Body::ReadIndexResponse(ReadIndexResponse { boot, up_to, index }) => {
+            Content::ReadIndexResponse { boot: *boot, up_to: *up_to, index: *index }
+        }
     };
     Envelope { from: message.from, to: message.to, term: message.term, content }
 }
@@ -316,8 +368,12 @@ pub(super) fn digest_message(message: &Message) -> u64 {
             AppendResult::Conflict { rejected, hint } => (6, [rejected.0, 0], position(hint)),
         },
         Body::Heartbeat(request) => (7, [request.round.0, request.commit.0], [0; 2]),
-        Body::HeartbeatResponse(response) => (8, [response.round.0, response.received.0], [0; 2]),
+        Body::HeartbeatResponse(response) => {
+            (8, [response.round.0, response.received.0], [response.promise, response.clock])
+        }
         Body::TimeoutNow => (9, [0; 2], [0; 2]),
+        Body::ReadIndex(request) => (10, [request.boot, request.up_to.0], [0; 2]),
+        Body::ReadIndexResponse(response) => (11, [response.boot, response.up_to.0], [response.index.0, 0]),
     };
     mix(&[tag, message.term.0, first[0], first[1], second[0], second[1]])
 }

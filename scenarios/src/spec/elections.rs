@@ -41,8 +41,10 @@ impl Model {
             | Content::RequestVoteResponse { .. }
             | Content::AppendAcknowledged { .. }
             | Content::AppendRefused { .. }
-            | Content::HeartbeatResponse
-            | Content::TimeoutNow => {}
+            | Content::HeartbeatResponse { .. }
+            | Content::TimeoutNow
+            | Content::ReadIndex { .. }
+            | Content::ReadIndexResponse { .. } => {}
         }
     }
 
@@ -56,7 +58,7 @@ impl Model {
                     self.receive_offer(message.from, prev_log, entries, leader_commit);
                 }
             }
-            Content::Heartbeat { commit } => {
+            Content::Heartbeat { commit, .. } => {
                 if self.hears_leader(message.from) {
                     // What it acknowledged in this term still stands, even where a restart forgot the match.
                     let bound = commit.min(self.matched.max(self.acknowledged));
@@ -71,12 +73,22 @@ impl Model {
             Content::TimeoutNow => {
                 self.hears_leader(message.from);
             }
+            Content::HeartbeatResponse { round, .. } => {
+                if self.role == RoleKind::Leader {
+                    self.answered_round(place, round);
+                }
+            }
+            Content::ReadIndex { boot, up_to } => self.heard_question((message.from, boot, up_to)),
+            Content::ReadIndexResponse { up_to, index, .. } => {
+                if self.role == RoleKind::Follower && self.leader == Some(message.from) {
+                    self.heard_word(up_to, index);
+                }
+            }
             Content::PreVote { .. }
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
             | Content::RequestVoteResponse { .. }
-            | Content::AppendRefused { .. }
-            | Content::HeartbeatResponse => {}
+            | Content::AppendRefused { .. } => {}
         }
     }
 
@@ -97,6 +109,7 @@ impl Model {
         self.heard = Voters::default();
         self.votes = Voters::default();
         self.pre_votes = Voters::default();
+        self.reads.adopt_term();
     }
 
     /// The node shows another state.
@@ -196,7 +209,8 @@ impl Model {
             | Cause::Started
             | Cause::Proposed(_)
             | Cause::Persisted
-            | Cause::Fetched => self.require(false, Rule::CampaignUnprompted, details),
+            | Cause::Fetched
+            | Cause::Asked => self.require(false, Rule::CampaignUnprompted, details),
         }
     }
 
@@ -280,6 +294,7 @@ impl Model {
             format!("{} leads term {term}; {kept:?} is durable", model.id)
         });
         self.match_index.fill(LogIndex::ZERO);
+        self.first_own = self.log.last_index().next();
     }
 
     fn check_leader(&mut self, status: &Status) {

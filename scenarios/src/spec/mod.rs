@@ -9,6 +9,7 @@
 mod disk;
 mod elections;
 mod model;
+mod reads;
 mod replication;
 mod rule;
 mod sends;
@@ -34,13 +35,17 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The specification of a cluster of these voters, at most 64, before any of them has started.
+    /// The specification of a cluster of these voters, at most 64, before any of them has started; whether they serve reads by
+    /// `leases`.
     ///
     /// # Panics
     /// With more than 64 voters.
     #[must_use]
-    pub fn new(voters: &[NodeId]) -> Self {
-        Self { models: voters.iter().map(|id| Model::new(*id, voters)).collect(), violations: Vec::new() }
+    pub fn new(voters: &[NodeId], leases: bool) -> Self {
+        Self {
+            models: voters.iter().map(|id| Model::new(*id, voters, leases)).collect(),
+            violations: Vec::new(),
+        }
     }
 
     /// Judges what was observed of `node` in one event.

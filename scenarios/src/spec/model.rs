@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 
 use super::disk::{Disk, Log};
+use super::reads::Reads;
 use super::rule::Rule;
 use crate::Violation;
 use crate::observation::{Content, Envelope, Observation, Span, Step};
@@ -20,6 +21,7 @@ pub(super) struct Model {
     pub(super) role: RoleKind,
     pub(super) current_term: Term,
     pub(super) voted_for: Option<NodeId>,
+    pub(super) longest_promise: u64,
     pub(super) log: Log,
     pub(super) disk: Disk,
     pub(super) durable_index: LogIndex,
@@ -47,6 +49,12 @@ pub(super) struct Model {
     pub(super) pre_votes: Voters,
     pub(super) match_index: Vec<LogIndex>,
 
+    /// The first index of its own term, as a leader.
+    pub(super) first_own: LogIndex,
+    pub(super) reads: Reads,
+    /// Whether the cluster serves reads by leases.
+    pub(super) leases: bool,
+
     /// The input that is being digested.
     pub(super) cause: Cause,
     pub(super) offer: Option<Offer>,
@@ -70,6 +78,7 @@ pub(super) enum Cause {
     Administered,
     Persisted,
     Fetched,
+    Asked,
 }
 
 /// An AppendEntries of this term's leader, which the node may carry out, wholly, in part, or not at all.
@@ -99,7 +108,7 @@ impl Voters {
 }
 
 impl Model {
-    pub(super) fn new(id: NodeId, voters: &[NodeId]) -> Self {
+    pub(super) fn new(id: NodeId, voters: &[NodeId], leases: bool) -> Self {
         assert!(voters.len() <= 64, "a set of voters has 64 places");
         Self {
             id,
@@ -107,6 +116,7 @@ impl Model {
             role: RoleKind::Follower,
             current_term: Term::ZERO,
             voted_for: None,
+            longest_promise: 0,
             log: Log::default(),
             disk: Disk::default(),
             durable_index: LogIndex::ZERO,
@@ -122,6 +132,9 @@ impl Model {
             votes: Voters::default(),
             pre_votes: Voters::default(),
             match_index: vec![LogIndex::ZERO; voters.len()],
+            first_own: LogIndex::ZERO,
+            reads: Reads::default(),
+            leases,
             cause: Cause::Nothing,
             offer: None,
             recovering: None,
@@ -174,6 +187,11 @@ impl Model {
                 self.persisted(*sequence, *durable_index);
             }
             Step::Fetched => self.cause = Cause::Fetched,
+            Step::ReadAsked { read } => {
+                self.cause = Cause::Asked;
+                self.asked_to_read(*read);
+            }
+            Step::ReadsSettled { up_to, index } => self.settled_reads(*up_to, *index),
             Step::Changed(status) => self.changed(status),
             Step::WroteHardState(hard_state) => self.wrote_hard_state(*hard_state),
             Step::Truncated { from } => self.truncated(*from, observation),
@@ -250,6 +268,8 @@ impl Model {
         self.adopt_term(hard_state.current_term);
         self.acknowledged = acknowledged;
         self.voted_for = hard_state.voted_for;
+        self.longest_promise = hard_state.longest_promise;
+        self.reads.restart();
         self.durable_index = LogIndex::ZERO;
         self.commit_index = LogIndex::ZERO;
         self.committed_before = LogIndex::ZERO;
@@ -274,13 +294,23 @@ impl Model {
         self.require(may_leave, Rule::RecoveredLog, |model| {
             format!("{} came back with a log that ends at {last_log}", model.id)
         });
-        let hard_state = HardState { current_term: self.current_term, voted_for: self.voted_for };
+        let hard_state = HardState {
+            current_term: self.current_term,
+            voted_for: self.voted_for,
+            longest_promise: self.longest_promise,
+        };
         self.disk.restart(hard_state, &self.log);
         self.durable_index = self.log.last_index();
     }
 
     fn wrote_hard_state(&mut self, hard_state: HardState) {
-        let own = HardState { current_term: self.current_term, voted_for: self.voted_for };
+        // How much a node may promise is its own affair, as long as it keeps it.
+        let (former, longest_promise) = (self.longest_promise, hard_state.longest_promise);
+        self.longest_promise = longest_promise;
+        self.require(longest_promise >= former, Rule::PromiseFell, |model| {
+            format!("{} had promised {former} ticks, and wrote {longest_promise}", model.id)
+        });
+        let own = HardState { current_term: self.current_term, voted_for: self.voted_for, longest_promise };
         self.require(hard_state == own, Rule::WroteOtherHardState, |model| {
             format!("{} wrote {hard_state:?}; it has {own:?}", model.id)
         });
@@ -349,7 +379,8 @@ impl Model {
             | Cause::Proposed(_)
             | Cause::Administered
             | Cause::Persisted
-            | Cause::Fetched => None,
+            | Cause::Fetched
+            | Cause::Asked => None,
         }
     }
 }

@@ -87,6 +87,15 @@ rules! {
     RefusedWithOtherHint = "AppendEntriesResponse: hinted at an entry beyond the one refused, or not in its log",
     TimeoutNowToLaggard = "TimeoutNow: sent to a node whose log is behind",
 
+    // §8, thesis §6.4.
+    PromiseUndurable = "HeartbeatResponse: promised what a restart forgets",
+    PromiseFell = "Persist: the longest promise became shorter",
+    RoundFell = "Heartbeat: the round fell",
+    ReadUnasked = "Read: settled or numbered reads that were not asked for, or asked another than the leader",
+    ReadUnconfirmed = "Read: served though no quorum has confirmed, since it came in, who leads",
+    ReadIndexTooLow = "Read: served below what was committed, or may have been, when it came in",
+    ReadIndexUncommitted = "Read: served from an index that is not committed",
+
     // Figure 2, "Rules for Servers".
     AppliedOutOfOrder = "Apply: not the next entry",
     AppliedUncommitted = "Apply: not committed",

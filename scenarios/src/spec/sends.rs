@@ -41,13 +41,18 @@ impl Model {
                 self.check_acknowledgement(to, match_index, observation);
             }
             Content::AppendRefused { rejected, hint } => self.check_refusal(to, rejected, hint),
-            Content::Heartbeat { commit } => {
+            Content::Heartbeat { round, commit } => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 self.check_heartbeat(to, commit);
+                self.began_round(round);
             }
-            Content::HeartbeatResponse => {
+            Content::HeartbeatResponse { promise, .. } => {
                 let heard = self.place_of(to).is_some_and(|place| self.heard.has(place));
                 self.require(heard, Rule::AnsweredUnasked, |model| format!("{} answered {to}", model.id));
+                let kept = self.disk.hard_state.longest_promise;
+                self.require(promise <= kept, Rule::PromiseUndurable, |model| {
+                    format!("{} promises {promise} ticks; it would remember {kept} after a restart", model.id)
+                });
             }
             Content::TimeoutNow => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
@@ -55,6 +60,17 @@ impl Model {
                 self.require(matched >= last_log.index, Rule::TimeoutNowToLaggard, |model| {
                     format!("{}, with {last_log}, asked {to}, which matches up to {matched}", model.id)
                 });
+                self.told_to_campaign();
+            }
+            Content::ReadIndex { .. } => {
+                let follows = self.role == RoleKind::Follower && self.leader == Some(to);
+                self.require(follows, Rule::ReadUnasked, |model| {
+                    format!("{} asked {to} for a read index; it follows {:?}", model.id, model.leader)
+                });
+            }
+            Content::ReadIndexResponse { boot, up_to, index } => {
+                self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
+                self.sent_word((to, boot, up_to), index);
             }
         }
     }

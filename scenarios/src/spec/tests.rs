@@ -1,6 +1,6 @@
 //! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
 
-use squall_raft::{HardState, LogIndex, LogPosition, RoleKind, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, ReadId, RoleKind, Round, Term};
 
 use super::Spec;
 use super::rule::Rule;
@@ -13,7 +13,31 @@ type History = fn() -> Verdict;
 const PRE_VOTE: Content = Content::PreVote { last_log: LogPosition::ZERO };
 
 fn heartbeat(commit: u64) -> Content {
-    Content::Heartbeat { commit: LogIndex(commit) }
+    Content::Heartbeat { round: Round(1), commit: LogIndex(commit) }
+}
+
+fn heartbeat_response(round: u64) -> Content {
+    Content::HeartbeatResponse { round: Round(round), promise: 0 }
+}
+
+fn beat(round: u64) -> Content {
+    Content::Heartbeat { round: Round(round), commit: LogIndex(1) }
+}
+
+fn read(number: u64) -> Step {
+    Step::ReadAsked { read: Some(ReadId(number)) }
+}
+
+fn settled(up_to: u64, index: u64) -> Step {
+    Step::ReadsSettled { up_to: ReadId(up_to), index: Some(LogIndex(index)) }
+}
+
+fn question(up_to: u64) -> Content {
+    Content::ReadIndex { boot: 1, up_to: ReadId(up_to) }
+}
+
+fn word(up_to: u64, index: u64) -> Content {
+    Content::ReadIndexResponse { boot: 1, up_to: ReadId(up_to), index: LogIndex(index) }
 }
 
 fn refuses(rejected: u64, hint: (u64, u64)) -> Content {
@@ -133,6 +157,36 @@ fn a_pre_vote_and_a_transfer_lead_to_office() {
     legal(cast.event(1, |n| n.ticks().sends(3, Content::TimeoutNow)));
     let term = 3;
     legal(cast.event(3, |n| n.receives(1, term, Content::TimeoutNow).campaigns(term + 1)));
+}
+
+#[test]
+fn a_read_is_served_once_a_quorum_has_answered_a_round_that_began_after_it() {
+    let mut cast = n1_committed();
+    legal(cast.event(1, |n| n.ticks().sends(2, beat(1))));
+    legal(cast.event(1, |n| n.step(read(1)).sends(2, beat(2))));
+    legal(cast.event(1, |n| n.receives(3, 1, question(7))));
+    legal(cast.event(1, |n| n.receives(2, 1, heartbeat_response(2)).step(settled(1, 1))));
+    legal(cast.event(1, |n| n.ticks().sends(2, beat(3))));
+    legal(cast.event(1, |n| n.receives(2, 1, heartbeat_response(3)).sends(3, word(7, 1))));
+    for number in 1..=7 {
+        legal(cast.event(3, |n| n.step(read(number))));
+    }
+    legal(cast.event(3, |n| n.receives(1, 1, word(7, 1)).step(settled(7, 1))));
+}
+
+#[test]
+fn with_leases_a_leader_serves_reads_until_it_tells_another_to_campaign() {
+    let mut cast = n1_committed();
+    cast.judge = {
+        let mut with_leases = Cast::of_spec_with_leases(3);
+        elect(&mut with_leases, 1);
+        commit_on_all(&mut with_leases, 1);
+        with_leases.judge
+    };
+    legal(cast.event(1, |n| n.step(read(1)).step(settled(1, 1))));
+    legal(cast.event(1, |n| n.ticks().sends(2, Content::TimeoutNow)));
+    let late = cast.event(1, |n| n.step(read(2)).step(settled(2, 1)));
+    assert_eq!(late, Err(Rule::ReadUnconfirmed.class()));
 }
 
 #[test]
@@ -266,7 +320,7 @@ const BROKEN: &[(Rule, History)] = &[
     (Rule::CommitWithoutQuorum, || n1_leads().event(1, |n| n.ticks().commits(1))),
     (Rule::SentOtherTerm, || n1_leads().event(2, |n| n.ticks().sends_in(0, 1, vote_response(false)))),
     (Rule::SentUndurableTerm, || {
-        n1_leads().event(2, |n| n.receives(3, 2, heartbeat(0)).adopts(2).sends(3, Content::HeartbeatResponse))
+        n1_leads().event(2, |n| n.receives(3, 2, heartbeat(0)).adopts(2).sends(3, heartbeat_response(1)))
     }),
     (Rule::SentUndurableVote, || {
         let mut cast = Cast::of_spec(3);
@@ -311,6 +365,42 @@ const BROKEN: &[(Rule, History)] = &[
         n1_leads().event(2, |n| n.receives_entries(1, (1, 5), &[], 0).sends(1, refuses(5, (1, 4))))
     }),
     (Rule::TimeoutNowToLaggard, || n1_leads().event(1, |n| n.ticks().sends(2, Content::TimeoutNow))),
+    (Rule::PromiseUndurable, || {
+        let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };
+        n1_committed().event(2, |n| n.receives(1, 1, beat(1)).sends(1, promise))
+    }),
+    (Rule::PromiseFell, || {
+        let hard_state = |longest_promise| HardState { longest_promise, ..HardState::default() };
+        let mut cast = Cast::of_spec(3);
+        legal(cast.event(1, |n| n.ticks().step(Step::WroteHardState(hard_state(20)))));
+        cast.event(1, |n| n.ticks().step(Step::WroteHardState(hard_state(10))))
+    }),
+    (Rule::RoundFell, || {
+        let mut cast = n1_committed();
+        legal(cast.event(1, |n| n.ticks().sends(2, beat(2))));
+        cast.event(1, |n| n.ticks().sends(2, beat(1)))
+    }),
+    (Rule::ReadUnasked, || n1_committed().event(1, |n| n.ticks().step(settled(1, 1)))),
+    // The round that was answered began before the read came in.
+    (Rule::ReadUnconfirmed, || {
+        let mut cast = n1_committed();
+        legal(cast.event(1, |n| n.ticks().sends(2, beat(1))));
+        legal(cast.event(1, |n| n.step(read(1))));
+        cast.event(1, |n| n.receives(2, 1, heartbeat_response(1)).step(settled(1, 1)))
+    }),
+    // A new leader does not know yet what its predecessors committed.
+    (Rule::ReadIndexTooLow, || {
+        let mut cast = n1_committed();
+        elect(&mut cast, 2);
+        legal(cast.event(2, |n| n.step(read(1)).sends(3, heartbeat(0))));
+        cast.event(2, |n| n.receives(3, 2, heartbeat_response(1)).step(settled(1, 1)))
+    }),
+    (Rule::ReadIndexUncommitted, || {
+        let mut cast = n1_committed();
+        elect(&mut cast, 2);
+        legal(cast.event(2, |n| n.step(read(1)).sends(3, heartbeat(0))));
+        cast.event(2, |n| n.receives(3, 2, heartbeat_response(1)).step(settled(1, 2)))
+    }),
     (Rule::AppliedOutOfOrder, || n1_committed().event(2, |n| n.applies(1, 2))),
     (Rule::AppliedUncommitted, || n1_leads().event(1, |n| n.applies(1, 1))),
     (Rule::AppliedUndurable, || {

@@ -1,0 +1,167 @@
+//! Reads without a log entry (§8; thesis §6.4): a leader that says from which index on a read may be served has heard
+//! from a quorum that it still leads, since the read came in; or it holds a lease, and told nobody to campaign.
+//!
+//! How long a lease lasts is not judged here, as the specification knows no clock: a read that comes too late for
+//! its lease is stale, and `StaleRead` says so.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use squall_raft::{LogIndex, NodeId, ReadId, RoleKind, Round};
+
+use super::model::Model;
+use super::rule::Rule;
+
+/// What one node's reads, and those that it was asked about, have to wait for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reads {
+    /// Its own that are open, with what each has to wait for where it was leading when it came in.
+    open: VecDeque<(ReadId, Option<Needs>)>,
+    /// The last that was asked for in this life.
+    last: ReadId,
+    /// As a leader of this term: the last round it began, who answered which, and what followers asked.
+    round: Round,
+    answered: Vec<Round>,
+    questions: BTreeMap<Question, Needs>,
+    told_to_campaign: bool,
+    /// As a follower of this term: what its leader said.
+    word: Option<(ReadId, LogIndex)>,
+}
+
+/// One follower's question: who asks, in which life, for which of its reads.
+pub(super) type Question = (NodeId, u64, ReadId);
+
+/// What a read has to wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Needs {
+    round: Round,
+    index: LogIndex,
+}
+
+impl Reads {
+    pub(super) fn adopt_term(&mut self) {
+        self.round = Round::default();
+        self.answered.clear();
+        self.questions.clear();
+        self.told_to_campaign = false;
+        self.word = None;
+        for (_, needs) in &mut self.open {
+            *needs = None;
+        }
+    }
+
+    pub(super) fn restart(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Model {
+    fn needs(&self) -> Option<Needs> {
+        let leads = self.role == RoleKind::Leader;
+        leads.then(|| Needs { round: self.reads.round.next(), index: self.commit_index.max(self.first_own) })
+    }
+
+    pub(super) fn asked_to_read(&mut self, read: Option<ReadId>) {
+        let Some(read) = read else { return };
+        let follows = read.0 == self.reads.last.0 + 1;
+        self.require(follows, Rule::ReadUnasked, |model| {
+            format!("{} numbers a read {}, after {}", model.id, read.0, model.reads.last.0)
+        });
+        self.reads.last = read;
+        let needs = self.needs();
+        self.reads.open.push_back((read, needs));
+    }
+
+    pub(super) fn heard_question(&mut self, question: Question) {
+        if let Some(needs) = self.needs() {
+            self.reads.questions.entry(question).or_insert(needs);
+        }
+    }
+
+    pub(super) fn heard_word(&mut self, up_to: ReadId, index: LogIndex) {
+        self.reads.word = Some((up_to, index));
+    }
+
+    pub(super) fn answered_round(&mut self, place: usize, round: Round) {
+        let answered = &mut self.reads.answered;
+        answered.resize(self.voters.len(), Round::default());
+        answered[place] = answered[place].max(round);
+    }
+
+    pub(super) fn began_round(&mut self, round: Round) {
+        let begins = round >= self.reads.round;
+        self.require(begins, Rule::RoundFell, |model| {
+            format!("{} began round {} after {}", model.id, round.0, model.reads.round.0)
+        });
+        self.reads.round = self.reads.round.max(round);
+    }
+
+    pub(super) fn told_to_campaign(&mut self) {
+        self.reads.told_to_campaign = true;
+    }
+
+    /// The node says what becomes of its reads up to one.
+    pub(super) fn settled_reads(&mut self, up_to: ReadId, index: Option<LogIndex>) {
+        let is_open =
+            self.reads.open.front().is_some_and(|(first, _)| *first <= up_to) && up_to <= self.reads.last;
+        self.require(is_open, Rule::ReadUnasked, |model| {
+            format!("{} settles its reads up to {}; {:?} are open", model.id, up_to.0, model.reads.open)
+        });
+        let mut strictest: Option<Needs> = None;
+        let mut all_known = true;
+        while let Some((_, needs)) = self.reads.open.pop_front_if(|(read, _)| *read <= up_to) {
+            all_known &= needs.is_some();
+            // Later reads need later rounds and later indices.
+            strictest = needs.or(strictest);
+        }
+        let Some(index) = index else { return };
+        match (self.role, strictest) {
+            (RoleKind::Leader, Some(needs)) if all_known => self.check_word(needs, index),
+            (RoleKind::Leader, _) => self.require(false, Rule::ReadUnconfirmed, |model| {
+                format!("{} leads, and serves reads of before", model.id)
+            }),
+            (RoleKind::Follower, _) => {
+                let word = self.reads.word;
+                let is_told = word.is_some_and(|(told, from)| told >= up_to && from == index);
+                self.require(is_told, Rule::ReadUnconfirmed, |model| {
+                    format!(
+                        "{} serves reads up to {} from {index} on; it was told {word:?}",
+                        model.id, up_to.0
+                    )
+                });
+            }
+            (RoleKind::PreCandidate | RoleKind::Candidate, _) => {
+                self.require(false, Rule::ReadUnconfirmed, |model| {
+                    format!("{} is {:?}, and serves reads", model.id, model.role)
+                });
+            }
+        }
+    }
+
+    /// The leader answers a follower's question.
+    pub(super) fn sent_word(&mut self, question: Question, index: LogIndex) {
+        match self.reads.questions.remove(&question) {
+            Some(needs) => self.check_word(needs, index),
+            None => self.require(false, Rule::ReadUnasked, |model| {
+                format!("{} answered {question:?}, which is not open", model.id)
+            }),
+        }
+    }
+
+    fn check_word(&mut self, needs: Needs, index: LogIndex) {
+        let (id, own) = (self.id, self.place_of(self.id));
+        let answered = self.reads.answered.iter().enumerate();
+        let peers = answered.filter(|(place, round)| Some(*place) != own && **round >= needs.round).count();
+        let is_confirmed = self.is_quorum(peers + 1);
+        let may_hold_lease =
+            self.leases && !self.reads.told_to_campaign && self.commit_index >= self.first_own;
+        self.require(is_confirmed || may_hold_lease, Rule::ReadUnconfirmed, |model| {
+            format!("{id} serves a read that needs {needs:?}; {:?} were answered", model.reads.answered)
+        });
+        self.require(index >= needs.index, Rule::ReadIndexTooLow, |_| {
+            format!("{id} serves a read from {index} on; it needs {}", needs.index)
+        });
+        self.require(index <= self.commit_index, Rule::ReadIndexUncommitted, |model| {
+            format!("{id} serves a read from {index} on; it knows {} to be committed", model.commit_index)
+        });
+    }
+}
