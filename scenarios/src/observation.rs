@@ -12,6 +12,8 @@ pub struct Observation {
     pub steps: Vec<Step>,
     /// The identifiers of entries in messages; a [`Span`] names a stretch of it.
     pub entries: Vec<LogPosition>,
+    /// The node's own ticks since it started, as they were fed to it.
+    pub ticks: u64,
     /// The node's state after the event, `None` before its first.
     pub status: Option<Status>,
 }

@@ -91,7 +91,6 @@ pub struct Cluster {
     pub tail_bytes: Numbers,
     /// How many runs serve reads by leases, where no clock misbehaves beyond what a lease may bear. The bound on the
     /// drift is what this run's clocks do at most.
-    #[serde(default = "never")]
     pub leases: Probability,
     /// How many runs have state machines that lag.
     pub slow_apply: Probability,
@@ -122,20 +121,9 @@ pub struct Workload {
     pub large_bytes_max: Numbers,
     pub timeout_us: Numbers,
     pub stray: Chances,
-    #[serde(default = "none")]
     pub reads: Chances,
-    #[serde(default = "none")]
     pub serializable: Chances,
-    #[serde(default = "none")]
     pub reads_anywhere: Chances,
-}
-
-fn never() -> Probability {
-    Probability::new(0, 1)
-}
-
-fn none() -> Chances {
-    Between::only(never())
 }
 
 /// Everything that makes one run, but its decisions.

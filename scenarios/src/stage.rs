@@ -57,6 +57,7 @@ pub(crate) struct Cast<J> {
 pub(crate) struct Puppet {
     pub(crate) status: Status,
     pub(crate) observation: Observation,
+    pub(crate) longest_promise: u64,
     /// The terms of its log.
     log: Vec<u64>,
     issued: u64,
@@ -137,14 +138,21 @@ impl Puppet {
             last_applied: LogIndex::ZERO,
             first_in_memory: LogIndex(1),
         };
-        Self { status, observation: Observation::default(), log: Vec::new(), issued: 0, unissued: false }
+        Self {
+            status,
+            observation: Observation::default(),
+            longest_promise: 0,
+            log: Vec::new(),
+            issued: 0,
+            unissued: false,
+        }
     }
 
     fn hard_state(&self) -> HardState {
         HardState {
             current_term: self.status.current_term,
             voted_for: self.status.voted_for,
-            longest_promise: 0,
+            longest_promise: self.longest_promise,
         }
     }
 

@@ -3,6 +3,7 @@
 mod determinism;
 mod found;
 mod garbage;
+mod leases;
 mod profiles;
 mod seeds;
 mod tidy;

@@ -279,6 +279,7 @@ impl Server {
             return;
         }
         self.ticked_at = self.ticked_at.after(ticks * self.setup.tick_us);
+        self.observation.ticks += ticks;
         let is_due = ticks >= self.replica.ticks_until_due();
         self.replica.tick(ticks);
         if is_due {

@@ -58,8 +58,9 @@ impl Model {
                     self.receive_offer(message.from, prev_log, entries, leader_commit);
                 }
             }
-            Content::Heartbeat { commit, .. } => {
+            Content::Heartbeat { commit, round } => {
                 if self.hears_leader(message.from) {
+                    self.heard_round(round);
                     // What it acknowledged in this term still stands, even where a restart forgot the match.
                     let bound = commit.min(self.matched.max(self.acknowledged));
                     self.known_committed = self.known_committed.max(bound);
@@ -195,10 +196,12 @@ impl Model {
         match self.cause {
             Cause::Administered => {}
             Cause::Ticked => {
+                self.check_promise();
                 let skips = self.role == RoleKind::PreCandidate && !pre_elected;
                 self.require(!skips, Rule::CampaignWithoutPreVotes, details);
             }
             Cause::Received(Envelope { content: Content::PreVoteResponse { .. }, .. }) => {
+                self.check_promise();
                 self.require(pre_elected, Rule::CampaignWithoutPreVotes, details);
             }
             Cause::Received(Envelope { content: Content::TimeoutNow, term, .. }) => {
@@ -236,7 +239,10 @@ impl Model {
         });
         let request = self.handling(|content| matches!(content, Content::RequestVote { .. }));
         match request.filter(|message| message.from == candidate && message.term == term) {
-            Some(Envelope { content: Content::RequestVote { last_log, .. }, .. }) => {
+            Some(Envelope { content: Content::RequestVote { last_log, leadership_transfer }, .. }) => {
+                if !leadership_transfer {
+                    self.check_promise();
+                }
                 self.require(!self.is_behind(last_log), Rule::VoteForStaleLog, |model| {
                     format!("{}, with {}, voted for {candidate}, with {last_log}", model.id, model.log.last())
                 });

@@ -52,6 +52,8 @@ pub(super) struct Model {
     /// The first index of its own term, as a leader.
     pub(super) first_own: LogIndex,
     pub(super) reads: Reads,
+    /// Its own clock.
+    pub(super) ticks: u64,
     /// Whether the cluster serves reads by leases.
     pub(super) leases: bool,
 
@@ -134,6 +136,7 @@ impl Model {
             match_index: vec![LogIndex::ZERO; voters.len()],
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
+            ticks: 0,
             leases,
             cause: Cause::Nothing,
             offer: None,
@@ -144,6 +147,7 @@ impl Model {
 
     /// Steps through one event; returns the first rule that was broken.
     pub(super) fn observe(&mut self, observation: &Observation) -> Result<(), Violation> {
+        self.ticks = observation.ticks;
         let mut rest = &observation.steps[..];
         while !rest.is_empty() {
             let led_to = rest[1..].iter().take_while(|step| !step.is_input()).count();
@@ -269,7 +273,7 @@ impl Model {
         self.acknowledged = acknowledged;
         self.voted_for = hard_state.voted_for;
         self.longest_promise = hard_state.longest_promise;
-        self.reads.restart();
+        self.reads.restart(hard_state.longest_promise);
         self.durable_index = LogIndex::ZERO;
         self.commit_index = LogIndex::ZERO;
         self.committed_before = LogIndex::ZERO;

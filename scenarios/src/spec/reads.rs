@@ -1,8 +1,9 @@
 //! Reads without a log entry (§8; thesis §6.4): a leader that says from which index on a read may be served has heard
 //! from a quorum that it still leads, since the read came in; or it holds a lease, and told nobody to campaign.
 //!
-//! How long a lease lasts is not judged here, as the specification knows no clock: a read that comes too late for
-//! its lease is stale, and `StaleRead` says so.
+//! A follower that promised to vote for nobody else keeps that promise by its own clock, across terms and restarts. How long
+//! the leader may count on it is not judged here, as each node is judged by its own clock alone: a read that comes too late for its
+//! lease is stale, and `StaleRead` says so.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,8 +24,11 @@ pub(super) struct Reads {
     answered: Vec<Round>,
     questions: BTreeMap<Question, Needs>,
     told_to_campaign: bool,
-    /// As a follower of this term: what its leader said.
+    /// As a follower of this term: what its leader said, and when its rounds came in.
     word: Option<(ReadId, LogIndex)>,
+    heard_at: BTreeMap<Round, u64>,
+    /// Up to which tick of this life it votes for nobody.
+    promised_until: u64,
 }
 
 /// One follower's question: who asks, in which life, for which of its reads.
@@ -44,13 +48,15 @@ impl Reads {
         self.questions.clear();
         self.told_to_campaign = false;
         self.word = None;
+        self.heard_at.clear();
         for (_, needs) in &mut self.open {
             *needs = None;
         }
     }
 
-    pub(super) fn restart(&mut self) {
-        *self = Self::default();
+    /// What was promised in an earlier life may have been promised at its end.
+    pub(super) fn restart(&mut self, longest_promise: u64) {
+        *self = Self { promised_until: longest_promise, ..Self::default() };
     }
 }
 
@@ -93,6 +99,29 @@ impl Model {
             format!("{} began round {} after {}", model.id, round.0, model.reads.round.0)
         });
         self.reads.round = self.reads.round.max(round);
+    }
+
+    pub(super) fn heard_round(&mut self, round: Round) {
+        self.reads.heard_at.entry(round).or_insert(self.ticks);
+    }
+
+    /// The promise counts from when the round came in, however long the answer waited.
+    pub(super) fn promised(&mut self, round: Round, promise: u64) {
+        let kept = self.disk.hard_state.longest_promise;
+        self.require(promise <= kept, Rule::PromiseUndurable, |model| {
+            format!("{} promises {promise} ticks; it would remember {kept} after a restart", model.id)
+        });
+        let heard_at = self.reads.heard_at.get(&round).copied().unwrap_or(0);
+        self.reads.heard_at.retain(|heard, _| *heard >= round);
+        self.reads.promised_until = self.reads.promised_until.max(heard_at.saturating_add(promise));
+    }
+
+    /// A vote, or a campaign that no leader wished.
+    pub(super) fn check_promise(&mut self) {
+        let (ticks, until) = (self.ticks, self.reads.promised_until);
+        self.require(ticks >= until, Rule::PromiseBroken, |model| {
+            format!("{} promised not to vote before its tick {until}; it is {ticks}", model.id)
+        });
     }
 
     pub(super) fn told_to_campaign(&mut self) {

@@ -89,6 +89,7 @@ rules! {
 
     // §8, thesis §6.4.
     PromiseUndurable = "HeartbeatResponse: promised what a restart forgets",
+    PromiseBroken = "HandleRequestVoteRequest: voted though it had promised a leader not to",
     PromiseFell = "Persist: the longest promise became shorter",
     RoundFell = "Heartbeat: the round fell",
     ReadUnasked = "Read: settled or numbered reads that were not asked for, or asked another than the leader",

@@ -46,13 +46,10 @@ impl Model {
                 self.check_heartbeat(to, commit);
                 self.began_round(round);
             }
-            Content::HeartbeatResponse { promise, .. } => {
+            Content::HeartbeatResponse { round, promise } => {
                 let heard = self.place_of(to).is_some_and(|place| self.heard.has(place));
                 self.require(heard, Rule::AnsweredUnasked, |model| format!("{} answered {to}", model.id));
-                let kept = self.disk.hard_state.longest_promise;
-                self.require(promise <= kept, Rule::PromiseUndurable, |model| {
-                    format!("{} promises {promise} ticks; it would remember {kept} after a restart", model.id)
-                });
+                self.promised(round, promise);
             }
             Content::TimeoutNow => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);

@@ -369,6 +369,20 @@ const BROKEN: &[(Rule, History)] = &[
         let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };
         n1_committed().event(2, |n| n.receives(1, 1, beat(1)).sends(1, promise))
     }),
+    // A higher term makes it forget whom it followed, not what it promised.
+    (Rule::PromiseBroken, || {
+        let mut cast = n1_committed();
+        legal(cast.event(2, |n| {
+            n.longest_promise = 20;
+            n.receives(1, 1, beat(1)).writes().persists()
+        }));
+        let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };
+        legal(cast.event(2, |n| n.ticks().sends(1, promise)));
+        cast.event(2, |n| {
+            n.observation.ticks = 19;
+            n.receives(3, 2, request_vote(1, 1)).votes(2, 3)
+        })
+    }),
     (Rule::PromiseFell, || {
         let hard_state = |longest_promise| HardState { longest_promise, ..HardState::default() };
         let mut cast = Cast::of_spec(3);
