@@ -18,9 +18,10 @@
 //!
 //! # What is here, and what is not
 //!
-//! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, leadership transfer, bounds on memory.
+//! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, linearizable reads without a log entry (by
+//! rounds of heartbeats and by leases, on followers too), leadership transfer, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
-//! "thesis" is Ongaro's. Not here: changes of membership, snapshots, reads without a log entry, client sessions.
+//! "thesis" is Ongaro's. Not here: changes of membership, snapshots, client sessions.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -139,7 +139,8 @@ impl Raft {
         let is_ready =
             |batch: &Batch| (certainly_leads || batch.round <= confirmed) && batch.index <= commit_index;
         while let Role::Leader(leader) = &mut self.role
-            && let Some(batch) = leader.reads.pop_front_if(|batch| is_ready(batch))
+            && leader.reads.front().is_some_and(is_ready)
+            && let Some(batch) = leader.reads.pop_front()
         {
             match batch.reader {
                 Reader::Own { up_to } => self.reads.settle(up_to, Some(batch.index)),

@@ -44,19 +44,25 @@ impl Reads {
     pub(crate) fn make_ready(&mut self, up_to: ReadId, index: LogIndex) {
         // What is committed stays: who was told an index earlier may as well wait for no more than this one.
         let index = self.ready.back().map_or(index, |(last, _)| index.max(*last));
-        while let Some((_, waiting)) = self.asked.pop_front_if(|(id, _)| *id <= up_to) {
+        while let Some(waiting) = self.take_asked(up_to) {
             self.ready.push_back((index, waiting));
         }
     }
 
-    /// Takes out one that is not to be served, up to `up_to`.
-    pub(crate) fn drop_next(&mut self, up_to: ReadId) -> Option<Waiting> {
-        self.asked.pop_front_if(|(id, _)| *id <= up_to).map(|(_, waiting)| waiting)
+    /// Takes out one that still waits for the core's word, up to `up_to`.
+    pub(crate) fn take_asked(&mut self, up_to: ReadId) -> Option<Waiting> {
+        if self.asked.front()?.0 > up_to {
+            return None;
+        }
+        self.asked.pop_front().map(|(_, waiting)| waiting)
     }
 
     /// Takes out one that may be served now, where so much is applied.
     pub(crate) fn serve_next(&mut self, applied: LogIndex) -> Option<Waiting> {
-        self.ready.pop_front_if(|(index, _)| *index <= applied).map(|(_, waiting)| waiting)
+        if self.ready.front()?.0 > applied {
+            return None;
+        }
+        self.ready.pop_front().map(|(_, waiting)| waiting)
     }
 
     /// How many wait.
@@ -87,7 +93,7 @@ mod tests {
         reads.make_ready(ReadId(2), LogIndex(10));
         assert_eq!(served(&mut reads, 9), []);
         assert_eq!(served(&mut reads, 10), [1, 2]);
-        assert_eq!(reads.drop_next(ReadId(3)), Some(waiting(3)));
+        assert_eq!(reads.take_asked(ReadId(3)), Some(waiting(3)));
         assert_eq!(reads.len(), 0);
     }
 }

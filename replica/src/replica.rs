@@ -259,7 +259,7 @@ impl<S: StateMachine> Replica<S> {
                 Output::ReadsSettled { up_to, index: Some(index) }
             }
             Action::ReadDropped { up_to } => {
-                while let Some(Waiting { request, .. }) = self.reads.drop_next(up_to) {
+                while let Some(Waiting { request, .. }) = self.reads.take_asked(up_to) {
                     self.answers.push_back((request, Outcome::Dropped));
                 }
                 Output::ReadsSettled { up_to, index: None }

@@ -262,7 +262,17 @@ fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
     let of_fault = |event: &FaultEvent| match &event.fault {
         Fault::ClockRate { rate, .. } => Some(off_by_ppm(*rate)),
         Fault::Pause { clock: PausedClock::Frozen, .. } | Fault::ClockFreeze { .. } => None,
-        _ => Some(0),
+        Fault::Partition { .. }
+        | Fault::Flapping { .. }
+        | Fault::Clog { .. }
+        | Fault::Swizzle { .. }
+        | Fault::Crash { .. }
+        | Fault::CrashAll { .. }
+        | Fault::CrashLoop { .. }
+        | Fault::Pause { clock: PausedClock::Running, .. }
+        | Fault::DiskStall { .. }
+        | Fault::Administer { .. }
+        | Fault::ClockJump { .. } => Some(0),
     };
     let of_clocks = clocks.iter().map(|clock| Some(off_by_ppm(clock.rate)));
     of_clocks.chain(faults.iter().map(of_fault)).try_fold(0, |most, ppm| Some(most.max(ppm?)))

@@ -31,7 +31,8 @@ impl OpenReads {
         index: Option<LogIndex>,
     ) -> Result<(), Violation> {
         let mut result = Ok(());
-        while let Some((read, needed)) = self.open.pop_front_if(|(read, _)| *read <= up_to) {
+        while let Some((read, needed)) = self.open.front().copied().filter(|(read, _)| *read <= up_to) {
+            self.open.pop_front();
             if let Some(index) = index
                 && index < needed
             {

@@ -321,7 +321,7 @@ impl Server {
                 }
                 Output::Apply => {}
                 Output::ReadsSettled { up_to, index } => {
-                    observe::settled(observation, up_to, index, replica_leads, env)
+                    observe::settled(observation, up_to, index, replica_leads, env);
                 }
                 Output::Respond { request, outcome } => respond(request, outcome, env),
             }

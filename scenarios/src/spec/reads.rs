@@ -137,7 +137,8 @@ impl Model {
         });
         let mut strictest: Option<Needs> = None;
         let mut all_known = true;
-        while let Some((_, needs)) = self.reads.open.pop_front_if(|(read, _)| *read <= up_to) {
+        while let Some((_, needs)) = self.reads.open.front().copied().filter(|(read, _)| *read <= up_to) {
+            self.reads.open.pop_front();
             all_known &= needs.is_some();
             // Later reads need later rounds and later indices.
             strictest = needs.or(strictest);
