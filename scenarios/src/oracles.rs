@@ -43,7 +43,7 @@ impl Oracles {
         let voters = &config.voters;
         Self {
             invariants: Invariants::new(voters),
-            spec: Spec::new(voters, config.lease_drift_ppm.is_some()),
+            spec: Spec::new(voters, config.lease_drift_ppm),
             check_at_group: vec![0; voters.len()],
             at_rest: None,
             others: Vec::new(),

@@ -72,11 +72,11 @@ impl Cast<Invariants> {
 
 impl Cast<Spec> {
     pub(crate) fn of_spec(size: u64) -> Self {
-        Self::new(size, |voters| Spec::new(voters, false))
+        Self::new(size, |voters| Spec::new(voters, None))
     }
 
     pub(crate) fn of_spec_with_leases(size: u64) -> Self {
-        Self::new(size, |voters| Spec::new(voters, true))
+        Self::new(size, |voters| Spec::new(voters, Some(0)))
     }
 }
 

@@ -74,9 +74,9 @@ impl Model {
             Content::TimeoutNow => {
                 self.hears_leader(message.from);
             }
-            Content::HeartbeatResponse { round, .. } => {
+            Content::HeartbeatResponse { round, promise } => {
                 if self.role == RoleKind::Leader {
-                    self.answered_round(place, round);
+                    self.answered_round(place, round, promise);
                 }
             }
             Content::ReadIndex { boot, up_to } => self.heard_question((message.from, boot, up_to)),

@@ -35,15 +35,15 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The specification of a cluster of these voters, at most 64, before any of them has started; whether they serve reads by
-    /// `leases`.
+    /// The specification of a cluster of these voters, at most 64, before any of them has started; with a drift of clocks,
+    /// they serve reads by leases.
     ///
     /// # Panics
     /// With more than 64 voters.
     #[must_use]
-    pub fn new(voters: &[NodeId], leases: bool) -> Self {
+    pub fn new(voters: &[NodeId], lease_drift_ppm: Option<u32>) -> Self {
         Self {
-            models: voters.iter().map(|id| Model::new(*id, voters, leases)).collect(),
+            models: voters.iter().map(|id| Model::new(*id, voters, lease_drift_ppm)).collect(),
             violations: Vec::new(),
         }
     }

@@ -54,8 +54,8 @@ pub(super) struct Model {
     pub(super) reads: Reads,
     /// Its own clock.
     pub(super) ticks: u64,
-    /// Whether the cluster serves reads by leases.
-    pub(super) leases: bool,
+    /// By how much clocks may differ, in parts of a million, where the cluster serves reads by leases.
+    pub(super) lease_drift_ppm: Option<u32>,
 
     /// The input that is being digested.
     pub(super) cause: Cause,
@@ -110,7 +110,7 @@ impl Voters {
 }
 
 impl Model {
-    pub(super) fn new(id: NodeId, voters: &[NodeId], leases: bool) -> Self {
+    pub(super) fn new(id: NodeId, voters: &[NodeId], lease_drift_ppm: Option<u32>) -> Self {
         assert!(voters.len() <= 64, "a set of voters has 64 places");
         Self {
             id,
@@ -137,7 +137,7 @@ impl Model {
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
             ticks: 0,
-            leases,
+            lease_drift_ppm,
             cause: Cause::Nothing,
             offer: None,
             recovering: None,

@@ -1,9 +1,8 @@
 //! Reads without a log entry (§8; thesis §6.4): a leader that says from which index on a read may be served has heard
 //! from a quorum that it still leads, since the read came in; or it holds a lease, and told nobody to campaign.
 //!
-//! A follower that promised to vote for nobody else keeps that promise by its own clock, across terms and restarts. How long
-//! the leader may count on it is not judged here, as each node is judged by its own clock alone: a read that comes too late for its
-//! lease is stale, and `StaleRead` says so.
+//! A follower that promised to vote for nobody else keeps that promise by its own clock, across terms and restarts; the leader
+//! counts on it from when it sent what was answered, by its own clock, less what two clocks may differ by (thesis §6.4.1).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,7 +20,11 @@ pub(super) struct Reads {
     last: ReadId,
     /// As a leader of this term: the last round it began, who answered which, and what followers asked.
     round: Round,
+    /// At which tick it began the rounds of late.
+    begun: VecDeque<(Round, u64)>,
     answered: Vec<Round>,
+    /// For each voter, up to which of the leader's ticks it votes for nobody else, at least.
+    leased_until: Vec<u64>,
     questions: BTreeMap<Question, Needs>,
     told_to_campaign: bool,
     /// As a follower of this term: what its leader said, and when its rounds came in.
@@ -34,6 +37,17 @@ pub(super) struct Reads {
 /// One follower's question: who asks, in which life, for which of its reads.
 pub(super) type Question = (NodeId, u64, ReadId);
 
+/// Rounds whose beginning is remembered: an answer to an older one renews no lease.
+const ROUNDS_KEPT: usize = 256;
+
+/// How many of one node's ticks a promise of so many of another's lasts, whatever the clocks do within the bound: (p - 1)
+/// ticks pass on the fastest clock while this many pass on the slowest.
+fn surely_lasts(promise: u64, drift_ppm: u32) -> u64 {
+    let (promise, drift) = (u128::from(promise), u128::from(drift_ppm));
+    let (slowest, fastest) = (1_000_000 - drift.min(1_000_000), 1_000_000 + drift);
+    u64::try_from(promise.saturating_sub(1) * slowest / fastest).unwrap_or(u64::MAX)
+}
+
 /// What a read has to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Needs {
@@ -44,7 +58,9 @@ struct Needs {
 impl Reads {
     pub(super) fn adopt_term(&mut self) {
         self.round = Round::default();
+        self.begun.clear();
         self.answered.clear();
+        self.leased_until.clear();
         self.questions.clear();
         self.told_to_campaign = false;
         self.word = None;
@@ -87,10 +103,23 @@ impl Model {
         self.reads.word = Some((up_to, index));
     }
 
-    pub(super) fn answered_round(&mut self, place: usize, round: Round) {
-        let answered = &mut self.reads.answered;
+    pub(super) fn answered_round(&mut self, place: usize, round: Round, promise: u64) {
+        let Reads { begun, answered, leased_until, .. } = &mut self.reads;
         answered.resize(self.voters.len(), Round::default());
         answered[place] = answered[place].max(round);
+        let Some(drift_ppm) = self.lease_drift_ppm else { return };
+        leased_until.resize(self.voters.len(), 0);
+        if let Some((_, begun_at)) = begun.iter().find(|(begun, _)| *begun == round) {
+            let until = begun_at.saturating_add(surely_lasts(promise, drift_ppm));
+            leased_until[place] = leased_until[place].max(until);
+        }
+    }
+
+    fn holds_lease(&self) -> bool {
+        let own = self.place_of(self.id);
+        let leased = self.reads.leased_until.iter().enumerate();
+        let promised = leased.filter(|(place, until)| Some(*place) != own && self.ticks < **until).count();
+        self.is_quorum(promised + 1) && !self.reads.told_to_campaign && self.commit_index >= self.first_own
     }
 
     pub(super) fn began_round(&mut self, round: Round) {
@@ -98,7 +127,13 @@ impl Model {
         self.require(begins, Rule::RoundFell, |model| {
             format!("{} began round {} after {}", model.id, round.0, model.reads.round.0)
         });
-        self.reads.round = self.reads.round.max(round);
+        if round > self.reads.round {
+            self.reads.round = round;
+            if self.reads.begun.len() == ROUNDS_KEPT {
+                self.reads.begun.pop_front();
+            }
+            self.reads.begun.push_back((round, self.ticks));
+        }
     }
 
     pub(super) fn heard_round(&mut self, round: Round) {
@@ -182,10 +217,14 @@ impl Model {
         let answered = self.reads.answered.iter().enumerate();
         let peers = answered.filter(|(place, round)| Some(*place) != own && **round >= needs.round).count();
         let is_confirmed = self.is_quorum(peers + 1);
-        let may_hold_lease =
-            self.leases && !self.reads.told_to_campaign && self.commit_index >= self.first_own;
-        self.require(is_confirmed || may_hold_lease, Rule::ReadUnconfirmed, |model| {
-            format!("{id} serves a read that needs {needs:?}; {:?} were answered", model.reads.answered)
+        let is_leased = self.holds_lease();
+        self.require(is_confirmed || is_leased, Rule::ReadUnconfirmed, |model| {
+            let Reads { answered, leased_until, .. } = &model.reads;
+            format!(
+                "{id} serves a read at its tick {} that needs {needs:?}; {answered:?} were answered, and promises last \
+                 until {leased_until:?}",
+                model.ticks
+            )
         });
         self.require(index >= needs.index, Rule::ReadIndexTooLow, |_| {
             format!("{id} serves a read from {index} on; it needs {}", needs.index)
