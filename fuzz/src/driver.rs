@@ -338,7 +338,9 @@ impl Driver {
             Body::PreVote(_)
             | Body::PreVoteResponse(_)
             | Body::RequestVote(_)
-            | Body::HeartbeatResponse(_) => None,
+            | Body::HeartbeatResponse(_)
+            | Body::Forward(_)
+            | Body::ForwardResponse(_) => None,
         };
         self.reached.extend(mark);
     }
@@ -421,7 +423,9 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
         Body::PreVote(_)
         | Body::PreVoteResponse(_)
         | Body::RequestVoteResponse(_)
-        | Body::HeartbeatResponse(_) => {}
+        | Body::HeartbeatResponse(_)
+        | Body::Forward(_)
+        | Body::ForwardResponse(_) => {}
     }
 }
 

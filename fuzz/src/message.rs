@@ -3,9 +3,9 @@
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, RequestVote,
-    RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
+    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
+    ProposeError, RequestVote, RequestVoteResponse, Round, Session, Term,
 };
 
 /// What the receiver is at, to which hostile numbers are relative.
@@ -52,6 +52,8 @@ enum HostileBody {
     Heartbeat { session: Number, round: Number, commit: Number },
     HeartbeatResponse { session: Number, round: Number, received: Number },
     TimeoutNow,
+    Forward { number: u64, bytes: u8 },
+    ForwardRefused { number: u64, leader: u8 },
 }
 
 /// A position near the end of the log.
@@ -162,6 +164,13 @@ impl HostileMessage {
                 })
             }
             HostileBody::TimeoutNow => Body::TimeoutNow,
+            HostileBody::Forward { number, bytes } => {
+                Body::Forward(Forward { number, data: vec![0; usize::from(bytes)].into() })
+            }
+            HostileBody::ForwardRefused { number, leader } => {
+                let refusal = ProposeError::NotLeader { leader: Some(NodeId(leader.into())) };
+                Body::ForwardResponse(ForwardResponse { number, refusal })
+            }
         };
         let from = NodeId(2 + u64::from(self.from % 4));
         Message { from, to: NodeId(self.to.near(receiver.0)), term, body }

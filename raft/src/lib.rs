@@ -20,7 +20,8 @@
 //!
 //! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, leadership transfer, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
-//! "thesis" is Ongaro's. Not here: changes of membership, snapshots, reads without a log entry, client sessions.
+//! "thesis" is Ongaro's. Not here: changes of membership, snapshots, reads without a log entry; client sessions
+//! are the replica's.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ mod election;
 mod entry;
 mod error;
 mod follower;
+mod forward;
 mod leader;
 mod log;
 mod message;
@@ -55,8 +57,8 @@ pub use config::{Config, ConfigError};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entries, Entry, Payload};
 pub use error::{Ignored, ProposeError, TransferError};
 pub use message::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Heartbeat, HeartbeatResponse, Message, PreVote,
-    PreVoteResponse, RequestVote, RequestVoteResponse,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Forward, ForwardResponse, Heartbeat,
+    HeartbeatResponse, Message, PreVote, PreVoteResponse, RequestVote, RequestVoteResponse,
 };
 pub use raft::Raft;
 pub use status::{FollowerStatus, RoleKind, Status};

@@ -4,7 +4,9 @@
 
 use core::fmt;
 
-use crate::{Entries, LogIndex, LogPosition, NodeId, Round, Session, Term};
+use bytes::Bytes;
+
+use crate::{Entries, LogIndex, LogPosition, NodeId, ProposeError, Round, Session, Term};
 
 /// One message from one replica to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -40,6 +42,10 @@ pub enum Body {
     HeartbeatResponse(HeartbeatResponse),
     /// Asks the receiver to campaign at once (thesis §3.10).
     TimeoutNow,
+    /// Passes a client's proposal on to the leader (thesis §6.2).
+    Forward(Forward),
+    /// Refuses a [`Forward`]; one that is accepted is answered by the log.
+    ForwardResponse(ForwardResponse),
 }
 
 /// Asks whether a campaign would succeed.
@@ -135,6 +141,24 @@ pub struct HeartbeatResponse {
     pub received: LogIndex,
 }
 
+/// Passes a client's proposal on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Forward {
+    /// The sender's name for it.
+    pub number: u64,
+    /// The proposal.
+    pub data: Bytes,
+}
+
+/// Refuses a proposal that was passed on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ForwardResponse {
+    /// Echoed.
+    pub number: u64,
+    /// Why, and who leads where the refuser does not.
+    pub refusal: ProposeError,
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}>{} term {} {}", self.from, self.to, self.term, self.body)
@@ -178,6 +202,8 @@ impl fmt::Display for Body {
                 write!(f, "HeartbeatResponse round {} received {}", response.round.0, response.received)
             }
             Self::TimeoutNow => f.write_str("TimeoutNow"),
+            Self::Forward(request) => write!(f, "Forward {} bytes", request.data.len()),
+            Self::ForwardResponse(response) => write!(f, "ForwardResponse {}", response.refusal),
         }
     }
 }

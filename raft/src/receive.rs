@@ -8,8 +8,8 @@ use crate::log::Log;
 use crate::random::Random;
 use crate::role::{Follower, Role};
 use crate::{
-    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse, Raft,
-    Recovered, RequestVoteResponse, Round, Session,
+    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse,
+    ProposeError, Raft, Recovered, RequestVoteResponse, Round, Session,
 };
 
 impl Raft {
@@ -66,6 +66,10 @@ impl Raft {
             if let Body::PreVoteResponse(response) = body {
                 return self.handle_pre_vote_response(from, response);
             }
+            // A refusal is as good in a later term: what was refused is in no log.
+            if let Body::ForwardResponse(_) = body {
+                return Ok(());
+            }
             return self.answer_stale_term(from, &body);
         }
         if term > self.current_term() {
@@ -81,7 +85,9 @@ impl Raft {
                 | Body::AppendEntriesResponse(_)
                 | Body::Heartbeat(_)
                 | Body::HeartbeatResponse(_)
-                | Body::TimeoutNow => self.become_follower(term),
+                | Body::TimeoutNow
+                | Body::Forward(_)
+                | Body::ForwardResponse(_) => self.become_follower(term),
             }
         }
         match body {
@@ -94,6 +100,9 @@ impl Raft {
             Body::Heartbeat(request) => self.handle_heartbeat(from, request),
             Body::HeartbeatResponse(response) => self.handle_heartbeat_response(from, response),
             Body::TimeoutNow => self.handle_timeout_now(from),
+            Body::Forward(forward) => self.handle_forward(from, forward),
+            // Whose proposal was refused is known to the driver alone.
+            Body::ForwardResponse(_) => Ok(()),
         }
     }
 
@@ -115,11 +124,15 @@ impl Raft {
                 self.send(from, heartbeat_response(request.session, Round::default()));
             }
             Body::Heartbeat(request) => self.send(from, heartbeat_response(request.session, request.round)),
+            Body::Forward(forward) => {
+                self.refuse_forward(from, forward.number, ProposeError::NotLeader { leader: self.leader() });
+            }
             Body::PreVoteResponse(_)
             | Body::RequestVoteResponse(_)
             | Body::AppendEntriesResponse(_)
             | Body::HeartbeatResponse(_)
-            | Body::TimeoutNow => {}
+            | Body::TimeoutNow
+            | Body::ForwardResponse(_) => {}
         }
         Err(Ignored::StaleTerm)
     }

@@ -89,7 +89,9 @@ impl Leader {
             | Body::AppendEntriesResponse(_)
             | Body::Heartbeat(_)
             | Body::HeartbeatResponse(_)
-            | Body::TimeoutNow => None,
+            | Body::TimeoutNow
+            | Body::Forward(_)
+            | Body::ForwardResponse(_) => None,
         });
         entries.flatten().collect()
     }
