@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 20] = [
+pub const BESIDE_THE_RULES: [&str; 22] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -18,6 +18,7 @@ pub const BESIDE_THE_RULES: [&str; 20] = [
     "AcknowledgedIsDurable",
     "CommittedOnQuorum",
     "ElectionSafety",
+    "ExactlyOnce",
     "LeaderAppendOnly",
     "LeaderCompleteness",
     "LogContinuity",
@@ -27,6 +28,7 @@ pub const BESIDE_THE_RULES: [&str; 20] = [
     "StateMachineSafety",
     "TermIsDurable",
     // Of the disks and of the clients' history.
+    "AnswerLost",
     "AppliedAndDenied",
     "Linearizability",
     "LinearizabilityBudget",

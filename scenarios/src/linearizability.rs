@@ -20,6 +20,8 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
     let mut operations = Vec::with_capacity(history.len());
     let mut numbers = BTreeMap::new();
     for call in history {
+        // A session is nobody's key, and opening or closing one is no command.
+        let Some(command) = call.request.command() else { continue };
         let name = request_id(call.operation).0;
         let Some(outcome) = outcome(call)? else {
             numbers.insert(name, None);
@@ -29,7 +31,7 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
         operations.push(Operation {
             client: call.operation.client.0,
             call: call.called.0,
-            input: call.request.clone(),
+            input: command.clone(),
             outcome,
         });
     }
@@ -73,6 +75,18 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
     match &call.outcome {
         CallOutcome::Unknown => Ok(Some(Outcome::Unknown)),
         CallOutcome::Returned { response: Response::Dropped | Response::Refused(_), .. } => Ok(None),
+        // Another copy of it may have taken effect, or may yet.
+        CallOutcome::Returned { response: Response::SessionExpired | Response::SessionFull, .. } => {
+            Ok(Some(Outcome::Unknown))
+        }
+        CallOutcome::Returned { response: Response::AlreadyAcknowledged, .. } => {
+            let message = format!("{} is said to be acknowledged; its client still waited", call.operation);
+            Err(Violation { class: "AnswerLost", message })
+        }
+        CallOutcome::Returned { response: response @ (Response::Opened(_) | Response::Closed), .. } => {
+            let message = format!("the answer to {} makes no sense: {response:?}", call.operation);
+            Err(Violation { class: "Linearizability", message })
+        }
         CallOutcome::Returned { at, response: Response::Applied(reply) } => {
             let output = Reply::decode(reply).map_err(|error| Violation {
                 class: "Linearizability",
@@ -86,10 +100,12 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use squall_replica::SessionId;
     use squall_replica::kv::Command;
     use squall_sim::{ClientId, OperationId, Time};
 
     use super::*;
+    use crate::server::Ask;
 
     fn put(number: u64, response: Option<Response>) -> Call {
         let key = Bytes::from_static(b"k");
@@ -98,7 +114,7 @@ mod tests {
         Call {
             operation: OperationId { client: ClientId(0), number },
             called: Time(number * 100),
-            request: Command::Put { key, value },
+            request: Ask::Command(Command::Put { key, value }),
             outcome: response.map_or(CallOutcome::Unknown, |response| CallOutcome::Returned { at, response }),
         }
     }
@@ -140,6 +156,31 @@ mod tests {
     #[test]
     fn a_command_acknowledged_but_never_applied_is_caught() {
         assert_eq!(class(&[put(0, done())], &[]), Some("Linearizability"));
+    }
+
+    #[test]
+    fn what_a_session_that_is_gone_or_full_says_leaves_the_outcome_open() {
+        for response in [Response::SessionExpired, Response::SessionFull] {
+            let history = [put(0, Some(response))];
+            assert_eq!((class(&history, &[name(0)]), class(&history, &[])), (None, None));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_gone_while_its_client_waits_is_caught() {
+        assert_eq!(class(&[put(0, Some(Response::AlreadyAcknowledged))], &[name(0)]), Some("AnswerLost"));
+    }
+
+    #[test]
+    fn sessions_come_and_go_beside_the_history() {
+        let at = Time(50);
+        let open = Call {
+            request: Ask::OpenSession,
+            outcome: CallOutcome::Returned { at, response: Response::Opened(SessionId(1)) },
+            ..put(0, None)
+        };
+        assert_eq!(class(&[open, put(1, done())], &[0, name(1)]), None);
+        assert_eq!(class(&[put(0, Some(Response::Closed))], &[name(0)]), Some("Linearizability"));
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         | Content::RequestVoteResponse { granted: false }
         | Content::AppendAcknowledged { .. }
         | Content::AppendRefused { .. }
-        | Content::HeartbeatResponse => None,
+        | Content::HeartbeatResponse
+        | Content::Forward
+        | Content::ForwardRefused => None,
     }
 }
 

@@ -35,6 +35,7 @@ impl Model {
                 }
             }
             Content::Heartbeat { .. } => self.heard.add(place),
+            Content::Forward => self.passed_on.add(place),
             Content::PreVote { .. }
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
@@ -42,7 +43,8 @@ impl Model {
             | Content::AppendAcknowledged { .. }
             | Content::AppendRefused { .. }
             | Content::HeartbeatResponse
-            | Content::TimeoutNow => {}
+            | Content::TimeoutNow
+            | Content::ForwardRefused => {}
         }
     }
 
@@ -76,7 +78,9 @@ impl Model {
             | Content::RequestVote { .. }
             | Content::RequestVoteResponse { .. }
             | Content::AppendRefused { .. }
-            | Content::HeartbeatResponse => {}
+            | Content::HeartbeatResponse
+            | Content::Forward
+            | Content::ForwardRefused => {}
         }
     }
 
