@@ -79,15 +79,15 @@ impl Raft {
                     return Err(Ignored::LeaderIsHeard);
                 }
                 Body::RequestVote(_)
+                | Body::Forward(_)
+                | Body::ForwardResponse(_)
                 | Body::RequestVoteResponse(_)
                 | Body::PreVoteResponse(_)
                 | Body::AppendEntries(_)
                 | Body::AppendEntriesResponse(_)
                 | Body::Heartbeat(_)
                 | Body::HeartbeatResponse(_)
-                | Body::TimeoutNow
-                | Body::Forward(_)
-                | Body::ForwardResponse(_) => self.become_follower(term),
+                | Body::TimeoutNow => self.become_follower(term),
             }
         }
         match body {
