@@ -35,7 +35,7 @@ pub const DECISIONS: [&str; 15] = [
     "guess-client",
     "guess-age",
     "close",
-    "acknowledge",
+    "withhold",
 ];
 
 /// The resolved shape of a workload.

@@ -80,7 +80,7 @@ impl ClientSessions {
                 (Ask::CloseSession(session), None)
             }
             Standing::Open(session) => {
-                let ticket = shared.ticket(session, draw.chance("acknowledge", Ratio::new(1, 2)));
+                let ticket = shared.ticket(session, draw.chance("withhold", Ratio::new(1, 2)));
                 (Ask::InSession(ticket, command), Some(UnderWay::Request(ticket)))
             }
         };
@@ -130,12 +130,12 @@ impl ClientSessions {
 }
 
 impl Shared {
-    /// The next request's ticket. It acknowledges all below what somebody still wants, or no more than was before.
-    fn ticket(&mut self, session: SessionId, acknowledges: bool) -> Ticket {
+    /// The next request's ticket. It acknowledges all below what somebody still wants, or withholds that.
+    fn ticket(&mut self, session: SessionId, withholds: bool) -> Ticket {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.wanted.insert(sequence);
-        if acknowledges {
+        if !withholds {
             self.acknowledged_below = *self.wanted.first().expect("this one is wanted");
         }
         Ticket { session, sequence, acknowledged_below: self.acknowledged_below }
