@@ -208,7 +208,7 @@ fn bytes_that_are_no_table_are_refused_with_the_place_and_what_is_right() {
         (answered(&[[3, 7, 1, 0]]), "at byte 72; expected an entry of the session"),
         (answered(&[[3, 7, 10, 0]]), "at byte 72; expected an entry of the session"),
         (answered(&[[3, 7, 4, u64::MAX]]), "at byte 88; expected an answer"),
-        ([sound.clone(), vec![0]].concat(), "at byte 120; expected the end of the table"),
+        ([sound, vec![0]].concat(), "at byte 120; expected the end of the table"),
     ];
     for (words, expected) in cases {
         assert_eq!(refusal(words), Some(format!("no session table: {expected}")));
