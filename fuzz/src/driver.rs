@@ -363,7 +363,9 @@ impl Driver {
             | Body::PreVoteResponse(_)
             | Body::RequestVote(_)
             | Body::HeartbeatResponse(_)
-            | Body::ReadIndex(_) => None,
+            | Body::ReadIndex(_)
+            | Body::Forward(_)
+            | Body::ForwardResponse(_) => None,
         };
         self.reached.extend(mark);
     }
@@ -448,7 +450,12 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
             let kept = durable.hard_state.longest_promise;
             assert!(response.promise <= kept, "{message:?} promises what a restart forgets");
         }
-        Body::PreVote(_) | Body::PreVoteResponse(_) | Body::RequestVoteResponse(_) | Body::ReadIndex(_) => {}
+        Body::PreVote(_)
+        | Body::PreVoteResponse(_)
+        | Body::RequestVoteResponse(_)
+        | Body::ReadIndex(_)
+        | Body::Forward(_)
+        | Body::ForwardResponse(_) => {}
     }
 }
 

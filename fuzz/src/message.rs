@@ -3,9 +3,9 @@
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ReadId,
-    ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse, Heartbeat, HeartbeatResponse,
+    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex,
+    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
 };
 
 /// What a voter promises by default, in ticks.
@@ -57,6 +57,8 @@ enum HostileBody {
     TimeoutNow,
     ReadIndex { boot: Number, up_to: Number },
     ReadIndexResponse { boot: Number, up_to: Number, index: Number },
+    Forward { number: u64, bytes: u8 },
+    ForwardRefused { number: u64, leader: u8 },
 }
 
 /// A position near the end of the log.
@@ -178,6 +180,13 @@ impl HostileMessage {
                     up_to: ReadId(up_to.near(1)),
                     index: LogIndex(index.near(commit_index.0)),
                 })
+            }
+            HostileBody::Forward { number, bytes } => {
+                Body::Forward(Forward { number, data: vec![0; usize::from(bytes)].into() })
+            }
+            HostileBody::ForwardRefused { number, leader } => {
+                let refusal = ProposeError::NotLeader { leader: Some(NodeId(leader.into())) };
+                Body::ForwardResponse(ForwardResponse { number, refusal })
             }
         };
         let from = NodeId(2 + u64::from(self.from % 4));

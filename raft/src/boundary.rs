@@ -86,6 +86,17 @@ impl Raft {
         self.handle_read()
     }
 
+    /// A client's command, to be sent on to the leader that this follower hears. It comes back in the log; or as a
+    /// `ForwardResponse` with its `number`, which the driver looks at before it hands it to [`receive`](Self::receive);
+    /// or not at all. A network that repeats messages repeats the command: only such as may stand in the log twice, and
+    /// take effect once, are to be sent on. Returns whom it was sent to.
+    ///
+    /// # Errors
+    /// Says why it was not sent: nobody is known to lead, this node does, or what it would reveal is not durable yet.
+    pub fn forward(&mut self, number: u64, data: Bytes) -> Result<NodeId, ProposeError> {
+        self.send_forward(number, data)
+    }
+
     /// An operator wants `to` to lead. Proposals are refused until it does or an election timeout has passed.
     ///
     /// # Errors

@@ -21,7 +21,7 @@
 //! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, linearizable reads without a log entry (by
 //! rounds of heartbeats and by leases, on followers too), leadership transfer, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
-//! "thesis" is Ongaro's. Not here: changes of membership, snapshots, client sessions.
+//! "thesis" is Ongaro's. Not here: changes of membership, snapshots; client sessions are the replica's.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,6 +37,7 @@ mod election;
 mod entry;
 mod error;
 mod follower;
+mod forward;
 mod leader;
 mod lease;
 mod log;
@@ -58,8 +59,9 @@ pub use config::{Config, ConfigError};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entries, Entry, Payload};
 pub use error::{Ignored, ProposeError, ReadError, TransferError};
 pub use message::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Heartbeat, HeartbeatResponse, Message, PreVote,
-    PreVoteResponse, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Forward, ForwardResponse, Heartbeat,
+    HeartbeatResponse, Message, PreVote, PreVoteResponse, ReadIndex, ReadIndexResponse, RequestVote,
+    RequestVoteResponse,
 };
 pub use raft::Raft;
 pub use status::{FollowerStatus, RoleKind, Status};

@@ -4,7 +4,9 @@
 
 use core::fmt;
 
-use crate::{Entries, LogIndex, LogPosition, NodeId, ReadId, Round, Session, Term};
+use bytes::Bytes;
+
+use crate::{Entries, LogIndex, LogPosition, NodeId, ProposeError, ReadId, Round, Session, Term};
 
 /// One message from one replica to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -44,6 +46,10 @@ pub enum Body {
     ReadIndex(ReadIndex),
     /// Answers a [`ReadIndex`].
     ReadIndexResponse(ReadIndexResponse),
+    /// Passes a client's proposal on to the leader (thesis §6.2).
+    Forward(Forward),
+    /// Refuses a [`Forward`]; one that is accepted is answered by the log.
+    ForwardResponse(ForwardResponse),
 }
 
 /// Asks whether a campaign would succeed.
@@ -163,6 +169,24 @@ pub struct ReadIndexResponse {
     pub index: LogIndex,
 }
 
+/// Passes a client's proposal on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Forward {
+    /// The sender's name for it.
+    pub number: u64,
+    /// The proposal.
+    pub data: Bytes,
+}
+
+/// Refuses a proposal that was passed on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ForwardResponse {
+    /// Echoed.
+    pub number: u64,
+    /// Why, and who leads where the refuser does not.
+    pub refusal: ProposeError,
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}>{} term {} {}", self.from, self.to, self.term, self.body)
@@ -210,6 +234,8 @@ impl fmt::Display for Body {
             Self::ReadIndexResponse(response) => {
                 write!(f, "ReadIndexResponse up to {} at {}", response.up_to.0, response.index)
             }
+            Self::Forward(request) => write!(f, "Forward {} bytes", request.data.len()),
+            Self::ForwardResponse(response) => write!(f, "ForwardResponse {}", response.refusal),
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::random::Random;
 use crate::read::Reads;
 use crate::role::{Follower, Role};
 use crate::{
-    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse, Raft,
-    Recovered, RequestVoteResponse, Round, Session,
+    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse,
+    ProposeError, Raft, Recovered, RequestVoteResponse, Round, Session,
 };
 
 impl Raft {
@@ -69,6 +69,10 @@ impl Raft {
             if let Body::PreVoteResponse(response) = body {
                 return self.handle_pre_vote_response(from, response);
             }
+            // A refusal is as good in a later term: what was refused is in no log.
+            if let Body::ForwardResponse(_) = body {
+                return Ok(());
+            }
             return self.answer_stale_term(from, &body);
         }
         if term > self.current_term() {
@@ -80,6 +84,8 @@ impl Raft {
                     return Err(Ignored::LeaderIsHeard);
                 }
                 Body::RequestVote(_)
+                | Body::Forward(_)
+                | Body::ForwardResponse(_)
                 | Body::RequestVoteResponse(_)
                 | Body::PreVoteResponse(_)
                 | Body::AppendEntries(_)
@@ -103,6 +109,9 @@ impl Raft {
             Body::TimeoutNow => self.handle_timeout_now(from),
             Body::ReadIndex(request) => self.handle_read_index(from, request),
             Body::ReadIndexResponse(response) => self.handle_read_index_response(from, response),
+            Body::Forward(forward) => self.handle_forward(from, forward),
+            // Whose proposal was refused is known to the driver alone.
+            Body::ForwardResponse(_) => Ok(()),
         }
     }
 
@@ -125,13 +134,17 @@ impl Raft {
                 self.send(from, heartbeat_response(request.session, Round::default()));
             }
             Body::Heartbeat(request) => self.send(from, heartbeat_response(request.session, request.round)),
+            Body::Forward(forward) => {
+                self.refuse_forward(from, forward.number, ProposeError::NotLeader { leader: self.leader() });
+            }
             Body::PreVoteResponse(_)
             | Body::RequestVoteResponse(_)
             | Body::AppendEntriesResponse(_)
             | Body::HeartbeatResponse(_)
             | Body::TimeoutNow
             | Body::ReadIndex(_)
-            | Body::ReadIndexResponse(_) => {}
+            | Body::ReadIndexResponse(_)
+            | Body::ForwardResponse(_) => {}
         }
         Err(Ignored::StaleTerm)
     }

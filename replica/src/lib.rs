@@ -1,8 +1,11 @@
-//! One replica's mind as one deterministic value: the consensus core, a state machine, and the requests
-//! that wait for their entries.
+//! One replica's mind as one deterministic value: the consensus core, a state machine, the clients' sessions, and the
+//! requests that wait for their entries.
 //!
 //! It owns no disk, socket, clock or thread: a driver feeds it inputs, drains its outputs, and decides when
-//! the state machine may work. Client sessions and snapshots are not part of it yet: a retry is a new request.
+//! the state machine may work. Snapshots are not part of it yet.
+//!
+//! A request outside a session may take effect twice where its client does not hear the answer and asks again; one
+//! within a session does not ([`Replica::request_in_session`]).
 //!
 //! ```
 //! use squall_raft::{Config, NodeId, Recovered};
@@ -37,17 +40,26 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod forwards;
+mod hash;
 pub mod kv;
+mod outcome;
 mod pending;
 mod proposal;
 mod reads;
 mod replica;
+mod requests;
+mod sessions;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub use proposal::{RequestId, open_proposal, seal_proposal};
+pub use outcome::{Outcome, Submitted};
+pub use proposal::{Proposal, RequestId, open_proposal, seal_proposal};
 pub use reads::Consistency;
-pub use replica::{MAX_PENDING_REQUESTS, Outcome, Output, Replica};
+pub use replica::{MAX_PENDING_REQUESTS, Output, Replica};
+pub use sessions::{SessionId, SessionLimits, Sessions, SessionsError, Ticket};
+pub use state::State;
 
 use bytes::Bytes;
 use squall_raft::LogPosition;

@@ -1,4 +1,4 @@
-//! The replica: core, state machine and pending requests, driven together.
+//! The replica: core, replicated state and pending requests, driven together.
 //!
 //! The way of one command (docs/architecture.md): `request` proposes it; `next_output` hands out the writes and
 //! messages that follow; once it is committed and durable here, `apply` gives it to the state machine, and the
@@ -8,14 +8,15 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, Config, ConfigError, Entry, Fetch, FetchPurpose, Ignored, LogIndex, LogPosition, Message, NodeId,
-    Payload, ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind, Status, TransferError, Write,
-    WriteToken,
+    Action, Body, Config, ConfigError, Entry, Fetch, FetchPurpose, ForwardResponse, Ignored, LogIndex,
+    Message, NodeId, Raft, ReadError, ReadId, Recovered, Status, TransferError, Write, WriteToken,
 };
 
+use crate::forwards::Forwards;
 use crate::pending::Pending;
 use crate::reads::{Reads, Waiting};
-use crate::{Consistency, RequestId, StateMachine, open_proposal, seal_proposal};
+use crate::state::Effect;
+use crate::{Consistency, Outcome, Proposal, RequestId, SessionLimits, State, StateMachine, open_proposal};
 
 /// Requests that may wait at one replica unless [`Replica::limit_pending_requests`] says otherwise.
 pub const MAX_PENDING_REQUESTS: u64 = 1 << 16;
@@ -23,16 +24,21 @@ pub const MAX_PENDING_REQUESTS: u64 = 1 << 16;
 /// One replica.
 #[derive(Clone, Debug)]
 pub struct Replica<S> {
-    raft: Raft,
-    machine: S,
-    pending: Pending,
-    max_pending_requests: u64,
+    pub(crate) raft: Raft,
+    pub(crate) state: State<S>,
+    pub(crate) pending: Pending,
+    pub(crate) forwards: Forwards,
+    pub(crate) max_pending_requests: u64,
+    pub(crate) session_limits: SessionLimits,
+    pub(crate) is_forwarding: bool,
+    /// Ticks since the start of this life.
+    pub(crate) now: u64,
     /// The last entry given to the state machine.
     /// Invariant: `applied <= apply_until`.
-    applied: LogIndex,
+    pub(crate) applied: LogIndex,
     /// The last entry that the core asked to apply.
     apply_until: LogIndex,
-    answers: VecDeque<(RequestId, Outcome)>,
+    pub(crate) answers: VecDeque<(RequestId, Outcome)>,
     reads: Reads,
 }
 
@@ -63,29 +69,6 @@ pub enum Output<'a> {
     },
 }
 
-/// What became of an accepted request.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// It took effect.
-    Applied {
-        /// Its entry.
-        position: LogPosition,
-        /// The state machine's answer.
-        result: Bytes,
-    },
-    /// It was read; it had no effect.
-    Read {
-        /// The last entry that the state machine had applied.
-        applied: LogIndex,
-        /// The state machine's answer.
-        result: Bytes,
-    },
-    /// It never happened and never will: another entry took its place, or a read that nobody can vouch for.
-    Dropped,
-    /// This replica cannot tell any more: it may have happened, or happen yet.
-    Unknown,
-}
-
 impl<S: StateMachine> Replica<S> {
     /// A replica at the start of one life, with what its storage recovered, and a state machine in its first state.
     ///
@@ -94,9 +77,13 @@ impl<S: StateMachine> Replica<S> {
     pub fn new(config: Config, recovered: &Recovered, machine: S) -> Result<Self, ConfigError> {
         Ok(Self {
             raft: Raft::new(config, recovered)?,
-            machine,
+            state: State::new(machine),
             pending: Pending::default(),
+            forwards: Forwards::new(recovered.boot),
             max_pending_requests: MAX_PENDING_REQUESTS,
+            session_limits: SessionLimits::default(),
+            is_forwarding: false,
+            now: 0,
             applied: LogIndex::ZERO,
             apply_until: LogIndex::ZERO,
             answers: VecDeque::new(),
@@ -104,13 +91,10 @@ impl<S: StateMachine> Replica<S> {
         })
     }
 
-    /// Bounds the requests that may wait for their entries; above it a leader answers `Busy`.
-    pub fn limit_pending_requests(&mut self, max: u64) {
-        self.max_pending_requests = max;
-    }
-
     /// Lets time pass; ticks that are due are fed before any other input.
     pub fn tick(&mut self, ticks: u64) {
+        self.now = self.now.saturating_add(ticks);
+        self.expire_forwards();
         self.raft.tick(ticks);
     }
 
@@ -119,7 +103,30 @@ impl<S: StateMachine> Replica<S> {
     /// # Errors
     /// Says why it was ignored.
     pub fn receive(&mut self, message: Message) -> Result<(), Ignored> {
-        self.raft.receive(message)
+        let refused = match &message.body {
+            // Whatever else is passed on could take effect twice.
+            Body::Forward(forward) if !is_in_session(&forward.data) => return Err(Ignored::Malformed),
+            Body::ForwardResponse(response) => Some(*response),
+            Body::Forward(_)
+            | Body::PreVote(_)
+            | Body::PreVoteResponse(_)
+            | Body::RequestVote(_)
+            | Body::RequestVoteResponse(_)
+            | Body::AppendEntries(_)
+            | Body::AppendEntriesResponse(_)
+            | Body::Heartbeat(_)
+            | Body::HeartbeatResponse(_)
+            | Body::TimeoutNow
+            | Body::ReadIndex(_)
+            | Body::ReadIndexResponse(_) => None,
+        };
+        self.raft.receive(message)?;
+        if let Some(ForwardResponse { number, refusal }) = refused
+            && let Some(request) = self.forwards.refuse(number)
+        {
+            self.answers.push_back((request, Outcome::Refused(refusal)));
+        }
+        Ok(())
     }
 
     /// This write, and all before it, are durable.
@@ -148,31 +155,6 @@ impl<S: StateMachine> Replica<S> {
         self.raft.campaign();
     }
 
-    /// Proposes a client's command. Where it is accepted, exactly one `Respond` for it follows in this life.
-    ///
-    /// # Errors
-    /// Says why it was refused; a refused request has no effect and gets no `Respond`.
-    pub fn request(
-        &mut self,
-        request: RequestId,
-        command: impl AsRef<[u8]>,
-    ) -> Result<LogPosition, ProposeError> {
-        let full = self.pending.len() >= self.max_pending_requests;
-        if full {
-            let status = self.raft.status();
-            if status.role == RoleKind::Leader && !self.pending.has_before(status.current_term) {
-                return Err(ProposeError::Busy);
-            }
-        }
-        let position = self.raft.propose(seal_proposal(request, command.as_ref()))?;
-        // Who waited since an earlier office has waited longest, and least is known about it.
-        if full && let Some(evicted) = self.pending.evict() {
-            self.answers.push_back((evicted, Outcome::Unknown));
-        }
-        self.pending.push(position, request);
-        Ok(position)
-    }
-
     /// Asks the state machine, without an entry in the log. A `Respond` for it follows in this life; a linearizable read
     /// waits for the word of a leader, which may be another replica, and never for a disk. Returns the number that the
     /// core gave it, where it is linearizable.
@@ -191,7 +173,7 @@ impl<S: StateMachine> Replica<S> {
         }
         match consistency {
             Consistency::Serializable => {
-                let result = self.machine.query(query.as_ref());
+                let result = self.state.machine().query(query.as_ref());
                 self.answers.push_back((request, Outcome::Read { applied: self.applied, result }));
                 Ok(None)
             }
@@ -209,35 +191,38 @@ impl<S: StateMachine> Replica<S> {
 
     /// Gives up to `max_entries` committed entries to the state machine; returns how many there were.
     pub fn apply(&mut self, max_entries: u64) -> u64 {
-        self.apply_observed(max_entries, |_, _| {})
+        self.apply_observed(max_entries, |_, _, _| {})
     }
 
-    /// Does what [`apply`](Self::apply) does, and shows each entry with the state machine after it.
-    pub fn apply_observed(&mut self, max_entries: u64, mut observe: impl FnMut(&Entry, &S)) -> u64 {
+    /// Does what [`apply`](Self::apply) does, and shows each entry, what came of it, and the state after it.
+    pub fn apply_observed(
+        &mut self,
+        max_entries: u64,
+        mut observe: impl FnMut(&Entry, &Outcome, &State<S>),
+    ) -> u64 {
         let count = self.apply_backlog().min(max_entries);
         if count == 0 {
             return 0;
         }
         let last = LogIndex(self.applied.0 + count);
-        let Self { raft, machine, pending, answers, reads, applied, .. } = self;
+        let Self { raft, state, pending, forwards, answers, reads, applied, .. } = self;
         let (head, rest) = raft.committed(applied.next(), last);
         for entry in head.iter().chain(rest) {
             assert_eq!(entry.index, applied.next(), "entries are applied one after the other");
-            let result = apply_entry(machine, entry);
+            let Effect { ticket, outcome } = state.apply(entry);
             *applied = entry.index;
             pending.settle(entry.position(), |request, own| {
-                let outcome = if own {
-                    Outcome::Applied { position: entry.position(), result: result.clone() }
-                } else {
-                    Outcome::Dropped
-                };
+                let outcome = if own { outcome.clone() } else { Outcome::Dropped };
                 answers.push_back((request, outcome));
             });
-            observe(entry, machine);
+            if let Some(request) = ticket.and_then(|ticket| forwards.settle(ticket)) {
+                answers.push_back((request, outcome.clone()));
+            }
+            observe(entry, &outcome, state);
         }
         assert_eq!(*applied, last, "the core holds every entry that it asked to apply");
         raft.applied(last);
-        serve_reads(reads, machine, last, answers);
+        serve_reads(reads, state.machine(), last, answers);
         count
     }
 
@@ -253,9 +238,12 @@ impl<S: StateMachine> Replica<S> {
             return Some(Output::Respond { request, outcome });
         }
         Some(match self.raft.next_action()? {
+            Action::Send(message) => Output::Send(message),
+            Action::Persist(write) => Output::Persist(write),
+            Action::Fetch(fetch) => Output::Fetch(fetch),
             Action::ReadReady { up_to, index } => {
                 self.reads.make_ready(up_to, index);
-                serve_reads(&mut self.reads, &self.machine, self.applied, &mut self.answers);
+                serve_reads(&mut self.reads, self.state.machine(), self.applied, &mut self.answers);
                 Output::ReadsSettled { up_to, index: Some(index) }
             }
             Action::ReadDropped { up_to } => {
@@ -264,9 +252,6 @@ impl<S: StateMachine> Replica<S> {
                 }
                 Output::ReadsSettled { up_to, index: None }
             }
-            Action::Send(message) => Output::Send(message),
-            Action::Persist(write) => Output::Persist(write),
-            Action::Fetch(fetch) => Output::Fetch(fetch),
             Action::Apply { first, last } => {
                 assert_eq!(first, self.apply_until.next(), "the core asks for entries one after the other");
                 assert!(last >= first, "the core asks for no empty stretch");
@@ -282,10 +267,16 @@ impl<S: StateMachine> Replica<S> {
         &self.raft
     }
 
+    /// The replicated state, to look at.
+    #[must_use]
+    pub fn state(&self) -> &State<S> {
+        &self.state
+    }
+
     /// The state machine, to look at.
     #[must_use]
     pub fn machine(&self) -> &S {
-        &self.machine
+        self.state.machine()
     }
 
     /// The core's state at a glance.
@@ -300,10 +291,17 @@ impl<S: StateMachine> Replica<S> {
         self.pending.len()
     }
 
-    /// How many ticks may pass before the core has anything to do; `u64::MAX` is for ever.
+    /// How many requests were sent on, and are not decided yet.
+    #[must_use]
+    pub fn forwarded_requests(&self) -> u64 {
+        self.forwards.len()
+    }
+
+    /// How many ticks may pass before it has anything to do; `u64::MAX` is for ever.
     #[must_use]
     pub fn ticks_until_due(&self) -> u64 {
-        self.raft.ticks_until_due()
+        let ticks = self.raft.ticks_until_due();
+        self.forwards.due_at().map_or(ticks, |due_at| ticks.min(due_at.saturating_sub(self.now)))
     }
 }
 
@@ -319,13 +317,7 @@ fn serve_reads<S: StateMachine>(
     }
 }
 
-/// Gives one entry to the state machine. What no replica sealed changes nothing, on every replica alike.
-fn apply_entry<S: StateMachine>(machine: &mut S, entry: &Entry) -> Bytes {
-    match &entry.payload {
-        Payload::Noop => Bytes::new(),
-        Payload::Command(proposal) => match open_proposal(proposal) {
-            Some((_, command)) => machine.apply(entry.position(), command),
-            None => Bytes::new(),
-        },
-    }
+/// Whether a proposal is a request of a session.
+fn is_in_session(proposal: &[u8]) -> bool {
+    matches!(open_proposal(proposal), Some((_, Proposal::InSession(..))))
 }

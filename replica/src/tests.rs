@@ -1,5 +1,7 @@
 //! Replicas among themselves: what becomes of requests when leaders come and go.
 
+mod sessions;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use squall_raft::{
 };
 
 use crate::kv::{Command, KeyValue, Reply};
-use crate::{Consistency, Outcome, Output, Replica, RequestId, StateMachine};
+use crate::{Consistency, Outcome, Output, Replica, RequestId};
 
 /// Replicas on perfect disks, joined by links that deliver at once or, where cut, never.
 struct Cluster {
@@ -125,13 +127,13 @@ fn the_driver_paces_the_state_machine_entry_by_entry() {
     for left in [2, 1, 0] {
         let applied = cluster
             .replica(1)
-            .apply_observed(1, |entry, machine| seen.push((entry.index.0, machine.digest())));
+            .apply_observed(1, |entry, _, state| seen.push((entry.index.0, state.digest())));
         assert_eq!(applied, 1);
         assert_eq!(cluster.replica(1).apply_backlog(), left);
     }
     assert_eq!(cluster.replica(1).apply(1), 0);
     assert_eq!(seen.iter().map(|seen| seen.0).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!(seen[2].1, cluster.replica(1).machine().digest());
+    assert_eq!(seen[2].1, cluster.replica(1).state().digest());
 }
 
 #[test]

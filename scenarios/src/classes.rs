@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 21] = [
+pub const BESIDE_THE_RULES: [&str; 23] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -18,6 +18,7 @@ pub const BESIDE_THE_RULES: [&str; 21] = [
     "AcknowledgedIsDurable",
     "CommittedOnQuorum",
     "ElectionSafety",
+    "ExactlyOnce",
     "LeaderAppendOnly",
     "LeaderCompleteness",
     "LogContinuity",
@@ -28,6 +29,7 @@ pub const BESIDE_THE_RULES: [&str; 21] = [
     "StateMachineSafety",
     "TermIsDurable",
     // Of the disks and of the clients' history.
+    "AnswerLost",
     "AppliedAndDenied",
     "Linearizability",
     "LinearizabilityBudget",

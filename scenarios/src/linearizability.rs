@@ -12,7 +12,7 @@ use squall_sim::process::Violation;
 
 use crate::client::Call;
 use crate::model::KeyValueModel;
-use crate::server::{Request, Response, operation_id, request_id};
+use crate::server::{Ask, Response, operation_id, request_id};
 
 /// Judges a history; a read without an entry in the log stands right behind the last entry that had been applied, and a
 /// serializable one may stand there however old that is. `applied` are the names of the operations in log order, 0 where an entry carries none.
@@ -24,37 +24,31 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
     let mut numbers = BTreeMap::new();
     let mut reads = Vec::new();
     for call in history {
+        let (client, number) = (call.operation.client.0, operations.len() as u32);
+        if let Ask::Read { key, consistency } = &call.request {
+            // What was asked and not answered had no effect.
+            let CallOutcome::Returned { response: Response::Read { applied, .. }, .. } = &call.outcome else {
+                continue;
+            };
+            let called = match consistency {
+                Consistency::Linearizable => call.called,
+                Consistency::Serializable => Time::START,
+            };
+            let Some(outcome) = outcome(call)? else { continue };
+            reads.push((*applied, called, number));
+            let input = Command::Get { key: key.clone() };
+            operations.push(Operation { client, call: called.0, input, outcome });
+            continue;
+        }
+        // A session is nobody's key, and opening or closing one is no command.
+        let Some(command) = call.request.command() else { continue };
         let name = request_id(call.operation).0;
-        let number = operations.len() as u32;
-        let (call_at, input) = match &call.request {
-            Request::Command(command) => (call.called, command.clone()),
-            Request::Read { key, consistency } => {
-                let input = Command::Get { key: key.clone() };
-                match consistency {
-                    Consistency::Linearizable => (call.called, input),
-                    Consistency::Serializable => (Time::START, input),
-                }
-            }
-        };
         let Some(outcome) = outcome(call)? else {
             numbers.insert(name, None);
             continue;
         };
-        match (&call.request, &call.outcome) {
-            (Request::Command(_), _) => {
-                numbers.insert(name, Some(number));
-            }
-            (
-                Request::Read { .. },
-                CallOutcome::Returned { response: Response::Read { applied, .. }, .. },
-            ) => {
-                reads.push((*applied, call_at, number));
-            }
-            // What was asked and not answered had no effect.
-            (Request::Read { .. }, _) => continue,
-        }
-        let client = call.operation.client.0;
-        operations.push(Operation { client, call: call_at.0, input, outcome });
+        numbers.insert(name, Some(number));
+        operations.push(Operation { client, call: call.called.0, input: command.clone(), outcome });
     }
     reads.sort_unstable();
     let order = order_of(applied, &numbers, &reads)?;
@@ -112,6 +106,18 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
             response: Response::Dropped | Response::Refused(_) | Response::ReadRefused(_),
             ..
         } => Ok(None),
+        // Another copy of it may have taken effect, or may yet.
+        CallOutcome::Returned { response: Response::SessionExpired | Response::SessionFull, .. } => {
+            Ok(Some(Outcome::Unknown))
+        }
+        CallOutcome::Returned { response: Response::AlreadyAcknowledged, .. } => {
+            let message = format!("{} is said to be acknowledged; its client still waited", call.operation);
+            Err(Violation { class: "AnswerLost", message })
+        }
+        CallOutcome::Returned { response: response @ (Response::Opened(_) | Response::Closed), .. } => {
+            let message = format!("the answer to {} makes no sense: {response:?}", call.operation);
+            Err(Violation { class: "Linearizability", message })
+        }
         CallOutcome::Returned { at, response: Response::Applied(reply) | Response::Read { reply, .. } } => {
             let output = Reply::decode(reply).map_err(|error| Violation {
                 class: "Linearizability",
@@ -125,6 +131,7 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use squall_replica::SessionId;
     use squall_sim::{ClientId, OperationId};
 
     use super::*;
@@ -136,7 +143,7 @@ mod tests {
         Call {
             operation: OperationId { client: ClientId(0), number },
             called: Time(number * 100),
-            request: Request::Command(Command::Put { key, value }),
+            request: Ask::Command(Command::Put { key, value }),
             outcome: response.map_or(CallOutcome::Unknown, |response| CallOutcome::Returned { at, response }),
         }
     }
@@ -152,7 +159,7 @@ mod tests {
     fn get(number: u64, consistency: Consistency, applied: u64, value: Option<u64>) -> Call {
         let value = value.map(|number| Bytes::from(number.to_le_bytes().to_vec()));
         let (applied, reply) = (LogIndex(applied), Reply::Value(value).encode());
-        let request = Request::Read { key: Bytes::from_static(b"k"), consistency };
+        let request = Ask::Read { key: Bytes::from_static(b"k"), consistency };
         Call { request, ..put(number, Some(Response::Read { applied, reply })) }
     }
 
@@ -185,6 +192,31 @@ mod tests {
     #[test]
     fn a_command_acknowledged_but_never_applied_is_caught() {
         assert_eq!(class(&[put(0, done())], &[]), Some("Linearizability"));
+    }
+
+    #[test]
+    fn what_a_session_that_is_gone_or_full_says_leaves_the_outcome_open() {
+        for response in [Response::SessionExpired, Response::SessionFull] {
+            let history = [put(0, Some(response))];
+            assert_eq!((class(&history, &[name(0)]), class(&history, &[])), (None, None));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_gone_while_its_client_waits_is_caught() {
+        assert_eq!(class(&[put(0, Some(Response::AlreadyAcknowledged))], &[name(0)]), Some("AnswerLost"));
+    }
+
+    #[test]
+    fn sessions_come_and_go_beside_the_history() {
+        let at = Time(50);
+        let open = Call {
+            request: Ask::OpenSession,
+            outcome: CallOutcome::Returned { at, response: Response::Opened(SessionId(1)) },
+            ..put(0, None)
+        };
+        assert_eq!(class(&[open, put(1, done())], &[0, name(1)]), None);
+        assert_eq!(class(&[put(0, Some(Response::Closed))], &[name(0)]), Some("Linearizability"));
     }
 
     #[test]

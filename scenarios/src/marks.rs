@@ -36,6 +36,13 @@ pub const NAMES: &[&str] = &[
     "a leader that was deposed served no read",
     "a read was refused because of a bound",
     "a client learned that its command was overwritten",
+    "a retry was answered from the session table",
+    "a duplicate entry in the log was not applied",
+    "a late copy of an acknowledged request was not applied",
+    "a session expired to make room for another",
+    "a session was full",
+    "a request was forwarded",
+    "a forwarded request was refused",
     "a member of the core was cut off from an outside leader",
 ];
 

@@ -98,7 +98,8 @@ pub enum Step {
         position: LogPosition,
         /// A hash of its payload.
         payload_hash: u64,
-        /// The client operation it carries (0 where none), as the adapter's clients number them.
+        /// The client operation whose command the state machine was given with it (0 where none was: the entry carries
+        /// none, or a copy of one that was), as the adapter's clients number them.
         operation: u128,
         /// A digest of the state machine after it.
         state_digest: u64,
@@ -221,6 +222,10 @@ pub enum Content {
         /// From where on they may be served.
         index: LogIndex,
     },
+    /// Passes a client's proposal on.
+    Forward,
+    /// Refuses a proposal that was passed on.
+    ForwardRefused,
 }
 
 impl Observation {

@@ -4,7 +4,6 @@
 //! the end of a run judges the clients' history. Every run has all of them on.
 
 use squall_raft::{Config, LogPosition, NodeId, RoleKind, Status, Term};
-use squall_replica::StateMachine;
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
 use squall_sim::process::{Oracle, Standing, Violation};
@@ -112,7 +111,7 @@ impl Oracles {
         };
         let members = core.iter().filter(|id| !is_excused(*id)).map(|id| {
             let server = processes.process(id)?;
-            Some((server.status(), server.replica().machine().digest()))
+            Some((server.status(), server.replica().state().digest()))
         });
         let is_at_rest = are_level(members, node_id(leader), last_log);
         let term = processes.process(leader)?.status().current_term;

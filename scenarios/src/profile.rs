@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use squall_raft::Config;
+use squall_replica::SessionLimits;
 use squall_sim::fault::{Fault, PausedClock};
 use squall_sim::parameters::CLIENTS_MAX;
 use squall_sim::parameters::ClockParameters;
@@ -101,6 +102,14 @@ pub struct Cluster {
     /// Requests that may wait at one server until their entries are applied: what keeps a slow state machine from
     /// falling behind for good.
     pub pending_requests_max: Numbers,
+    /// Bounds of the sessions that the first server opens; each further one allows one more, and a byte more.
+    pub max_sessions: Numbers,
+    /// See `max_sessions`.
+    pub max_answers: Numbers,
+    /// See `max_sessions`.
+    pub max_answer_bytes: Numbers,
+    /// How many runs have followers that pass the requests of sessions on to their leader.
+    pub forwards: Probability,
     /// Every so many sync groups a disk is recovered in earnest and compared with what was promised.
     pub recovery_check_every: u64,
 }
@@ -110,6 +119,12 @@ pub struct Cluster {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each field is the range of the parameter that it is named after")]
 pub struct Workload {
+    /// How many runs have clients with sessions at all.
+    pub sessions: Probability,
+    pub session_clients: Numbers,
+    pub session_sharers: Numbers,
+    pub retry_us: Numbers,
+    pub close: Chances,
     pub keys: Numbers,
     pub hot: Chances,
     pub kinds: Weights<5>,
@@ -207,6 +222,8 @@ impl Profile {
             ("cluster", "slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
             ("workload", "keys", workload.keys, 1..=u64::MAX),
             ("workload", "timeout_us", workload.timeout_us, 1..=u64::MAX),
+            ("workload", "session_sharers", workload.session_sharers, 1..=u64::MAX),
+            ("workload", "retry_us", workload.retry_us, 1..=u64::MAX),
             ("workload", "value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
             ("workload", "large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
             ("clients", "count", self.clients.count, 1..=u64::from(CLIENTS_MAX)),
@@ -318,6 +335,12 @@ impl Cluster {
             },
             slow_apply: draw.chance("slow_apply", self.slow_apply).then_some(slow),
             pending_requests_max: draw.number("pending_requests_max", self.pending_requests_max),
+            session_limits: SessionLimits {
+                max_sessions: draw.number("max_sessions", self.max_sessions),
+                max_answers: draw.number("max_answers", self.max_answers),
+                max_answer_bytes: draw.number("max_answer_bytes", self.max_answer_bytes),
+            },
+            forwards: draw.chance("forwards", self.forwards),
             recovery_check_every: self.recovery_check_every,
         };
         if is_extreme {
@@ -350,6 +373,8 @@ fn tighten(setup: &mut Setup, choice: &mut Choice) {
 impl Workload {
     fn resolve(&self, choice: &mut Choice) -> WorkloadParameters {
         let draw = &mut Resolver::new(choice, "workload");
+        let has_sessions = draw.chance("sessions", self.sessions);
+        let session_clients = draw.number("session_clients", self.session_clients);
         WorkloadParameters {
             keys: draw.number("keys", self.keys),
             hot: draw.probability("hot", self.hot),
@@ -365,6 +390,10 @@ impl Workload {
             reads: draw.probability("reads", self.reads),
             serializable: draw.probability("serializable", self.serializable),
             reads_anywhere: draw.probability("reads_anywhere", self.reads_anywhere),
+            session_clients: if has_sessions { session_clients } else { 0 },
+            session_sharers: draw.number("session_sharers", self.session_sharers),
+            retry_us: draw.number("retry_us", self.retry_us),
+            close: draw.probability("close", self.close),
         }
     }
 }

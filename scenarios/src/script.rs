@@ -1,6 +1,7 @@
 //! A run's parameters as sections of a scenario file, in both directions from one table.
 
 use squall_raft::Config;
+use squall_replica::SessionLimits;
 use squall_sim::choice::Decision;
 use squall_sim::scenario::{self, Expected, Fields, Misfit, Scenario, Section, Subject};
 use squall_sim::{ProcessId, Purpose, Ratio};
@@ -66,6 +67,8 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
         storage: Options { segment_bytes: 1 << 20, ..Options::default() },
         slow_apply: None,
         pending_requests_max: 10_000,
+        session_limits: SessionLimits::default(),
+        forwards: false,
         recovery_check_every: 64,
     };
     let mut workload = WorkloadParameters::default();
@@ -136,6 +139,8 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
         ("workload", "value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
         ("workload", "large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
         ("workload", "timeout", workload.timeout_us, 1..=u64::MAX),
+        ("workload", "session_sharers", workload.session_sharers, 1..=u64::MAX),
+        ("workload", "retry", workload.retry_us, 1..=u64::MAX),
     ];
     match bounds.iter().find(|(_, _, value, bounds)| !bounds.contains(value)) {
         Some((section, key, value, bounds)) => {
@@ -179,6 +184,10 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     setup.slow_apply = is_slow.then_some(slow);
     fields.number("pending_requests_max", &mut setup.pending_requests_max);
     fields.number("recovery_check_every", &mut setup.recovery_check_every);
+    fields.number("max_sessions", &mut setup.session_limits.max_sessions);
+    fields.number("max_answers", &mut setup.session_limits.max_answers);
+    fields.number("max_answer_bytes", &mut setup.session_limits.max_answer_bytes);
+    fields.flag("forwards", &mut setup.forwards);
 }
 
 fn workload_fields(fields: &mut Fields, workload: &mut WorkloadParameters) {
@@ -196,6 +205,10 @@ fn workload_fields(fields: &mut Fields, workload: &mut WorkloadParameters) {
     fields.probability("reads", &mut workload.reads);
     fields.probability("serializable", &mut workload.serializable);
     fields.probability("reads_anywhere", &mut workload.reads_anywhere);
+    fields.number("session_clients", &mut workload.session_clients);
+    fields.number("session_sharers", &mut workload.session_sharers);
+    fields.duration_us("retry", &mut workload.retry_us);
+    fields.probability("close", &mut workload.close);
 }
 
 impl Default for WorkloadParameters {
@@ -216,6 +229,10 @@ impl Default for WorkloadParameters {
             reads: Ratio::ZERO,
             serializable: Ratio::ZERO,
             reads_anywhere: Ratio::ZERO,
+            session_clients: 0,
+            session_sharers: 1,
+            retry_us: 200_000,
+            close: Ratio::ZERO,
         }
     }
 }

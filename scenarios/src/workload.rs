@@ -6,12 +6,14 @@ use squall_raft::{ProposeError, ReadError};
 use squall_replica::Consistency;
 use squall_replica::kv::Command;
 use squall_sim::mark::Marks;
-use squall_sim::process::{Answer, Workload};
+use squall_sim::process::{Answer, Patience, Workload};
 use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time, sometimes};
 
+use self::sessions::ClientSessions;
 use crate::marks;
-use crate::server::{Request, Response, Server, process_id};
+use crate::server::{Ask, Response, Server, process_id};
 
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +21,7 @@ mod tests;
 pub const VALUE_BYTES_MAX: u64 = 1 << 20;
 
 /// All that is decided of a client's operation.
-pub const DECISIONS: [&str; 17] = [
+pub const DECISIONS: [&str; 19] = [
     "think",
     "burst",
     "idle",
@@ -33,6 +35,8 @@ pub const DECISIONS: [&str; 17] = [
     "expects-none",
     "guess-client",
     "guess-age",
+    "close",
+    "withhold",
     "read",
     "serializable",
     "anywhere",
@@ -64,6 +68,15 @@ pub struct WorkloadParameters {
     pub timeout_us: u64,
     /// How many operations go to a server at random, whoever is thought to lead.
     pub stray: Ratio,
+    /// How many clients have sessions.
+    pub session_clients: u64,
+    /// How many of them share one.
+    pub session_sharers: u64,
+    /// How long a client with a session waits before it asks another server for the same once more; each time for as
+    /// long again as it has waited, until it gives up.
+    pub retry_us: u64,
+    /// How many operations close their session instead.
+    pub close: Ratio,
     /// How many operations read without an entry in the log.
     pub reads: Ratio,
     /// How many of these may be served from whatever a server has applied.
@@ -85,6 +98,9 @@ pub struct Clients {
     first_fresh: Vec<u64>,
     /// How many answers to such operations each client has yet to get; unbounded until the cluster is healed.
     wanted: Vec<u64>,
+    sessions: ClientSessions,
+    /// How long each client has waited, and waits now, for its operation.
+    waited_us: Vec<u64>,
     /// Whom clients ask of their own accord.
     asked: ProcessSet,
     /// How long a client waits for an answer.
@@ -109,6 +125,9 @@ impl Clients {
         let wanted = vec![u64::MAX; clients as usize];
         let asked = (0..servers).map(ProcessId).collect();
         let patience_us = parameters.timeout_us;
+        let WorkloadParameters { session_clients, session_sharers, close, .. } = parameters;
+        let sessions = ClientSessions::new(clients, session_clients, session_sharers, close);
+        let waited_us = vec![0; clients as usize];
         let marks = Marks::default();
         Self {
             parameters,
@@ -117,6 +136,8 @@ impl Clients {
             next_number,
             first_fresh,
             wanted,
+            sessions,
+            waited_us,
             asked,
             patience_us,
             wanted_of_healed,
@@ -127,6 +148,53 @@ impl Clients {
     fn next_server(&self, after: ProcessId) -> ProcessId {
         let mut others = (1..=self.servers).map(|step| ProcessId((after.0 + step) % self.servers));
         others.find(|server| self.asked.contains(*server)).unwrap_or(after)
+    }
+
+    /// What a client makes of an answer.
+    fn answer(&mut self, operation: OperationId, response: &Response) -> Answer {
+        let believed = self.believed[operation.client.slot()];
+        match response {
+            Response::Applied(_) | Response::Read { .. } | Response::Opened(_) | Response::Closed => {
+                let slot = operation.client.slot();
+                if operation.number >= self.first_fresh[slot] {
+                    self.wanted[slot] = self.wanted[slot].saturating_sub(1);
+                }
+                Answer::Done
+            }
+            Response::AlreadyAcknowledged | Response::SessionExpired | Response::SessionFull => {
+                Answer::Refused
+            }
+            // Another copy of it may have taken effect.
+            Response::Dropped if self.sessions.may_ask_again(operation.client) => {
+                Answer::Retry { target: believed, after_us: RETRY_US }
+            }
+            Response::Dropped => {
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "a client learned that its command was overwritten",
+                    true
+                );
+                Answer::Refused
+            }
+            Response::Refused(ProposeError::NotLeader { leader: Some(leader) }) => {
+                let target = process_id(*leader);
+                self.believed[operation.client.slot()] = target;
+                Answer::Retry { target, after_us: RETRY_US }
+            }
+            Response::Refused(ProposeError::NotLeader { leader: None })
+            | Response::ReadRefused(ReadError::NoLeader) => {
+                let target = self.next_server(believed);
+                self.believed[operation.client.slot()] = target;
+                Answer::Retry { target, after_us: RETRY_US * 2 }
+            }
+            Response::Refused(ProposeError::Transferring { .. } | ProposeError::Busy)
+            | Response::ReadRefused(ReadError::Busy) => {
+                Answer::Retry { target: believed, after_us: RETRY_US }
+            }
+            Response::Refused(ProposeError::TooLarge { .. })
+            | Response::ReadRefused(ReadError::TooLarge { .. }) => Answer::Refused,
+        }
     }
 
     fn draw_key(&self, draw: &mut Draw<'_>) -> Bytes {
@@ -214,55 +282,38 @@ impl Workload<Server> for Clients {
             let is_serializable = draw.chance("serializable", parameters.serializable) && !is_healed;
             let consistency =
                 if is_serializable { Consistency::Serializable } else { Consistency::Linearizable };
-            Request::Read { key: self.draw_key(draw), consistency }
+            Ask::Read { key: self.draw_key(draw), consistency }
         } else {
-            Request::Command(self.draw_command(OperationId { client, number }, draw))
+            let command = self.draw_command(OperationId { client, number }, draw);
+            self.sessions.ask(client, command, draw)
         };
-        Some(squall_sim::process::Step { think_us, target, request, timeout_us: self.patience_us })
+        let timeout_us = match request {
+            Ask::InSession(..) => self.parameters.retry_us.min(self.patience_us),
+            Ask::Command(_) | Ask::OpenSession | Ask::CloseSession(_) | Ask::Read { .. } => self.patience_us,
+        };
+        self.waited_us[client.slot()] = timeout_us;
+        Some(squall_sim::process::Step { think_us, target, request, timeout_us })
     }
 
     fn answered(&mut self, operation: OperationId, _at: Time, response: &Response) -> Answer {
-        let believed = self.believed[operation.client.slot()];
-        match response {
-            Response::Applied(_) | Response::Read { .. } => {
-                let slot = operation.client.slot();
-                if operation.number >= self.first_fresh[slot] {
-                    self.wanted[slot] = self.wanted[slot].saturating_sub(1);
-                }
-                Answer::Done
-            }
-            Response::Dropped => {
-                sometimes!(
-                    self.marks,
-                    marks::NAMES,
-                    "a client learned that its command was overwritten",
-                    true
-                );
-                Answer::Refused
-            }
-            Response::Refused(ProposeError::NotLeader { leader: Some(leader) }) => {
-                let target = process_id(*leader);
-                self.believed[operation.client.slot()] = target;
-                Answer::Retry { target, after_us: RETRY_US }
-            }
-            Response::Refused(ProposeError::NotLeader { leader: None })
-            | Response::ReadRefused(ReadError::NoLeader) => {
-                let target = self.next_server(believed);
-                self.believed[operation.client.slot()] = target;
-                Answer::Retry { target, after_us: RETRY_US * 2 }
-            }
-            Response::Refused(ProposeError::Transferring { .. } | ProposeError::Busy)
-            | Response::ReadRefused(ReadError::Busy) => {
-                Answer::Retry { target: believed, after_us: RETRY_US }
-            }
-            Response::Refused(ProposeError::TooLarge { .. })
-            | Response::ReadRefused(ReadError::TooLarge { .. }) => Answer::Refused,
+        let answer = self.answer(operation, response);
+        if !matches!(answer, Answer::Retry { .. }) {
+            self.sessions.finish(operation.client, Some(response));
         }
+        answer
     }
 
-    fn timed_out(&mut self, operation: OperationId, _at: Time) {
+    fn timed_out(&mut self, operation: OperationId, _at: Time) -> Patience {
         let slot = operation.client.slot();
-        self.believed[slot] = self.next_server(self.believed[slot]);
+        let target = self.next_server(self.believed[slot]);
+        self.believed[slot] = target;
+        let waited_us = self.waited_us[slot];
+        if waited_us >= self.patience_us || !self.sessions.may_ask_again(operation.client) {
+            self.sessions.finish(operation.client, None);
+            return Patience::GivesUp;
+        }
+        self.waited_us[slot] = waited_us.saturating_mul(2);
+        Patience::AsksAgain { target, timeout_us: waited_us }
     }
 
     /// So that the cluster can come to rest, each client asks for so many answers more and then no more. It is in no

@@ -56,6 +56,6 @@ pub use fault::{Fault, FaultEvent};
 pub use ids::{ClientId, Link, OperationId, ProcessId, ProcessSet};
 pub use mark::{Mark, Marks};
 pub use parameters::Parameters;
-pub use process::{Answer, Oracle, Process, Step, Violation, Workload};
+pub use process::{Answer, Oracle, Patience, Process, Step, Violation, Workload};
 pub use time::{LocalTime, Time};
 pub use world::{Processes, RunResult, Verdict, World};

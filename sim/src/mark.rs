@@ -33,6 +33,7 @@ pub const FRAMEWORK: &[&str] = &[
     "every process was down",
     "a fault struck the most prominent process",
     "a client gave up waiting",
+    "a client asked again",
     "a request was tried elsewhere",
 ];
 

@@ -135,7 +135,7 @@ pub struct Step<P: Process> {
     pub target: ProcessId,
     /// What to ask.
     pub request: P::Request,
-    /// How long to wait for the answer. After that the outcome stays unknown.
+    /// How long to wait for the answer. After that the workload decides; see [`Patience`].
     pub timeout_us: u64,
 }
 
@@ -144,14 +144,30 @@ pub struct Step<P: Process> {
 pub enum Answer {
     /// The operation took place.
     Done,
-    /// The operation did not take place and is not tried again.
+    /// The operation is not tried again: it did not take place, or nobody can tell. It does not count as served.
     Refused,
-    /// The operation did not take place, could not have, and is tried once more. Its call remains the first.
+    /// The operation did not take place and could not have, or is harmless to repeat, and is tried once more. Its call
+    /// remains the first.
     Retry {
         /// Whom to ask now; a process that is not there means the one that answered.
         target: ProcessId,
         /// The pause before it.
         after_us: u64,
+    },
+}
+
+/// What a client does that has waited long enough for an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// It gives up and goes on: what became of the operation stays unknown.
+    GivesUp,
+    /// It asks another once more, for the same operation, though it may have taken place: only where asking twice is
+    /// harmless. The history still has one call, the first; any answer to either is its answer.
+    AsksAgain {
+        /// Whom to ask now.
+        target: ProcessId,
+        /// How long to wait this time.
+        timeout_us: u64,
     },
 }
 
@@ -162,7 +178,7 @@ pub trait Workload<P: Process>: Clone {
     /// An operation was answered.
     fn answered(&mut self, operation: OperationId, at: Time, response: &P::Response) -> Answer;
     /// The client waited long enough; whether the operation took place, or still will, is unknown.
-    fn timed_out(&mut self, operation: OperationId, at: Time);
+    fn timed_out(&mut self, operation: OperationId, at: Time) -> Patience;
 
     /// The liveness phase has begun: this core is sound. Others may still serve, each as well as it can.
     fn healed(&mut self, core: ProcessSet) {

@@ -4,9 +4,10 @@
 //! expect it from anyone. What is refused here is what the core's types cannot hold.
 
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ReadId, ReadIndex,
-    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
+    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
+    ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session,
+    Term,
 };
 
 use crate::{DecodeError, schema};
@@ -78,6 +79,10 @@ impl From<&Body> for schema::Body {
                     index: index.0,
                 })
             }
+            Body::Forward(Forward { number, data }) => {
+                Self::Forward(schema::Forward { number: *number, data: data.clone() })
+            }
+            Body::ForwardResponse(response) => Self::ForwardResponse((*response).into()),
         }
     }
 }
@@ -126,6 +131,10 @@ impl TryFrom<schema::Body> for Body {
                 up_to: ReadId(response.up_to),
                 index: LogIndex(response.index),
             }),
+            schema::Body::Forward(schema::Forward { number, data }) => {
+                Self::Forward(Forward { number, data })
+            }
+            schema::Body::ForwardResponse(response) => Self::ForwardResponse(response.try_into()?),
         })
     }
 }
@@ -203,6 +212,36 @@ impl TryFrom<schema::AppendEntriesResponse> for AppendEntriesResponse {
             },
         };
         Ok(Self { session: Session(response.session), result })
+    }
+}
+
+impl From<ForwardResponse> for schema::ForwardResponse {
+    fn from(response: ForwardResponse) -> Self {
+        let refusal = match response.refusal {
+            ProposeError::NotLeader { leader } => {
+                schema::Refusal::NotLeader(schema::NotLeader { leader: leader.map(|leader| leader.0) })
+            }
+            ProposeError::Transferring { to } => schema::Refusal::Transferring(to.0),
+            ProposeError::Busy => schema::Refusal::Busy(schema::Nothing {}),
+            ProposeError::TooLarge { size, max } => schema::Refusal::TooLarge(schema::TooLarge { size, max }),
+        };
+        Self { number: response.number, refusal: Some(refusal) }
+    }
+}
+
+impl TryFrom<schema::ForwardResponse> for ForwardResponse {
+    type Error = DecodeError;
+
+    fn try_from(response: schema::ForwardResponse) -> Result<Self, DecodeError> {
+        let refusal = match response.refusal.ok_or(DecodeError::UnknownKind { of: "refusal" })? {
+            schema::Refusal::NotLeader(schema::NotLeader { leader }) => {
+                ProposeError::NotLeader { leader: leader.map(NodeId) }
+            }
+            schema::Refusal::Transferring(to) => ProposeError::Transferring { to: NodeId(to) },
+            schema::Refusal::Busy(schema::Nothing {}) => ProposeError::Busy,
+            schema::Refusal::TooLarge(schema::TooLarge { size, max }) => ProposeError::TooLarge { size, max },
+        };
+        Ok(Self { number: response.number, refusal })
     }
 }
 

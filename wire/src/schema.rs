@@ -16,7 +16,7 @@ pub(crate) struct Message {
     pub(crate) to: Option<u64>,
     #[prost(uint64, optional, tag = "3")]
     pub(crate) term: Option<u64>,
-    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
+    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 19, 20")]
     pub(crate) body: Option<Body>,
 }
 
@@ -44,6 +44,10 @@ pub(crate) enum Body {
     ReadIndex(ReadIndex),
     #[prost(message, tag = "14")]
     ReadIndexResponse(ReadIndexResponse),
+    #[prost(message, tag = "19")]
+    Forward(Forward),
+    #[prost(message, tag = "20")]
+    ForwardResponse(ForwardResponse),
 }
 
 /// The tags that `limits.rs` looks for before anything is allocated.
@@ -187,4 +191,46 @@ pub(crate) struct ReadIndexResponse {
     pub(crate) up_to: u64,
     #[prost(uint64, tag = "3")]
     pub(crate) index: u64,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct Forward {
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) data: Bytes,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct ForwardResponse {
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    #[prost(oneof = "Refusal", tags = "2, 3, 4, 5")]
+    pub(crate) refusal: Option<Refusal>,
+}
+
+#[derive(Clone, Copy, PartialEq, Oneof)]
+pub(crate) enum Refusal {
+    #[prost(message, tag = "2")]
+    NotLeader(NotLeader),
+    #[prost(uint64, tag = "3")]
+    Transferring(u64),
+    #[prost(message, tag = "4")]
+    Busy(Nothing),
+    #[prost(message, tag = "5")]
+    TooLarge(TooLarge),
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct NotLeader {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) leader: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct TooLarge {
+    #[prost(uint64, tag = "1")]
+    pub(crate) size: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) max: u64,
 }

@@ -149,6 +149,13 @@ impl Cluster {
         result
     }
 
+    /// A client's proposal for the leader that this node follows.
+    pub(crate) fn forward(&mut self, id: u64, data: &str) -> Result<NodeId, ProposeError> {
+        let result = self.node(id).forward(7, Bytes::copy_from_slice(data.as_bytes()));
+        self.drain(NodeId(id));
+        result
+    }
+
     pub(crate) fn transfer(&mut self, from: u64, to: u64) {
         self.node(from).transfer_leadership(NodeId(to)).expect("a transfer that can begin");
         self.drain(NodeId(from));

@@ -91,7 +91,9 @@ impl Leader {
             | Body::HeartbeatResponse(_)
             | Body::TimeoutNow
             | Body::ReadIndex(_)
-            | Body::ReadIndexResponse(_) => None,
+            | Body::ReadIndexResponse(_)
+            | Body::Forward(_)
+            | Body::ForwardResponse(_) => None,
         });
         entries.flatten().collect()
     }

@@ -99,6 +99,9 @@ fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
             return cluster.propose(id(node), text).err().map(|error| error.to_string());
         }
         ["read", node] => return cluster.read(id(node)).err().map(|error| error.to_string()),
+        ["forward", node, text] => {
+            return cluster.forward(id(node), text).err().map(|error| error.to_string());
+        }
         ["transfer", from, to] => cluster.transfer(id(from), id(to)),
         ["settle"] => cluster.settle(),
         ["write", node] => assert!(cluster.write_one(NodeId(id(node))), "no write waits"),
@@ -176,6 +179,7 @@ scripts! {
     a_lost_acknowledgement_is_asked_for_again
     a_reminder_is_answered_while_a_later_write_hangs
     a_follower_far_behind_is_served_from_disk
+    a_proposal_is_passed_on
     leadership_is_handed_over
     a_leader_cut_off_steps_down
     a_leader_whose_quorum_takes_nothing_steps_down

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod fetched;
+mod forward;
 mod golden;
 mod hostile;
 mod paper;

@@ -11,6 +11,7 @@ use squall_raft::LogPosition;
 
 use super::{Command, Reply};
 use crate::StateMachine;
+use crate::hash::{hash_bytes, mix};
 
 /// A map from keys to values.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -70,6 +71,12 @@ impl KeyValue {
         self.pairs.len() as u64
     }
 
+    /// How many commands it was given, ever: those that changed nothing among them.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+
     /// Whether no key has a value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -126,24 +133,4 @@ impl KeyValue {
 /// Hashes one pair; key and value are kept apart by the key's length.
 pub(super) fn hash_pair(key: &[u8], value: &[u8]) -> u64 {
     hash_bytes(hash_bytes(key.len() as u64, key), value)
-}
-
-/// Hashes bytes, eight at a time; a last, shorter run is told by the length.
-fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut hash = mix(seed, bytes.len() as u64);
-    for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
-    }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    mix(hash, u64::from_le_bytes(last))
-}
-
-/// Stirs a word into a hash: the finishing steps of SplitMix64 (Steele, Lea, Flood, OOPSLA '14).
-fn mix(hash: u64, word: u64) -> u64 {
-    let mut stirred = (hash.rotate_left(29) ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    stirred ^ (stirred >> 31)
 }

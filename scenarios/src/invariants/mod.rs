@@ -9,6 +9,7 @@ mod acknowledged;
 mod commit_quorum;
 mod committed;
 mod election_safety;
+mod exactly_once;
 mod leader_append_only;
 mod leader_completeness;
 mod log_matching;
@@ -29,6 +30,7 @@ use crate::observation::{Content, Envelope, Observation, Step};
 use acknowledged::Acknowledged;
 use committed::Committed;
 use election_safety::ElectionSafety;
+use exactly_once::ExactlyOnce;
 use log_matching::LogMatching;
 use revealed::Revealed;
 use shadow::Shadow;
@@ -43,6 +45,7 @@ pub struct Invariants {
     promises: Vec<Promises>,
     committed: Committed,
     election_safety: ElectionSafety,
+    exactly_once: ExactlyOnce,
     log_matching: LogMatching,
     state_machine_safety: StateMachineSafety,
     report: Report,
@@ -91,6 +94,7 @@ impl Invariants {
             promises: vec![Promises::default(); voters.len()],
             committed: Committed::default(),
             election_safety: ElectionSafety::default(),
+            exactly_once: ExactlyOnce::default(),
             log_matching: LogMatching::default(),
             state_machine_safety: StateMachineSafety::default(),
             report: Report::default(),
@@ -149,8 +153,8 @@ impl Invariants {
         &self.report.ever
     }
 
-    /// The client operations that were applied, in log order: that of the entry at index `i` stands at `i - 1`;
-    /// 0 where an entry carries none.
+    /// The client operations whose commands state machines were given, in log order: that of the entry at index `i`
+    /// stands at `i - 1`; 0 where they were given none.
     #[must_use]
     pub fn applied_operations(&self) -> &[u128] {
         self.state_machine_safety.operations()
@@ -210,7 +214,11 @@ impl Invariants {
                     payload_hash: *payload_hash,
                     state_digest: *state_digest,
                 };
+                let known = self.applied_operations().len();
                 self.report.note(self.state_machine_safety.check_apply(applied, *operation));
+                if self.applied_operations().len() > known {
+                    self.report.note(self.exactly_once.check_apply(*position, *operation));
+                }
             }
         }
     }
@@ -295,7 +303,9 @@ impl Invariants {
             | Content::RequestVoteResponse { .. }
             | Content::AppendRefused { .. }
             | Content::HeartbeatResponse { .. }
-            | Content::ReadIndex { .. } => {}
+            | Content::ReadIndex { .. }
+            | Content::Forward
+            | Content::ForwardRefused => {}
         }
     }
 

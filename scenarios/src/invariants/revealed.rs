@@ -31,7 +31,9 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         | Content::AppendAcknowledged { .. }
         | Content::AppendRefused { .. }
         | Content::HeartbeatResponse { .. }
-        | Content::ReadIndex { .. } => None,
+        | Content::ReadIndex { .. }
+        | Content::Forward
+        | Content::ForwardRefused => None,
     }
 }
 

@@ -3,25 +3,25 @@
 //! The driver does what a production driver does, with virtual time for a clock and the simulated disk for a disk,
 //! and nothing more. What it observes of the core, for the oracles, stands in `observe.rs`.
 
+mod clients;
 mod observe;
 mod setup;
 mod view;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use squall_raft::{
-    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, NodeId, ProposeError, ReadError, RoleKind, Status,
-    WriteToken,
+    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, NodeId, RoleKind, Status, WriteToken,
 };
-use squall_replica::kv::{Command, KeyValue};
-use squall_replica::{Consistency, Outcome, Output, Replica, RequestId};
+use squall_replica::kv::KeyValue;
+use squall_replica::{Output, Replica};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
 use squall_storage::{Group, Identity, Storage};
 
 use crate::marks;
 use crate::observation::{Observation, Step};
 
+pub use clients::{Ask, Response, operation_id, request_id};
 pub use setup::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, process_id};
 pub use view::DiskView;
 
@@ -58,44 +58,10 @@ enum Job {
     Read(FetchPurpose, Vec<Entry>),
 }
 
-/// What a client asks for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Request {
-    /// A command, through the log.
-    Command(Command),
-    /// A key's value, without an entry in the log.
-    Read {
-        /// The key.
-        key: Bytes,
-        /// What it is to have seen.
-        consistency: Consistency,
-    },
-}
-
-/// What a client is answered.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Response {
-    /// The command took effect; the encoded [`Reply`](squall_replica::kv::Reply).
-    Applied(Bytes),
-    /// What was read.
-    Read {
-        /// The last entry that had been applied.
-        applied: LogIndex,
-        /// The encoded reply.
-        reply: Bytes,
-    },
-    /// The command did not take effect and never will; nothing was read.
-    Dropped,
-    /// The command was refused.
-    Refused(ProposeError),
-    /// The read was refused.
-    ReadRefused(ReadError),
-}
-
 impl Process for Server {
     type Setup = Setup;
     type Message = Message;
-    type Request = Request;
+    type Request = Ask;
     type Response = Response;
 
     const MARKS: &'static [&'static str] = marks::NAMES;
@@ -113,6 +79,8 @@ impl Process for Server {
         let mut replica = Replica::new(setup.config(id), &recovered, KeyValue::default())
             .map_err(|error| format!("recovered what contradicts itself: {error}"))?;
         replica.limit_pending_requests(setup.pending_requests_max);
+        replica.limit_sessions(setup.session_limits(id));
+        replica.forward_requests(setup.forwards);
         let mut server = Self {
             setup: setup.clone(),
             identity: setup.identity(id),
@@ -153,25 +121,9 @@ impl Process for Server {
         self.drain(env);
     }
 
-    fn request(&mut self, operation: OperationId, request: Request, env: &mut Env<'_, Self>) {
+    fn request(&mut self, operation: OperationId, ask: Ask, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
-        match request {
-            Request::Command(command) => {
-                let result = self.replica.request(request_id(operation), command.encode());
-                self.observe_proposal(result, env);
-                if let Err(error) = result {
-                    env.respond(operation, Response::Refused(error));
-                }
-            }
-            Request::Read { key, consistency } => {
-                let query = Command::Get { key }.encode();
-                let result = self.replica.read(request_id(operation), query, consistency);
-                self.observe_read(result, env);
-                if let Err(error) = result {
-                    env.respond(operation, Response::ReadRefused(error));
-                }
-            }
-        }
+        self.submit(operation, ask, env);
         self.drain(env);
     }
 
@@ -206,11 +158,13 @@ impl Process for Server {
             Body::TimeoutNow => 8,
             Body::ReadIndex(_) => 9,
             Body::ReadIndexResponse(_) => 10,
+            Body::Forward(_) => 15,
+            Body::ForwardResponse(_) => 16,
         }
     }
 
     fn message_kind_name(kind: u8) -> &'static str {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 17] = [
             "PreVote",
             "PreVoteResponse",
             "RequestVote",
@@ -222,6 +176,12 @@ impl Process for Server {
             "TimeoutNow",
             "ReadIndex",
             "ReadIndexResponse",
+            "",
+            "",
+            "",
+            "",
+            "Forward",
+            "ForwardResponse",
         ];
         NAMES.get(usize::from(kind)).copied().unwrap_or("unknown")
     }
@@ -243,7 +203,7 @@ impl Process for Server {
     }
 
     fn digest(&self) -> u64 {
-        observe::digest_status(&self.replica.status(), self.replica.machine())
+        observe::digest_status(&self.replica.status(), self.replica.state().digest())
     }
 }
 
@@ -302,7 +262,7 @@ impl Server {
     }
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
-        let replica_leads = self.shown.role == RoleKind::Leader;
+        let leads = self.shown.role == RoleKind::Leader;
         let Self { replica, observation, group, fetches, written_index, .. } = self;
         while let Some(output) = replica.next_output() {
             match output {
@@ -321,9 +281,9 @@ impl Server {
                 }
                 Output::Apply => {}
                 Output::ReadsSettled { up_to, index } => {
-                    observe::settled(observation, up_to, index, replica_leads, env);
+                    observe::settled(observation, up_to, index, leads, env);
                 }
-                Output::Respond { request, outcome } => respond(request, outcome, env),
+                Output::Respond { request, outcome } => clients::respond(request, outcome, env),
             }
         }
     }
@@ -339,8 +299,9 @@ impl Server {
             self.apply_at = env.now().after(slow.rest_us);
         }
         let observation = &mut self.observation;
-        let applied = self.replica.apply_observed(entries, |entry, machine| {
-            observe::applied(observation, entry, machine);
+        let mut before = observe::Witness::of(self.replica.state());
+        let applied = self.replica.apply_observed(entries, |entry, outcome, state| {
+            observe::applied(observation, &mut before, entry, outcome, state, env);
         });
         applied > 0
     }
@@ -399,17 +360,6 @@ impl Server {
     }
 }
 
-fn respond(request: RequestId, outcome: Outcome, env: &mut Env<'_, Server>) {
-    let operation = operation_id(request);
-    match outcome {
-        Outcome::Applied { result, .. } => env.respond(operation, Response::Applied(result)),
-        Outcome::Read { applied, result: reply } => env.respond(operation, Response::Read { applied, reply }),
-        Outcome::Dropped => env.respond(operation, Response::Dropped),
-        // Who does not know says nothing: the client's patience decides.
-        Outcome::Unknown => {}
-    }
-}
-
 /// The whole log, for the oracles to see that what was recovered is what was written.
 fn read_whole_log(storage: &Storage, last: LogIndex, disk: &mut SimDisk) -> Result<Vec<Entry>, String> {
     let mut log = Vec::new();
@@ -422,20 +372,6 @@ fn read_whole_log(storage: &Storage, last: LogIndex, disk: &mut SimDisk) -> Resu
         log.extend(entries);
     }
     Ok(log)
-}
-
-/// A request's name on the wire and in the log; never zero.
-#[must_use]
-pub fn request_id(operation: OperationId) -> RequestId {
-    RequestId(u128::from(operation.client.0) << 64 | u128::from(operation.number + 1))
-}
-
-/// The operation that a request's name stands for.
-#[must_use]
-pub fn operation_id(request: RequestId) -> OperationId {
-    let number = u64::try_from(request.0 & u128::from(u64::MAX)).expect("the low half has 64 bits");
-    let client = u32::try_from(request.0 >> 64).unwrap_or(u32::MAX);
-    OperationId { client: squall_sim::ClientId(client), number: number.saturating_sub(1) }
 }
 
 /// The servers of a cluster of this size.

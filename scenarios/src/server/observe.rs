@@ -8,7 +8,7 @@ use squall_raft::{
     Status, Write,
 };
 use squall_replica::kv::KeyValue;
-use squall_replica::{StateMachine, open_proposal};
+use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
 use squall_sim::{Env, sometimes};
 use squall_storage::{Storage, Tail};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -99,10 +99,17 @@ impl Server {
 
     pub(super) fn observe_proposal(
         &mut self,
-        result: Result<LogPosition, ProposeError>,
+        result: &Result<Submitted, ProposeError>,
         env: &mut Env<'_, Self>,
     ) {
+        let accepted = match result {
+            Ok(Submitted::Proposed(position)) => Some(*position),
+            Ok(Submitted::Forwarded(_) | Submitted::Decided(_)) | Err(_) => None,
+        };
+        let is_known = matches!(result, Ok(Submitted::Decided(Outcome::Applied { .. })));
+        sometimes!(env, marks::NAMES, "a retry was answered from the session table", is_known);
         if let Err(error) = result {
+            let error = *error;
             sometimes!(
                 env,
                 marks::NAMES,
@@ -115,9 +122,9 @@ impl Server {
             sometimes!(env, marks::NAMES, "a proposal was refused during a transfer", in_transfer);
         }
         let is_full = |follower: FollowerStatus| follower.is_replicating && follower.is_window_full;
-        let any_is_full = result.is_ok() && self.replica.raft().followers().any(is_full);
+        let any_is_full = accepted.is_some() && self.replica.raft().followers().any(is_full);
         sometimes!(env, marks::NAMES, "a window was full", any_is_full);
-        self.observation.steps.push(Step::Proposed { accepted: result.ok() });
+        self.observation.steps.push(Step::Proposed { accepted });
         self.observe_change(env);
     }
 
@@ -201,6 +208,10 @@ pub(super) fn sent(observation: &mut Observation, message: &Message, env: &mut E
         sometimes!(env, marks::NAMES, "a vote was refused", !response.granted);
     }
     sometimes!(env, marks::NAMES, "a leader told another to campaign", message.body == Body::TimeoutNow);
+    let is_forward = matches!(message.body, Body::Forward(_));
+    sometimes!(env, marks::NAMES, "a request was forwarded", is_forward);
+    let is_refusal = matches!(message.body, Body::ForwardResponse(_));
+    sometimes!(env, marks::NAMES, "a forwarded request was refused", is_refusal);
     let envelope = envelope(observation, message);
     observation.steps.push(Step::Sent(envelope));
 }
@@ -253,16 +264,55 @@ pub(super) fn written(
     observation.steps.push(Step::WriteIssued { sequence: write.token.sequence });
 }
 
-pub(super) fn applied(observation: &mut Observation, entry: &Entry, machine: &KeyValue) {
-    let operation = match &entry.payload {
-        Payload::Noop => 0,
-        Payload::Command(proposal) => open_proposal(proposal).map_or(0, |(request, _)| request.0),
+/// What of a replicated state tells what the next entry did to it.
+pub(super) struct Witness {
+    /// How many commands the state machine was given.
+    commands: u64,
+    sessions: u64,
+}
+
+impl Witness {
+    pub(super) fn of(state: &State<KeyValue>) -> Self {
+        Self { commands: state.machine().commands(), sessions: state.sessions().len() }
+    }
+}
+
+/// An entry names an operation for the oracles if the state machine was really given its command, whatever the
+/// session table says.
+pub(super) fn applied(
+    observation: &mut Observation,
+    before: &mut Witness,
+    entry: &Entry,
+    outcome: &Outcome,
+    state: &State<KeyValue>,
+    env: &mut Env<'_, Server>,
+) {
+    let after = Witness::of(state);
+    let was_given = after.commands > before.commands;
+    let proposal = match &entry.payload {
+        Payload::Noop => None,
+        Payload::Command(proposal) => open_proposal(proposal),
     };
+    let is_copy = matches!(proposal, Some((_, Proposal::InSession(..))))
+        && matches!(outcome, Outcome::Applied { .. })
+        && !was_given;
+    sometimes!(env, marks::NAMES, "a duplicate entry in the log was not applied", is_copy);
+    let is_opened = matches!(outcome, Outcome::Opened { .. });
+    let made_room = is_opened && after.sessions <= before.sessions;
+    sometimes!(env, marks::NAMES, "a session expired to make room for another", made_room);
+    sometimes!(env, marks::NAMES, "a session was full", *outcome == Outcome::SessionFull);
+    sometimes!(
+        env,
+        marks::NAMES,
+        "a late copy of an acknowledged request was not applied",
+        *outcome == Outcome::AlreadyAcknowledged
+    );
+    *before = after;
     observation.steps.push(Step::Applied {
         position: entry.position(),
         payload_hash: hash_payload(&entry.payload),
-        operation,
-        state_digest: machine.digest(),
+        operation: proposal.filter(|_| was_given).map_or(0, |(request, _)| request.0),
+        state_digest: state.digest(),
     });
 }
 
@@ -289,7 +339,9 @@ pub(super) fn acknowledged_by(message: &Message) -> Option<LogIndex> {
         | Body::HeartbeatResponse(_)
         | Body::TimeoutNow
         | Body::ReadIndex(_)
-        | Body::ReadIndexResponse(_) => None,
+        | Body::ReadIndexResponse(_)
+        | Body::Forward(_)
+        | Body::ForwardResponse(_) => None,
     }
 }
 
@@ -300,12 +352,14 @@ fn is_request(message: &Message) -> bool {
         | Body::AppendEntries(_)
         | Body::Heartbeat(_)
         | Body::TimeoutNow
-        | Body::ReadIndex(_) => true,
+        | Body::ReadIndex(_)
+        | Body::Forward(_) => true,
         Body::PreVoteResponse(_)
         | Body::RequestVoteResponse(_)
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse(_)
-        | Body::ReadIndexResponse(_) => false,
+        | Body::ReadIndexResponse(_)
+        | Body::ForwardResponse(_) => false,
     }
 }
 
@@ -346,6 +400,8 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
         Body::ReadIndexResponse(ReadIndexResponse { boot, up_to, index }) => {
             Content::ReadIndexResponse { boot: *boot, up_to: *up_to, index: *index }
         }
+        Body::Forward(_) => Content::Forward,
+        Body::ForwardResponse(_) => Content::ForwardRefused,
     };
     Envelope { from: message.from, to: message.to, term: message.term, content }
 }
@@ -374,19 +430,21 @@ pub(super) fn digest_message(message: &Message) -> u64 {
         Body::TimeoutNow => (9, [0; 2], [0; 2]),
         Body::ReadIndex(request) => (10, [request.boot, request.up_to.0], [0; 2]),
         Body::ReadIndexResponse(response) => (11, [response.boot, response.up_to.0], [response.index.0, 0]),
+        Body::Forward(request) => (19, [request.number, request.data.len() as u64], [0; 2]),
+        Body::ForwardResponse(response) => (20, [response.number, 0], [0; 2]),
     };
     mix(&[tag, message.term.0, first[0], first[1], second[0], second[1]])
 }
 
 /// A digest of a server's state.
-pub(super) fn digest_status(status: &Status, machine: &KeyValue) -> u64 {
+pub(super) fn digest_status(status: &Status, state_digest: u64) -> u64 {
     mix(&[
         status.role as u64 ^ status.current_term.0 << 2,
         status.voted_for.map_or(u64::MAX, |node| node.0),
         status.last_log.term.0 << 32 ^ status.last_log.index.0,
         status.durable_index.0 << 32 ^ status.commit_index.0,
         status.last_applied.0,
-        machine.digest(),
+        state_digest,
     ])
 }
 

@@ -1,6 +1,7 @@
 //! What every server of a cluster is built from.
 
 use squall_raft::{Config, NodeId};
+use squall_replica::SessionLimits;
 use squall_sim::ProcessId;
 use squall_storage::{Identity, Options};
 
@@ -21,6 +22,11 @@ pub struct Setup {
     pub slow_apply: Option<SlowApply>,
     /// Requests that may wait for their entries at one server.
     pub pending_requests_max: u64,
+    /// The bounds of the sessions that the first server opens; each further one allows a little more, since nothing
+    /// may depend on their being alike.
+    pub session_limits: SessionLimits,
+    /// Whether followers pass the requests of sessions on to their leader.
+    pub forwards: bool,
     /// How often the disk is recovered in earnest and compared with what was promised: every so many sync groups.
     pub recovery_check_every: u64,
 }
@@ -48,6 +54,18 @@ impl Setup {
     #[must_use]
     pub fn election_timeout_us(&self) -> u64 {
         self.raft.election_timeout.saturating_mul(self.tick_us)
+    }
+
+    /// The bounds of the sessions that one server opens.
+    #[must_use]
+    pub fn session_limits(&self, id: ProcessId) -> SessionLimits {
+        let SessionLimits { max_sessions, max_answers, max_answer_bytes } = self.session_limits;
+        let more = u64::from(id.0);
+        SessionLimits {
+            max_sessions: max_sessions.saturating_add(more),
+            max_answers: max_answers.saturating_add(more),
+            max_answer_bytes: max_answer_bytes.saturating_add(more),
+        }
     }
 
     /// The core's configuration for one server.

@@ -35,6 +35,7 @@ impl Model {
                 }
             }
             Content::Heartbeat { .. } => self.heard.add(place),
+            Content::Forward => self.passed_on.add(place),
             Content::PreVote { .. }
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
@@ -44,7 +45,8 @@ impl Model {
             | Content::HeartbeatResponse { .. }
             | Content::TimeoutNow
             | Content::ReadIndex { .. }
-            | Content::ReadIndexResponse { .. } => {}
+            | Content::ReadIndexResponse { .. }
+            | Content::ForwardRefused => {}
         }
     }
 
@@ -89,7 +91,9 @@ impl Model {
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
             | Content::RequestVoteResponse { .. }
-            | Content::AppendRefused { .. } => {}
+            | Content::AppendRefused { .. }
+            | Content::Forward
+            | Content::ForwardRefused => {}
         }
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Model {
     pub(super) refusals: BTreeMap<(NodeId, LogIndex), Term>,
     /// Who sent it an AppendEntries or a heartbeat, of this term or an earlier one.
     pub(super) heard: Voters,
+    /// Who passed a proposal on to it, in any term.
+    pub(super) passed_on: Voters,
 
     // Of this term, as a candidate and as a leader.
     pub(super) votes: Voters,
@@ -131,6 +133,7 @@ impl Model {
             acknowledged: LogIndex::ZERO,
             refusals: BTreeMap::new(),
             heard: Voters::default(),
+            passed_on: Voters::default(),
             votes: Voters::default(),
             pre_votes: Voters::default(),
             match_index: vec![LogIndex::ZERO; voters.len()],

@@ -85,6 +85,9 @@ rules! {
     AcknowledgedUndurable = "AppendEntriesResponse: acknowledged what is not durable",
     RefusedMatching = "AppendEntriesResponse: refused what it has",
     RefusedWithOtherHint = "AppendEntriesResponse: hinted at an entry beyond the one refused, or not in its log",
+    ForwardUnasked = "Forward: not what a client has just asked of this node",
+    ForwardElsewhere = "Forward: to a node that it does not follow",
+    RefusedUnasked = "ForwardResponse: to a node that passed nothing on",
     TimeoutNowToLaggard = "TimeoutNow: sent to a node whose log is behind",
 
     // §8, thesis §6.4.

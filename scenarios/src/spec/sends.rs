@@ -1,11 +1,11 @@
 //! What may leave a node: RequestVote, AppendEntries, and the answers (§5.2, §5.3); Figure 2 "Persistent
-//! state: updated on stable storage before responding"; TimeoutNow (thesis §3.10).
+//! state: updated on stable storage before responding"; TimeoutNow (thesis §3.10); Forward (thesis §6.2).
 //!
 //! Every message reveals the sender's term, so that term is durable first.
 
 use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind};
 
-use super::model::Model;
+use super::model::{Cause, Model};
 use super::rule::Rule;
 use crate::observation::{Content, Envelope, Observation, Span};
 
@@ -50,6 +50,18 @@ impl Model {
                 let heard = self.place_of(to).is_some_and(|place| self.heard.has(place));
                 self.require(heard, Rule::AnsweredUnasked, |model| format!("{} answered {to}", model.id));
                 self.promised(round, promise);
+            }
+            Content::Forward => {
+                self.require(self.cause == Cause::Proposed(None), Rule::ForwardUnasked, |model| {
+                    format!("{} sent it to {to} on {:?}", model.id, model.cause)
+                });
+                self.require(self.leader == Some(to), Rule::ForwardElsewhere, |model| {
+                    format!("{} sent it to {to}; it follows {:?}", model.id, model.leader)
+                });
+            }
+            Content::ForwardRefused => {
+                let passed_on = self.place_of(to).is_some_and(|place| self.passed_on.has(place));
+                self.require(passed_on, Rule::RefusedUnasked, |model| format!("{} to {to}", model.id));
             }
             Content::TimeoutNow => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);

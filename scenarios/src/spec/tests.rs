@@ -234,6 +234,14 @@ fn a_request_of_an_earlier_term_is_refused_with_the_present_one() {
 }
 
 #[test]
+fn a_proposal_that_was_passed_on_is_appended_or_refused() {
+    let mut cast = n1_committed();
+    legal(cast.event(2, |n| n.step(Step::Proposed { accepted: None }).sends(1, Content::Forward)));
+    legal(cast.event(1, |n| n.receives(2, 1, Content::Forward).appends(1, 2)));
+    legal(cast.event(1, |n| n.receives(2, 1, Content::Forward).sends(2, Content::ForwardRefused)));
+}
+
+#[test]
 fn to_ignore_is_always_legal() {
     let mut cast = n1_leads();
     for content in [request_vote(9, 9), heartbeat(9), Content::TimeoutNow, PRE_VOTE, vote_response(true)] {
@@ -384,6 +392,14 @@ const BROKEN: &[(Rule, History)] = &[
     (Rule::RefusedWithOtherHint, || {
         n1_leads().event(2, |n| n.receives_entries(1, (1, 5), &[], 0).sends(1, refuses(5, (1, 4))))
     }),
+    (Rule::ForwardUnasked, || {
+        let mut cast = n1_committed();
+        cast.event(2, |n| n.receives(3, 1, Content::Forward).sends(1, Content::Forward))
+    }),
+    (Rule::ForwardElsewhere, || {
+        n1_committed().event(2, |n| n.step(Step::Proposed { accepted: None }).sends(3, Content::Forward))
+    }),
+    (Rule::RefusedUnasked, || n1_leads().event(1, |n| n.ticks().sends(2, Content::ForwardRefused))),
     (Rule::TimeoutNowToLaggard, || n1_leads().event(1, |n| n.ticks().sends(2, Content::TimeoutNow))),
     (Rule::PromiseUndurable, || {
         let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };

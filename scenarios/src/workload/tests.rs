@@ -1,6 +1,7 @@
 //! What clients ask of a healed cluster: whom, how patiently, and how much.
 
 use squall_raft::NodeId;
+use squall_replica::SessionId;
 use squall_sim::process::Step;
 use squall_sim::{Choice, Purpose};
 
@@ -36,6 +37,10 @@ fn answer(clients: &mut Clients, number: u64, response: &Response) -> Answer {
     clients.answered(OperationId { client: CLIENT, number }, Time::START, response)
 }
 
+fn timed_out(clients: &mut Clients, number: u64) -> Patience {
+    clients.timed_out(OperationId { client: CLIENT, number }, Time::START)
+}
+
 fn applied(clients: &mut Clients, number: u64) {
     assert_eq!(answer(clients, number, &Response::Applied(Bytes::new())), Answer::Done);
 }
@@ -49,7 +54,7 @@ fn asked_in_turn(clients: &mut Clients) -> ProcessSet {
     let mut asked = ProcessSet::EMPTY;
     for number in 0..100 {
         asked = asked.with(next(clients, number).expect("it got no answer yet").target);
-        clients.timed_out(OperationId { client: CLIENT, number }, Time::START);
+        assert_eq!(timed_out(clients, number), Patience::GivesUp);
     }
     asked
 }
@@ -116,7 +121,7 @@ fn what_is_refused_by_the_healed_cluster_or_not_answered_is_no_answer() {
         assert!(next(&mut clients, number).is_some());
         match number % 2 {
             0 => assert_eq!(answer(&mut clients, number, &Response::Dropped), Answer::Refused),
-            _ => clients.timed_out(OperationId { client: CLIENT, number }, Time::START),
+            _ => assert_eq!(timed_out(&mut clients, number), Patience::GivesUp),
         }
     }
     assert!(next(&mut clients, 10).is_some());
@@ -133,4 +138,120 @@ fn an_answer_to_what_was_asked_before_healing_does_not_count() {
         applied(&mut clients, number);
     }
     assert!(next(&mut clients, 1 + WANTED).is_none());
+}
+
+/// Two clients of three servers that share a session, which retry after 100 ms and give up after 1 s.
+struct Sharing {
+    clients: Clients,
+    /// The number of each client's operation.
+    numbers: [u64; 2],
+}
+
+impl Sharing {
+    fn new() -> Self {
+        let parameters = WorkloadParameters {
+            timeout_us: 1_000_000,
+            session_clients: 2,
+            session_sharers: 2,
+            retry_us: 100_000,
+            ..WorkloadParameters::default()
+        };
+        Self { clients: Clients::new(parameters, 3, 3, WANTED), numbers: [0; 2] }
+    }
+
+    /// With an open session.
+    fn opened(session: u64) -> Self {
+        let mut sharing = Self::new();
+        assert_eq!(sharing.ask(0).request, Ask::OpenSession);
+        sharing.answer(0, &Response::Opened(SessionId(session)));
+        sharing
+    }
+
+    fn ask(&mut self, client: u32) -> Step<Server> {
+        let number = self.numbers[client as usize];
+        let mut choice = Choice::from_seed(7);
+        let mut draw = choice.draw(Purpose::Client, u64::from(client), number);
+        self.clients.next(ClientId(client), number, &mut draw).expect("it has more to ask")
+    }
+
+    /// The session and the sequence of the client's next request.
+    fn request(&mut self, client: u32) -> (u64, u64) {
+        let Ask::InSession(ticket, _) = self.ask(client).request else { panic!("a request of the session") };
+        assert!(ticket.acknowledged_below <= ticket.sequence);
+        (ticket.session.0, ticket.sequence)
+    }
+
+    fn answer(&mut self, client: u32, response: &Response) -> Answer {
+        let operation = OperationId { client: ClientId(client), number: self.numbers[client as usize] };
+        let answer = self.clients.answered(operation, Time::START, response);
+        self.numbers[client as usize] += u64::from(!matches!(answer, Answer::Retry { .. }));
+        answer
+    }
+
+    fn timed_out(&mut self, client: u32) -> Patience {
+        let number = self.numbers[client as usize];
+        self.clients.timed_out(OperationId { client: ClientId(client), number }, Time::START)
+    }
+}
+
+#[test]
+fn clients_that_share_a_session_number_their_requests_together_and_begin_anew_in_the_next() {
+    let mut sharing = Sharing::new();
+    assert_eq!(sharing.ask(0).request, Ask::OpenSession);
+    assert!(matches!(sharing.ask(1).request, Ask::Command(_)), "it does not wait for the session");
+    sharing.answer(1, &Response::Applied(Bytes::new()));
+    sharing.answer(0, &Response::Opened(SessionId(5)));
+    assert_eq!([0, 1].map(|client| sharing.request(client)), [(5, 0), (5, 1)]);
+    assert_eq!(sharing.answer(0, &Response::SessionExpired), Answer::Refused);
+    assert_eq!(sharing.ask(0).request, Ask::OpenSession);
+    sharing.answer(0, &Response::Opened(SessionId(9)));
+    assert_eq!(sharing.request(0), (9, 0));
+    sharing.answer(1, &Response::SessionExpired);
+    assert_eq!(sharing.request(1), (9, 1), "the old session's end is not the new one's");
+}
+
+#[test]
+fn a_client_acknowledges_nothing_that_another_of_its_session_still_wants() {
+    let mut sharing = Sharing::opened(5);
+    assert_eq!(sharing.request(1), (5, 0));
+    for sequence in 1..20 {
+        let Ask::InSession(ticket, _) = sharing.ask(0).request else { panic!("a request of the session") };
+        assert_eq!((ticket.sequence, ticket.acknowledged_below), (sequence, 0));
+        sharing.answer(0, &Response::Applied(Bytes::new()));
+    }
+    sharing.answer(1, &Response::Applied(Bytes::new()));
+    let mut acknowledged = 0;
+    for _ in 0..20 {
+        let Ask::InSession(ticket, _) = sharing.ask(0).request else { panic!("a request of the session") };
+        acknowledged = ticket.acknowledged_below;
+        sharing.answer(0, &Response::Applied(Bytes::new()));
+    }
+    assert!(acknowledged > 20, "sooner or later it does: {acknowledged}");
+}
+
+#[test]
+fn a_client_asks_one_server_after_the_other_for_the_same_and_waits_longer_each_time() {
+    let mut sharing = Sharing::opened(5);
+    let first = sharing.ask(0);
+    assert_eq!((first.target, first.timeout_us), (ProcessId(0), 100_000));
+    for (target, timeout_us) in [(1, 100_000), (2, 200_000), (0, 400_000), (1, 800_000)] {
+        let again = Patience::AsksAgain { target: ProcessId(target), timeout_us };
+        assert_eq!(sharing.timed_out(0), again);
+    }
+    assert_eq!(sharing.timed_out(0), Patience::GivesUp, "after 1.6 s, where 1 s was enough");
+}
+
+#[test]
+fn what_only_one_copy_tells_of_itself_is_no_end_of_a_request() {
+    let mut sharing = Sharing::opened(5);
+    sharing.request(0);
+    let refusals = [
+        Response::Dropped,
+        Response::Refused(ProposeError::Busy),
+        Response::Refused(ProposeError::NotLeader { leader: None }),
+    ];
+    for refusal in refusals {
+        assert!(matches!(sharing.answer(0, &refusal), Answer::Retry { .. }), "{refusal:?}");
+    }
+    assert!(matches!(sharing.timed_out(0), Patience::AsksAgain { .. }));
 }

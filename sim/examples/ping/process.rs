@@ -3,8 +3,8 @@
 use squall_sim::fault::CrashKind;
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{
-    Answer, Choice, ClientId, Draw, Env, LocalTime, OperationId, Oracle, Parameters, Process, ProcessId,
-    SimDisk, Step, Time, Violation, Workload, World,
+    Answer, Choice, ClientId, Draw, Env, LocalTime, OperationId, Oracle, Parameters, Patience, Process,
+    ProcessId, SimDisk, Step, Time, Violation, Workload, World,
 };
 
 /// How often each process pings the others.
@@ -132,7 +132,9 @@ impl Workload<Ping> for NoClients {
         Answer::Done
     }
 
-    fn timed_out(&mut self, _: OperationId, _: Time) {}
+    fn timed_out(&mut self, _: OperationId, _: Time) -> Patience {
+        Patience::GivesUp
+    }
 }
 
 /// The world, at the beginning of its time.

@@ -7,7 +7,7 @@ use crate::ids::{ClientId, OperationId, ProcessId};
 use crate::mark::FRAMEWORK;
 use crate::network::exponential;
 use crate::post::Mail;
-use crate::process::{Answer, Oracle, Process, Workload};
+use crate::process::{Answer, Oracle, Patience, Process, Workload};
 use crate::queue::{Event, Sequence};
 use crate::sometimes;
 use crate::trace::RecordKind;
@@ -133,10 +133,21 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         let operation = OperationId { client: id, number: client.number };
         self.step += 1;
         client.cause = self.step;
-        client.number += 1;
         self.record(None, RecordKind::TimedOut, 0, u64::from(id.0), operation.number, 0);
-        sometimes!(self.marks, FRAMEWORK, "a client gave up waiting", true);
-        self.workload.timed_out(operation, self.now);
-        self.think(id);
+        let patience = self.workload.timed_out(operation, self.now);
+        sometimes!(self.marks, FRAMEWORK, "a client gave up waiting", patience == Patience::GivesUp);
+        sometimes!(self.marks, FRAMEWORK, "a client asked again", patience != Patience::GivesUp);
+        let client = &mut self.clients[id.slot()];
+        match patience {
+            Patience::GivesUp => {
+                client.number += 1;
+                self.think(id);
+            }
+            Patience::AsksAgain { target, timeout_us } => {
+                client.target = target;
+                client.call_event = self.queue.push(self.now, Event::Call(id));
+                client.timeout_event = self.queue.push(self.now.after(timeout_us), Event::Timeout(id));
+            }
+        }
     }
 }

@@ -7,8 +7,8 @@ use squall_sim::mark::{FRAMEWORK, Mark};
 use squall_sim::process::Standing;
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{
-    Answer, Choice, ClientId, Draw, Env, FaultEvent, LocalTime, OperationId, Oracle, Parameters, Process,
-    ProcessId, RunResult, SimDisk, Step, Time, Violation, Workload, World,
+    Answer, Choice, ClientId, Draw, Env, FaultEvent, LocalTime, OperationId, Oracle, Parameters, Patience,
+    Process, ProcessId, RunResult, SimDisk, Step, Time, Violation, Workload, World,
 };
 
 /// How a beacon behaves.
@@ -219,6 +219,8 @@ impl Oracle<Beacon> for Lenient {
 pub(crate) struct Counting {
     /// Answers by this process are taken for a refusal that points to the next process.
     pub(crate) refused_by: Option<ProcessId>,
+    /// Whom it asks that got no answer, without giving up.
+    pub(crate) asks_again: Option<ProcessId>,
 }
 
 impl Workload<Beacon> for Counting {
@@ -235,7 +237,12 @@ impl Workload<Beacon> for Counting {
         }
     }
 
-    fn timed_out(&mut self, _: OperationId, _: Time) {}
+    fn timed_out(&mut self, _: OperationId, _: Time) -> Patience {
+        match self.asks_again {
+            Some(target) => Patience::AsksAgain { target, timeout_us: 20_000 },
+            None => Patience::GivesUp,
+        }
+    }
 }
 
 /// A world of beacons.

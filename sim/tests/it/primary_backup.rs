@@ -5,8 +5,8 @@ use squall_disk::{Disk, FileId};
 use squall_sim::fault::{CrashKind, CrashWhen, Fault, Target};
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{
-    Answer, Choice, ClientId, Draw, Env, FaultEvent, OperationId, Oracle, Parameters, Process, ProcessId,
-    SimDisk, Step, Time, Verdict, Violation, Workload, World,
+    Answer, Choice, ClientId, Draw, Env, FaultEvent, OperationId, Oracle, Parameters, Patience, Process,
+    ProcessId, SimDisk, Step, Time, Verdict, Violation, Workload, World,
 };
 
 const PRIMARY: ProcessId = ProcessId(0);
@@ -201,7 +201,9 @@ impl Workload<Replica> for Writes {
         Answer::Done
     }
 
-    fn timed_out(&mut self, _: OperationId, _: Time) {}
+    fn timed_out(&mut self, _: OperationId, _: Time) -> Patience {
+        Patience::GivesUp
+    }
 }
 
 /// Ten seconds with a power loss every half second, by turns.

@@ -3,7 +3,9 @@
 use crate::beacon::{Counting, HALT, Habits, Lenient, calm, heard, numbers, plan, reached, run, world};
 use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
 use squall_sim::trace::{Keep, RecordKind, Recorder};
-use squall_sim::{CallOutcome, Choice, LocalTime, OperationId, Parameters, ProcessId, Time, Verdict, World};
+use squall_sim::{
+    CallOutcome, Choice, ClientId, LocalTime, OperationId, Parameters, ProcessId, Time, Verdict, World,
+};
 
 fn only(process: u32) -> Target {
     Target::Process(ProcessId(process))
@@ -211,7 +213,7 @@ fn an_operation_that_nobody_answers_in_time_stays_unknown_and_the_client_goes_on
 fn a_refused_operation_is_tried_elsewhere_and_remains_one_call() {
     let mut parameters = calm();
     parameters.clients.count = 1;
-    let workload = Counting { refused_by: Some(ProcessId(1)) };
+    let workload = Counting { refused_by: Some(ProcessId(1)), asks_again: None };
     let recorder = Recorder::new(Keep::Records);
     let choice = Choice::from_seed(1);
     let mut world =
@@ -231,4 +233,25 @@ fn a_refused_operation_is_tried_elsewhere_and_remains_one_call() {
         .collect();
     assert_eq!(asked, [1, 2]);
     assert!(reached(&result, "a request was tried elsewhere"));
+}
+
+#[test]
+fn an_operation_that_is_asked_for_again_remains_one_call_and_takes_whichever_answer_comes_first() {
+    let mut parameters = calm();
+    parameters.clients.count = 1;
+    let workload = Counting { refused_by: None, asks_again: Some(ProcessId(1)) };
+    let pause = Fault::Pause { process: only(0), duration_us: 1_000_000, clock: PausedClock::Running };
+    let recorder = Recorder::new(Keep::Records);
+    let choice = Choice::from_seed(1);
+    let (habits, oracle) = (Habits::default(), Lenient::default());
+    let mut world = World::new(habits, parameters, plan([(0, pause)]), choice, oracle, workload, recorder)
+        .expect("the parameters are possible");
+    let result = world.run();
+    for (call, number) in world.history().iter().zip(0..) {
+        assert_eq!(call.operation, OperationId { client: ClientId(0), number });
+        let CallOutcome::Returned { at, .. } = call.outcome else { continue };
+        assert_eq!(at, call.called.after(20_000 + 200));
+    }
+    assert!(result.operations > 30);
+    assert!(reached(&result, "a client asked again") && !reached(&result, "a client gave up waiting"));
 }

@@ -1,9 +1,10 @@
 //! The bytes of each kind of message, as they stand: nodes of two versions must read one another.
 
+use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Payload, PreVote, PreVoteResponse, ReadId, ReadIndex, ReadIndexResponse,
-    RequestVote, RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Forward, ForwardResponse, Heartbeat,
+    HeartbeatResponse, LogIndex, LogPosition, NodeId, Payload, PreVote, PreVoteResponse, ProposeError,
+    ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
 };
 
 use super::{command, encoded, entry, message};
@@ -87,7 +88,32 @@ fn golden() -> Vec<(Body, &'static str)> {
             "53715701 10000000 a082a16d 0801100218037208080410ac0218ae02",
         ),
         (Body::TimeoutNow, "53715701 08000000 dbd02a82 0801100218036200"),
+        (
+            Body::Forward(Forward { number: 7, data: Bytes::from_static(b"put") }),
+            "53715701 10000000 682d8d82 0801100218039a010708071203707574",
+        ),
+        (
+            refusal(ProposeError::NotLeader { leader: Some(NodeId(0)) }),
+            "53715701 0f000000 99f352e9 080110021803a20106080712020800",
+        ),
+        (
+            refusal(ProposeError::NotLeader { leader: None }),
+            "53715701 0d000000 4aa86a7b 080110021803a2010408071200",
+        ),
+        (
+            refusal(ProposeError::Transferring { to: NodeId(2) }),
+            "53715701 0d000000 eb2b0020 080110021803a2010408071802",
+        ),
+        (refusal(ProposeError::Busy), "53715701 0d000000 c9ba243b 080110021803a2010408072200"),
+        (
+            refusal(ProposeError::TooLarge { size: 300, max: 200 }),
+            "53715701 13000000 afdd45c5 080110021803a2010a08072a0608ac0210c801",
+        ),
     ]
+}
+
+fn refusal(refusal: ProposeError) -> Body {
+    Body::ForwardResponse(ForwardResponse { number: 7, refusal })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ReadId, ReadIndex,
-    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
+    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
+    ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session,
+    Term,
 };
 
 use super::{encoded, framed};
@@ -52,6 +53,16 @@ fn append_result() -> impl Strategy<Value = AppendResult> {
     ]
 }
 
+fn refusal() -> impl Strategy<Value = ProposeError> {
+    prop_oneof![
+        proptest::option::of(number())
+            .prop_map(|leader| ProposeError::NotLeader { leader: leader.map(NodeId) }),
+        number().prop_map(|to| ProposeError::Transferring { to: NodeId(to) }),
+        Just(ProposeError::Busy),
+        (number(), number()).prop_map(|(size, max)| ProposeError::TooLarge { size, max }),
+    ]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         position().prop_map(|last_log| Body::PreVote(PreVote { last_log })),
@@ -91,6 +102,10 @@ fn body() -> impl Strategy<Value = Body> {
             Body::ReadIndexResponse(ReadIndexResponse { boot, up_to, index })
         }),
         Just(Body::TimeoutNow),
+        (number(), vec(any::<u8>(), 0..100))
+            .prop_map(|(number, data)| Body::Forward(Forward { number, data: Bytes::from(data) })),
+        (number(), refusal())
+            .prop_map(|(number, refusal)| { Body::ForwardResponse(ForwardResponse { number, refusal }) }),
     ]
 }
 

@@ -61,6 +61,9 @@ fn a_kind_from_a_newer_version_is_an_error_that_says_so() {
     let response = schema::AppendEntriesResponse { session: 1, result: None };
     let body = Some(schema::Body::AppendEntriesResponse(response));
     assert_eq!(refusal(&schema::Message { body, ..known }), unknown("append result"));
+    let response = schema::ForwardResponse { number: 1, refusal: None };
+    let body = Some(schema::Body::ForwardResponse(response));
+    assert_eq!(refusal(&schema::Message { body, ..known }), unknown("refusal"));
 
     let entries = vec![schema::Entry { term: 3, index: 5, payload: None }];
     let append = schema::AppendEntries {
