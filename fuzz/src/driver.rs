@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use squall_raft::{
     Action, AppendResult, Body, Config, ENTRY_OVERHEAD_BYTES, Entry, Fetch, FetchPurpose, HardState,
-    LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadId, Recovered, RoleKind, Round, Session, Status,
-    Term, Write, WriteToken,
+    LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadId, Recovered, RoleKind, Round, Session,
+    Status, Term, Write, WriteToken,
 };
 
 use crate::input::Setup;
@@ -198,7 +198,11 @@ impl Driver {
 
     /// The fate of a read is told once, and of none that was not asked for.
     fn settle_read(&mut self, up_to: ReadId) {
-        assert!(self.settled_read < up_to && up_to <= self.last_read, "{up_to:?} after {:?}", self.settled_read);
+        assert!(
+            self.settled_read < up_to && up_to <= self.last_read,
+            "{up_to:?} after {:?}",
+            self.settled_read
+        );
         self.settled_read = up_to;
     }
 
@@ -364,6 +368,7 @@ impl Driver {
             | Body::RequestVote(_)
             | Body::HeartbeatResponse(_)
             | Body::ReadIndex(_)
+            | Body::ReadIndexResponse(_)
             | Body::Forward(_)
             | Body::ForwardResponse(_) => None,
         };

@@ -3,9 +3,10 @@
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse, Heartbeat, HeartbeatResponse,
-    LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex,
-    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
+    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
+    ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session,
+    Term,
 };
 
 /// What a voter promises by default, in ticks.
