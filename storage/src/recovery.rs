@@ -228,6 +228,7 @@ impl Storage {
             terms: self.live.terms().to_vec(),
             last_index,
             tail: self.read(first, last_index, u64::MAX, disk)?,
+            ..Recovered::default()
         })
     }
 }

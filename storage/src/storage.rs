@@ -28,7 +28,8 @@ use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
 /// let token = WriteToken { boot: recovered.boot, sequence: 1 };
 /// let vote = HardState { current_term: Term(1), voted_for: Some(NodeId(1)), longest_promise: 0 };
 /// let mut group = Group::default();
-/// group.add(&Write { token, hard_state: Some(vote), truncate_from: None, entries: (&[], &[]) });
+/// let write = Write { token, hard_state: Some(vote), truncate_from: None, reset_to: None, compact_to: None, entries: (&[], &[]) };
+/// group.add(&write);
 /// assert_eq!(storage.commit(&mut group, &mut disk)?, token);
 ///
 /// let (_, recovered) = Storage::open(&mut disk, identity, &options)?;

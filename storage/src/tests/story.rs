@@ -71,6 +71,8 @@ pub(super) fn group_of(steps: &[Step]) -> Group {
             token: WriteToken { boot: 1, sequence },
             hard_state: step.hard_state,
             truncate_from: step.truncate_from,
+            reset_to: None,
+            compact_to: None,
             entries: step.entries.split_at(step.entries.len() / 2),
         });
     }

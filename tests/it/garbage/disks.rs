@@ -53,6 +53,8 @@ fn lived() -> Life {
                 token: WriteToken { boot, sequence: number + 1 },
                 hard_state: (number == 0).then_some(hard_state),
                 truncate_from: (index <= storage.last_index()).then_some(index),
+                reset_to: None,
+                compact_to: None,
                 entries: (&entries, &[]),
             });
             storage.commit(&mut group, &mut life.disk).expect("the disk is sound");
