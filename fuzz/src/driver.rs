@@ -485,7 +485,14 @@ impl Disk {
         let mut terms: Vec<LogPosition> = self.entries.iter().map(Entry::position).collect();
         terms.dedup_by_key(|position| position.term);
         let tail = self.entries[self.entries.len().saturating_sub(tail)..].to_vec();
-        Recovered { boot, hard_state: self.hard_state, terms, last_index: self.last_index(), tail }
+        Recovered {
+            boot,
+            hard_state: self.hard_state,
+            terms,
+            last_index: self.last_index(),
+            tail,
+            ..Recovered::default()
+        }
     }
 }
 

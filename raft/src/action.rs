@@ -1,6 +1,6 @@
 //! What the core asks of its driver.
 
-use crate::{Entry, HardState, LogIndex, Message, NodeId, ReadId, WriteToken};
+use crate::{Entry, HardState, LogIndex, LogPosition, Message, NodeId, ReadId, WriteToken};
 
 /// One thing to do. It borrows from the core, so it is carried out (or copied) before the next input.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +42,11 @@ pub struct Write<'a> {
     pub hard_state: Option<HardState>,
     /// Remove the entries from this index on, where a conflict was found (§5.3).
     pub truncate_from: Option<LogIndex>,
+    /// The log is discarded whole and begins after this entry: a snapshot that was installed stands for all before it.
+    /// That snapshot is durable already.
+    pub reset_to: Option<LogPosition>,
+    /// Entries up to here are no longer needed. Storage may remove them when it likes, and never more.
+    pub compact_to: Option<LogPosition>,
     /// The entries to append, in two runs: `entries.0`, then `entries.1`.
     pub entries: (&'a [Entry], &'a [Entry]),
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::role::Role;
 use crate::{
     Action, Config, ConfigError, Entry, FetchPurpose, FollowerStatus, HardState, Ignored, LogIndex,
-    LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId, Status, Term, TransferError, Write,
-    WriteToken,
+    LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId, SnapshotId, Status, Term,
+    TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -21,9 +21,15 @@ pub struct Recovered {
     pub boot: u64,
     /// The hard state.
     pub hard_state: HardState,
-    /// The first entry of each run of entries of one term, in log order: the terms of the whole log.
+    /// The newest whole snapshot; the log begins at most one past its last entry.
+    pub snapshot: Option<SnapshotId>,
+    /// A snapshot that is being received, and how many of its first bytes are durable.
+    pub receiving: Option<(SnapshotId, u64)>,
+    /// The entry before the first of the log: 0@0 where nothing was compacted.
+    pub base: LogPosition,
+    /// The first entry of each run of entries of one term, in log order: the terms of the whole log after `base`.
     pub terms: Vec<LogPosition>,
-    /// The last entry's index, or 0 where the log is empty.
+    /// The last entry's index, or that of `base` where the log is empty.
     pub last_index: LogIndex,
     /// The last entries, as many as are worth having in memory; may be none.
     pub tail: Vec<Entry>,
@@ -166,6 +172,8 @@ impl Raft {
             token: due.token,
             hard_state: due.hard_state.then_some(self.hard_state),
             truncate_from: due.truncate_from,
+            reset_to: None,
+            compact_to: None,
             entries: self.log.slices(due.first, last_index),
         }))
     }

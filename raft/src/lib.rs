@@ -65,7 +65,9 @@ pub use message::{
 };
 pub use raft::Raft;
 pub use status::{FollowerStatus, RoleKind, Status};
-pub use types::{HardState, LogIndex, LogPosition, NodeId, ReadId, Round, Session, Term, WriteToken};
+pub use types::{
+    HardState, LogIndex, LogPosition, NodeId, ReadId, Round, Session, SnapshotId, Term, WriteToken,
+};
 
 /// The README's example, compiled and run like those of this crate.
 #[cfg(doctest)]

@@ -65,6 +65,18 @@ pub struct HardState {
     pub longest_promise: u64,
 }
 
+/// Names a snapshot: the last entry that it stands for, and what its bytes are. Two replicas whose snapshots bear the
+/// same name have the same bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct SnapshotId {
+    /// The last entry that it stands for.
+    pub last: LogPosition,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// XXH3 over all of them.
+    pub checksum: u64,
+}
+
 impl Term {
     /// The term before any election.
     pub const ZERO: Self = Self(0);
@@ -127,6 +139,12 @@ impl LogPosition {
     #[must_use]
     pub const fn new(term: u64, index: u64) -> Self {
         Self { term: Term(term), index: LogIndex(index) }
+    }
+}
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "snapshot {}", self.last)
     }
 }
 

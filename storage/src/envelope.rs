@@ -117,14 +117,19 @@ pub(crate) fn write_file(
 
 /// Begins a file under another name.
 pub(crate) fn create_aside(disk: &mut impl Disk, name: &str) -> Result<FileId, DiskError> {
-    disk.create(&format!("{name}{ASIDE}"))
+    disk.create(&aside(name))
 }
 
 /// Gives a file its name, once all of it is durable.
 pub(crate) fn publish(disk: &mut impl Disk, name: &str, file: FileId) -> Result<(), DiskError> {
     disk.sync(file)?;
-    disk.rename(&format!("{name}{ASIDE}"), name)?;
+    disk.rename(&aside(name), name)?;
     disk.sync_dir()
+}
+
+/// What a file is called until it may have its name.
+pub(crate) fn aside(name: &str) -> String {
+    format!("{name}{ASIDE}")
 }
 
 /// The name that an unfinished file was to have.

@@ -1,6 +1,8 @@
 //! A sync group: the writes that become durable under one sync.
 
-use squall_raft::{Entry, HardState, LogIndex, Payload, Write, WriteToken};
+use std::fmt;
+
+use squall_raft::{Entry, HardState, LogIndex, LogPosition, Payload, Write, WriteToken};
 
 /// Writes that wait for one sync, in order. It belongs to the replica's side until it is committed, and may cross
 /// to the thread that owns the disk.
@@ -9,6 +11,8 @@ pub struct Group {
     last_token: Option<WriteToken>,
     hard_state: Option<HardState>,
     operations: Vec<Operation>,
+    /// Up to where a snapshot must stand for the log, once this group is durable.
+    covered_to: Option<LogPosition>,
 }
 
 /// One record to be.
@@ -17,6 +21,8 @@ pub(crate) enum Operation {
     Append(Entry),
     /// Removes the entries from this index on.
     Truncate(LogIndex),
+    /// Discards the log, which begins anew after this entry.
+    Reset(LogPosition),
 }
 
 impl Group {
@@ -28,6 +34,9 @@ impl Group {
         self.last_token = Some(write.token);
         self.hard_state = write.hard_state.or(self.hard_state);
         self.operations.extend(write.truncate_from.map(Operation::Truncate));
+        self.operations.extend(write.reset_to.map(Operation::Reset));
+        let covered = [self.covered_to, write.reset_to, write.compact_to];
+        self.covered_to = covered.into_iter().flatten().max_by_key(|position| position.index);
         self.operations.extend(write.iter().map(|entry| {
             let bytes = entry.payload.len();
             assert!(bytes < 1 << 31, "{}: a payload of {bytes} bytes fits no record", entry.position());
@@ -55,11 +64,28 @@ impl Group {
         &self.operations
     }
 
+    /// Up to where entries may go once the group is durable: a reset leaves none before it, a compaction needs none.
+    pub(crate) fn covered_to(&self) -> Option<LogPosition> {
+        self.covered_to
+    }
+
     /// Empties it and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.last_token = None;
         self.hard_state = None;
         self.operations.clear();
+        self.covered_to = None;
+    }
+}
+
+/// What is shown where it cannot be written.
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Append(entry) => write!(f, "{}", entry.position()),
+            Self::Truncate(from) => write!(f, "a truncation from {from} on"),
+            Self::Reset(base) => write!(f, "a reset to {base}"),
+        }
     }
 }
 
@@ -67,7 +93,7 @@ impl Operation {
     pub(crate) fn payload(&self) -> &[u8] {
         match self {
             Self::Append(Entry { payload: Payload::Command(data), .. }) => data,
-            Self::Append(Entry { payload: Payload::Noop, .. }) | Self::Truncate(_) => &[],
+            Self::Append(Entry { payload: Payload::Noop, .. }) | Self::Truncate(_) | Self::Reset(_) => &[],
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{Identity, StorageError, envelope};
 
 pub(crate) const FILE: &str = "hard-state";
 const MAGIC: &[u8; 8] = b"sqlhards";
-const BODY_BYTES: usize = Identity::BYTES + 6 * 8;
+const BODY_BYTES: usize = Identity::BYTES + 7 * 8;
 
 /// What the file holds, beside whose it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,6 +17,9 @@ pub(crate) struct HardRecord {
     pub(crate) boot: u64,
     /// No segment below this number is the last one: should the newest go missing, it is missed.
     pub(crate) newest_segment: u64,
+    /// With this segment the log begins, and the files of those below it hold nothing any more: should it go missing, it
+    /// is missed.
+    pub(crate) oldest_segment: u64,
     pub(crate) state: HardState,
 }
 
@@ -25,12 +28,13 @@ impl HardRecord {
         let bytes = envelope::read_file(disk, FILE, MAGIC, BODY_BYTES)?;
         let body = &mut &bytes[..];
         identity.check(FILE, body)?;
-        let (boot, newest_segment) = (body.get_u64_le(), body.get_u64_le());
+        let (boot, newest_segment, oldest_segment) =
+            (body.get_u64_le(), body.get_u64_le(), body.get_u64_le());
         let current_term = Term(body.get_u64_le());
         let (has_voted, voted_for) = (body.get_u64_le(), NodeId(body.get_u64_le()));
         let (voted_for, longest_promise) = ((has_voted != 0).then_some(voted_for), body.get_u64_le());
         let state = HardState { current_term, voted_for, longest_promise };
-        Ok(Self { boot, newest_segment, state })
+        Ok(Self { boot, newest_segment, oldest_segment, state })
     }
 
     pub(crate) fn write(&self, disk: &mut impl Disk, identity: Identity) -> Result<(), StorageError> {
@@ -40,6 +44,7 @@ impl HardRecord {
         let words = [
             self.boot,
             self.newest_segment,
+            self.oldest_segment,
             self.state.current_term.0,
             u64::from(vote.is_some()),
             vote.map_or(0, |node| node.0),

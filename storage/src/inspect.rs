@@ -1,33 +1,40 @@
-//! What an observer may ask of a storage and of its disk: where an entry stands, and what is durable of the hard
-//! state. It changes nothing.
+//! What an observer may ask of a storage and of its disk: where an entry or a snapshot stands, and what is durable of
+//! the hard state. It changes nothing.
 
 use squall_disk::{Disk, FileId};
-use squall_raft::{HardState, LogPosition};
+use squall_raft::{HardState, LogPosition, SnapshotId};
 
 use crate::hard_state::HardRecord;
-use crate::{Identity, Storage, StorageError};
+use crate::{Identity, Storage, StorageError, snapshot};
 
-/// Where the record of an entry stands.
+/// Where the record of an entry stands, or a whole snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extent {
-    /// The segment's file.
+    /// The file.
     pub file: FileId,
-    /// Where the record begins.
+    /// Where it begins there.
     pub offset: u64,
     /// How long it is.
     pub bytes: u64,
 }
 
 impl Storage {
-    /// Where the record of an entry stands; `None` where the log has another entry there, or none.
+    /// Where the record of an entry stands; `None` where the log has another entry there, or none, or none any more.
     #[must_use]
     pub fn extent(&self, position: LogPosition) -> Option<Extent> {
-        if self.live.term(position.index) != Some(position.term) {
+        if position.index < self.live.first_index() || self.live.position(position.index) != Some(position) {
             return None;
         }
         let place = self.live.place(position.index);
-        let file = self.segments[place.segment as usize].file;
+        let file = self.segment(place.segment).file;
         Some(Extent { file, offset: place.offset, bytes: u64::from(place.record_bytes) })
+    }
+
+    /// Where a whole snapshot stands; `None` where there is no such snapshot, or no longer.
+    #[must_use]
+    pub fn snapshot_extent(&self, id: SnapshotId) -> Option<Extent> {
+        let file = self.snapshots.find(id)?.file;
+        Some(Extent { file, offset: 0, bytes: snapshot::file_bytes(id.bytes)? })
     }
 
     /// The hard state that a disk holds.

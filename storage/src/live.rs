@@ -1,22 +1,28 @@
 //! What is kept in memory of the log on disk: where each live entry's record is, and the runs of terms.
+//!
+//! It can be rebuilt from any segment on: what a segment's header and its records do not tell of the entries before
+//! is not needed of them.
 
-use squall_raft::{LogIndex, LogPosition, Term};
+use squall_raft::{LogIndex, LogPosition, Payload, Term};
 
+use crate::group::Operation;
 use crate::record::{Kind, Slot};
 
 /// The log as its records say it is now.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Live {
-    /// Of each entry in order, from index 1.
+    /// The entry before the first, or 0@0.
+    base: LogPosition,
+    /// Of each entry in order, from the one after `base`.
     places: Vec<Place>,
-    /// The first entry of each run of entries of one term.
+    /// The first entry of each run of entries of one term, after `base`.
     terms: Vec<LogPosition>,
 }
 
 /// Where a record is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place {
-    /// Which of the segments, counted from 0.
+    /// Which of the segments, counted from 0 in the order in which this life came to know them.
     pub(crate) segment: u32,
     /// How long the whole record is.
     pub(crate) record_bytes: u32,
@@ -25,18 +31,31 @@ pub(crate) struct Place {
 }
 
 impl Live {
+    /// The empty log after this entry.
+    pub(crate) fn after(base: LogPosition) -> Self {
+        Self { base, places: Vec::new(), terms: Vec::new() }
+    }
+
+    pub(crate) fn base(&self) -> LogPosition {
+        self.base
+    }
+
+    pub(crate) fn first_index(&self) -> LogIndex {
+        self.base.index.next()
+    }
+
     pub(crate) fn last_index(&self) -> LogIndex {
-        LogIndex(self.places.len() as u64)
+        LogIndex(self.base.index.0 + self.places.len() as u64)
     }
 
     pub(crate) fn terms(&self) -> &[LogPosition] {
         &self.terms
     }
 
-    /// The last entry's name, or 0@0.
+    /// The last entry's name, or that of the base.
     pub(crate) fn last_position(&self) -> LogPosition {
         let run = self.terms.last();
-        run.map_or(LogPosition::ZERO, |run| LogPosition { term: run.term, index: self.last_index() })
+        run.map_or(self.base, |run| LogPosition { term: run.term, index: self.last_index() })
     }
 
     /// The name of the entry at `index`, where there is one.
@@ -44,18 +63,37 @@ impl Live {
         self.term(index).map(|term| LogPosition { term, index })
     }
 
-    /// The term of the entry at `index`, where there is one.
+    /// The term of the entry at `index`, which is the base's or one after it.
     pub(crate) fn term(&self, index: LogIndex) -> Option<Term> {
-        if index == LogIndex::ZERO || index > self.last_index() {
+        if index < self.base.index || index > self.last_index() {
             return None;
         }
         let following = self.terms.partition_point(|run| run.index <= index);
-        following.checked_sub(1).map(|run| self.terms[run].term)
+        Some(following.checked_sub(1).map_or(self.base.term, |run| self.terms[run].term))
     }
 
     /// Where an entry of the log is.
     pub(crate) fn place(&self, index: LogIndex) -> Place {
-        self.places[index.prev().0 as usize]
+        self.places[(index.0 - self.first_index().0) as usize]
+    }
+
+    /// What the record of an operation says that is done next; where it does not follow what came before, how.
+    pub(crate) fn describe(&self, operation: &Operation) -> Result<(Kind, LogPosition), &'static str> {
+        match operation {
+            Operation::Append(entry) => match entry.payload {
+                Payload::Noop => Ok((Kind::Noop, entry.position())),
+                Payload::Command(_) => Ok((Kind::Command, entry.position())),
+            },
+            Operation::Truncate(from) => {
+                let last = from.0.checked_sub(1).and_then(|last| self.term(LogIndex(last)));
+                let term = last.ok_or("it truncates what is not there")?;
+                Ok((Kind::Truncate, LogPosition { term, index: *from }))
+            }
+            Operation::Reset(base) if base.index <= self.base.index => {
+                Err("it resets the log to what is gone")
+            }
+            Operation::Reset(base) => Ok((Kind::Reset, *base)),
+        }
     }
 
     /// Does what a record says; where it does not follow what came before, says how.
@@ -67,10 +105,9 @@ impl Live {
                 if index == LogIndex::ZERO || index > last.index.next() {
                     return Err("it truncates what is not there");
                 }
-                self.places.truncate(index.prev().0 as usize);
-                let runs = self.terms.partition_point(|run| run.index < index);
-                self.terms.truncate(runs);
+                return self.truncate_after(LogPosition { term, index: index.prev() });
             }
+            Kind::Reset => *self = Self::after(slot.header.position),
             Kind::Noop | Kind::Command => {
                 if index != last.index.next() {
                     return Err("it does not follow the last entry");
@@ -86,5 +123,55 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// Removes what follows `last`. Where the log is read from a later segment on than that entry stands in, nothing
+    /// of it is known but its name.
+    fn truncate_after(&mut self, last: LogPosition) -> Result<(), &'static str> {
+        if last.index < self.base.index {
+            *self = Self::after(last);
+        } else if self.term(last.index) != Some(last.term) {
+            return Err("it truncates another log");
+        } else {
+            self.places.truncate((last.index.0 - self.base.index.0) as usize);
+            self.terms.truncate(self.terms.partition_point(|run| run.index <= last.index));
+        }
+        Ok(())
+    }
+
+    /// The base as it will be when these records are applied, too.
+    pub(crate) fn base_after(&self, group: &[Slot]) -> LogPosition {
+        group.iter().fold(self.base, |base, slot| {
+            let LogPosition { term, index } = slot.header.position;
+            match slot.header.kind {
+                Kind::Reset => slot.header.position,
+                Kind::Truncate if index <= base.index => {
+                    LogPosition { term, index: LogIndex(index.0.saturating_sub(1)) }
+                }
+                Kind::Truncate | Kind::Noop | Kind::Command => base,
+            }
+        })
+    }
+
+    /// The segment of the first entry behind `index`, if there is one.
+    pub(crate) fn segment_after(&self, index: LogIndex) -> Option<u32> {
+        let next = index.max(self.base.index).next();
+        (next <= self.last_index()).then(|| self.place(next).segment)
+    }
+
+    /// Forgets the entries in segments before this one. They are the first of the log: of two entries, the one that
+    /// stands further back was written later.
+    pub(crate) fn forget_before(&mut self, segment: u32) {
+        let gone = self.places.partition_point(|place| place.segment < segment);
+        let base = LogIndex(self.base.index.0 + gone as u64);
+        self.base = self.position(base).expect("the base, or an entry after it");
+        self.places.drain(..gone);
+        // The run to which the first entry left belongs begins with it now.
+        let before = self.terms.partition_point(|run| run.index <= base.next());
+        if let Some(run) = before.checked_sub(1).filter(|_| !self.places.is_empty()) {
+            self.terms[run].index = base.next();
+        }
+        let dropped = self.terms.partition_point(|run| run.index <= base);
+        self.terms.drain(..dropped);
     }
 }

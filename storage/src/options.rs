@@ -1,5 +1,7 @@
 //! How a storage lays out its files. Everything here may differ from one start to the next.
 
+use squall_raft::LogIndex;
+
 use crate::{PAGE_BYTES, StorageError};
 
 /// How a storage lays out its files.
@@ -10,7 +12,7 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Entry bytes handed to the core at start, at most.
     pub tail_bytes: u64,
-    /// Salts are derived from it and the segment's number. Entropy in production; fixed where runs must repeat.
+    /// Salts are derived from it and a number of the file's. Entropy in production; fixed where runs must repeat.
     pub salt_seed: u64,
 }
 
@@ -37,10 +39,15 @@ impl Options {
         })
     }
 
+    /// The salt of the snapshot at this index that was begun in this life: none that a segment has.
+    pub(crate) fn snapshot_salt(&self, boot: u64, index: LogIndex) -> u64 {
+        self.salt(1 << 63 | boot.rotate_left(40) ^ index.0)
+    }
+
     /// The salt of a segment: SplitMix64's output function over the seed and the number, so that neighbours have
     /// nothing in common.
-    pub(crate) fn salt(&self, segment: u64) -> u64 {
-        let mut word = self.salt_seed ^ segment.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    pub(crate) fn salt(&self, number: u64) -> u64 {
+        let mut word = self.salt_seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         word ^ (word >> 31)

@@ -5,23 +5,26 @@
 //! segment's salt: bytes of another segment never validate.
 
 use bytes::{Buf, BufMut, Bytes};
-use squall_raft::{Entry, LogIndex, LogPosition, Payload, Term};
-
-use crate::group::Operation;
+use squall_raft::{Entry, LogPosition, Payload};
 
 pub(crate) const HEADER_BYTES: u64 = 48;
 pub(crate) const CRC_BYTES: u64 = 4;
 /// What a record takes beside its payload.
 pub(crate) const RECORD_OVERHEAD_BYTES: u64 = HEADER_BYTES + CRC_BYTES;
 pub(crate) const SLOT_BYTES: u64 = 64;
+/// No log goes so far, and no sum of two indices wraps around.
+pub(crate) const INDEX_END: u64 = 1 << 62;
 
 /// What a record says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Noop = 1,
     Command = 2,
-    /// Removes the entries from its index on; its term is 0.
+    /// Removes the entries from its index on. Its term is that of the entry which is the last then, so that the log can
+    /// be read from any segment on.
     Truncate = 3,
+    /// Discards the whole log, which begins anew after the position that it names.
+    Reset = 5,
 }
 
 /// Names a record: what it is, and its place among all records and in its group.
@@ -75,12 +78,14 @@ impl Header {
             1 => Kind::Noop,
             2 => Kind::Command,
             3 => Kind::Truncate,
+            5 => Kind::Reset,
             _ => return None,
         };
         let (ordinal, count) = (bytes.get_u32_le(), bytes.get_u32_le());
         let (sequence, group) = (bytes.get_u64_le(), bytes.get_u64_le());
         let position = LogPosition::new(bytes.get_u64_le(), bytes.get_u64_le());
         let is_sound = ordinal < count
+            && position.index.0 < INDEX_END
             && sequence > u64::from(ordinal)
             && group > 0
             && (payload_bytes == 0 || kind == Kind::Command);
@@ -128,21 +133,13 @@ impl Encoder {
         self.slots.clear();
     }
 
-    /// Appends the record of `operation` and its slot. `next` is the slot's header as far as the group knows it;
-    /// `start` is where the group's records begin in the file.
-    pub(crate) fn push(&mut self, operation: &Operation, next: GroupPlace, start: u64, seed: u32) -> Slot {
-        let (kind, position) = match operation {
-            Operation::Append(entry) => match entry.payload {
-                Payload::Noop => (Kind::Noop, entry.position()),
-                Payload::Command(_) => (Kind::Command, entry.position()),
-            },
-            Operation::Truncate(index) => (Kind::Truncate, LogPosition { term: Term::ZERO, index: *index }),
-        };
-        let payload = operation.payload();
-        let payload_bytes = u32::try_from(payload.len()).expect("a group checks its payloads");
-        let GroupPlace { group, sequence, ordinal, count } = next;
-        let header = Header { payload_bytes, kind, ordinal, count, sequence, group, position };
-
+    /// Appends a record and its slot; `start` is where the group's records begin in the file.
+    pub(crate) fn push(&mut self, header: Header, payload: &[u8], start: u64, seed: u32) -> Slot {
+        assert_eq!(
+            u64::from(header.payload_bytes),
+            payload.len() as u64,
+            "a header tells its payload's length"
+        );
         let begin = self.records.len();
         header.encode(&mut self.records);
         self.records.extend_from_slice(payload);
@@ -154,33 +151,34 @@ impl Encoder {
     }
 }
 
-/// A record's place in its group, and its group's in the log.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GroupPlace {
-    pub(crate) group: u64,
-    pub(crate) sequence: u64,
-    pub(crate) ordinal: u32,
-    pub(crate) count: u32,
+/// A whole record.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) header: Header,
+    pub(crate) payload: Bytes,
 }
 
 /// Decodes a whole record, if its checksum holds. The payload shares memory with `record`.
-pub(crate) fn decode(seed: u32, record: &Bytes) -> Option<Operation> {
+pub(crate) fn decode(seed: u32, record: &Bytes) -> Option<Record> {
     let header = Header::decode(record)?;
     if header.record_bytes() != record.len() as u64 {
         return None;
     }
     let body_end = record.len() - CRC_BYTES as usize;
     let crc = (&record[body_end..]).get_u32_le();
-    if crc != crc32c::crc32c_append(seed, &record[..body_end]) {
-        return None;
+    let is_intact = crc == crc32c::crc32c_append(seed, &record[..body_end]);
+    is_intact.then(|| Record { header, payload: record.slice(HEADER_BYTES as usize..body_end) })
+}
+
+impl Record {
+    /// The entry that it holds, if it holds one.
+    pub(crate) fn into_entry(self) -> Option<Entry> {
+        let LogPosition { term, index } = self.header.position;
+        let payload = match self.header.kind {
+            Kind::Noop => Payload::Noop,
+            Kind::Command => Payload::Command(self.payload),
+            Kind::Truncate | Kind::Reset => return None,
+        };
+        Some(Entry { term, index, payload })
     }
-    let LogPosition { term, index } = header.position;
-    Some(match header.kind {
-        Kind::Noop => Operation::Append(Entry { term, index, payload: Payload::Noop }),
-        Kind::Command => {
-            let data = record.slice(HEADER_BYTES as usize..body_end);
-            Operation::Append(Entry { term, index, payload: Payload::Command(data) })
-        }
-        Kind::Truncate => Operation::Truncate(LogIndex(index.0)),
-    })
 }

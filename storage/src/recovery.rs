@@ -3,23 +3,24 @@
 //! The order is the argument. (1) Every file is synced before it is read: a device that fails shall say so before
 //! anything is built on it. (What follows would be right without it.) (2) The last group, which alone a lying
 //! page cache can show, goes into a new segment that is complete and durable before it has a name. (3) The hard
-//! state, with the boot counted, is written anew. (4) Segments that hold nothing any more are removed. A crash before
-//! the name of (2) is durable leaves the disk as it was. After it, the new segment voids the old copy of the group
+//! state, with the boot counted and the first segment named, is written anew. (4) Files that hold nothing any more are
+//! removed. A crash before the name of (2) is durable leaves the log as it was. After it, the new segment voids the old copy of the group
 //! and all behind it, a dropped tail included, and no group has been written behind it yet: the next `open` finds
 //! the same log, copies the same group once more, and removes what this one left. (3) replaces a file as a whole,
-//! so the boot is counted or not, and no process acted upon a boot that was not.
+//! so the boot is counted or not, and no process acted upon a boot that was not. The new name of the snapshot is
+//! durable with that of (2) or (3), before the core hears of it; until then either name leads to the same file.
 
 use bytes::Bytes;
 use squall_disk::Disk;
-use squall_raft::{LogIndex, Recovered};
+use squall_raft::{LogPosition, Recovered};
 
-use crate::group::Operation;
 use crate::hard_state::HardRecord;
 use crate::live::Live;
-use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Slot};
-use crate::scan::{Scan, Tail};
+use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Record, Slot};
+use crate::scan::{Scan, Tail, size_of};
 use crate::segment::Segment;
-use crate::storage::{Storage, is_ours, size_of};
+use crate::snapshots::Found;
+use crate::storage::{Storage, is_ours};
 use crate::{Identity, Options, StorageError, envelope, hard_state, identity, segment};
 
 /// What the segments say, the last group still apart.
@@ -52,7 +53,10 @@ pub(crate) fn open(
 
     let (segments, mut void) = open_segments(disk, identity, &hard, &names)?;
     let replayed = replay(disk, &segments)?;
-    let operations = read_group(disk, segments.get(replayed.last_segment), &replayed.last_group)?;
+    let records = read_group(disk, segments.get(replayed.last_segment), &replayed.last_group)?;
+    let base = replayed.live.base_after(&replayed.last_group);
+    let found = Found::search(disk, identity, &names)?;
+    let snapshots = found.open(disk, identity, base, segments.first(), &mut void)?;
     let Replayed { live, last_group, tail, next_group, next_sequence, .. } = replayed;
     let first = last_group.first().map(|slot| (slot.header.group, slot.header.sequence));
     let (next_group, next_sequence) = first.unwrap_or((next_group, next_sequence));
@@ -61,40 +65,51 @@ pub(crate) fn open(
         options: options.clone(),
         hard,
         segments,
+        segments_gone: 0,
         live,
+        compact_to: base.index,
+        void,
+        snapshots,
         next_group,
         next_sequence,
         tail,
         encoder: Encoder::default(),
         is_dead: false,
     };
-    storage.carry_forward(disk, &operations, &mut void)?;
+    storage.carry_forward(disk, &last_group, &records)?;
     storage.count_boot(disk)?;
-    for name in &void {
-        disk.remove(name)?;
+    while !storage.void.is_empty() {
+        storage.sweep(disk)?;
     }
     let recovered = storage.recovered(disk)?;
     Ok((storage, recovered))
 }
 
-/// Opens the segments, oldest first, without those that a later one voids; of these the names.
+/// Opens the segments, oldest first, without those that were let go or that a later one voids; of these the names.
 fn open_segments(
     disk: &mut impl Disk,
     identity: Identity,
     hard: &HardRecord,
     names: &[String],
 ) -> Result<(Vec<Segment>, Vec<String>), StorageError> {
-    let mut segments = Vec::new();
+    let (mut segments, mut void) = (Vec::<Segment>::new(), Vec::new());
     // Names are sorted, and numbers have leading zeros: this is the order of the numbers.
     for name in names.iter().filter(|name| segment::is_name(name) && envelope::unfinished(name).is_none()) {
-        segments.push(Segment::open(disk, identity, name)?);
+        match segment::parse_name(name) {
+            Some(number) if number < hard.oldest_segment => void.push(name.clone()),
+            Some(_) | None => segments.push(Segment::open(disk, identity, name)?),
+        }
     }
-    let newest = segments.last().map_or(0, |segment| segment.header.number);
+    let [oldest, newest] =
+        [segments.first(), segments.last()].map(|found| found.map_or(0, |found| found.header.number));
     if newest < hard.newest_segment {
         let what = "the newest segment is missing: the hard state names it, no file has its number";
         return Err(StorageError::damaged(hard_state::FILE, 0, what));
     }
-    let mut void = Vec::new();
+    if hard.oldest_segment != 0 && oldest != hard.oldest_segment {
+        let what = "the oldest segment is missing: the hard state names it, no file has its number";
+        return Err(StorageError::damaged(hard_state::FILE, 0, what));
+    }
     let mut limit = u64::MAX;
     segments.reverse();
     segments.retain(|segment| {
@@ -112,13 +127,14 @@ fn open_segments(
 
 /// Reads all segments and rebuilds the log, but for the last group.
 fn replay(disk: &mut impl Disk, segments: &[Segment]) -> Result<Replayed, StorageError> {
+    let first = segments.first().map(|segment| &segment.header);
     let mut replayed = Replayed {
-        live: Live::default(),
+        live: Live::after(first.map_or(LogPosition::ZERO, |first| first.last)),
         last_group: Vec::new(),
         last_segment: 0,
         tail: Tail::Whole,
-        next_group: 1,
-        next_sequence: 1,
+        next_group: first.map_or(1, |first| first.first_group),
+        next_sequence: first.map_or(1, |first| first.first_sequence),
     };
     let mut found = Vec::new();
     for (place, segment) in segments.iter().enumerate() {
@@ -159,22 +175,24 @@ fn read_group(
     disk: &mut impl Disk,
     segment: Option<&Segment>,
     group: &[Slot],
-) -> Result<Vec<Operation>, StorageError> {
+) -> Result<Vec<Record>, StorageError> {
     let Some(segment) = segment else { return Ok(Vec::new()) };
-    let mut operations = Vec::with_capacity(group.len());
+    let mut records = Vec::with_capacity(group.len());
     for slot in group {
         let mut bytes = vec![0; slot.header.record_bytes() as usize];
         let count = disk.read_at(segment.file, slot.offset, &mut bytes)?;
         bytes.truncate(count);
-        let operation = record::decode(segment.seed, &Bytes::from(bytes));
-        operations.push(operation.ok_or_else(|| StorageError::Damaged {
-            file: segment.name(),
-            offset: slot.offset,
-            position: Some(slot.header.position),
-            what: "a record reads differently each time",
+        let record = record::decode(segment.seed, &Bytes::from(bytes));
+        records.push(record.filter(|record| record.header == slot.header).ok_or_else(|| {
+            StorageError::Damaged {
+                file: segment.name(),
+                offset: slot.offset,
+                position: Some(slot.header.position),
+                what: "a record reads differently each time",
+            }
         })?);
     }
-    Ok(operations)
+    Ok(records)
 }
 
 impl Storage {
@@ -182,24 +200,29 @@ impl Storage {
     fn carry_forward(
         &mut self,
         disk: &mut impl Disk,
-        operations: &[Operation],
-        void: &mut Vec<String>,
+        group: &[Slot],
+        records: &[Record],
     ) -> Result<(), StorageError> {
         let newest = self.segments.last().map_or(0, |segment| segment.header.number);
         self.hard.newest_segment = self.hard.newest_segment.max(newest);
-        let header = self.next_header(size_of(operations), !operations.is_empty());
+        let header = self.next_header(size_of(group), !group.is_empty());
         self.hard.newest_segment = header.number;
         // What begins with this group, or behind it, holds nothing that counts any more.
+        let file = self.segments.last().map_or_else(String::new, Segment::name);
         while let Some(segment) = self.segments.pop_if(|last| last.header.first_group >= header.first_group) {
-            void.push(segment.name());
+            self.void.push(segment.name());
         }
         let (start, seed) = (header.layout.records_at(0), record::seed(header.salt));
-        if operations.is_empty() {
-            self.encoder.clear();
-        } else if let Err((position, what)) = self.encode(operations, self.segments.len(), start, seed) {
-            let name = self.segments.last().map_or_else(String::new, Segment::name);
-            return Err(StorageError::Damaged { file: name, offset: 0, position: Some(position), what });
+        let place = u32::try_from(self.segments.len()).expect("a disk holds fewer than 2^32 segments");
+        self.encoder.clear();
+        for Record { header, payload } in records {
+            let slot = self.encoder.push(*header, payload, start, seed);
+            self.take(&slot, place).map_err(|what| {
+                let (file, position) = (file.clone(), Some(header.position));
+                StorageError::Damaged { file, offset: 0, position, what }
+            })?;
         }
+        self.next_group += u64::from(!group.is_empty());
         self.segments.push(Segment::create(disk, self.identity, header, &self.encoder)?);
         Ok(())
     }
@@ -207,7 +230,7 @@ impl Storage {
     fn count_boot(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
         let exhausted = || StorageError::damaged(hard_state::FILE, 0, "no node was ever started so often");
         self.hard.boot = self.hard.boot.checked_add(1).ok_or_else(exhausted)?;
-        self.hard.write(disk, self.identity)
+        self.write_hard_state(disk)
     }
 
     /// What the core is told, with the last entries as far as they fit.
@@ -215,7 +238,7 @@ impl Storage {
         let last_index = self.live.last_index();
         let mut first = last_index.next();
         let mut bytes_left = self.options.tail_bytes;
-        while first > LogIndex(1) {
+        while first > self.live.first_index() {
             let record_bytes = u64::from(self.live.place(first.prev()).record_bytes);
             let bytes = record_bytes - RECORD_OVERHEAD_BYTES + squall_raft::ENTRY_OVERHEAD_BYTES;
             let Some(left) = bytes_left.checked_sub(bytes) else { break };
@@ -225,6 +248,9 @@ impl Storage {
         Ok(Recovered {
             boot: self.hard.boot,
             hard_state: self.hard.state,
+            snapshot: self.snapshot(),
+            receiving: self.received_snapshot(),
+            base: self.base(),
             terms: self.live.terms().to_vec(),
             last_index,
             tail: self.read(first, last_index, u64::MAX, disk)?,

@@ -252,7 +252,7 @@ impl<'a, D: Disk> Scan<'a, D> {
 }
 
 /// What a group takes in both regions.
-fn size_of(group: &[Slot]) -> Layout {
+pub(crate) fn size_of(group: &[Slot]) -> Layout {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return Layout::NONE };
     Layout::of_group(group.len() as u64, last.offset + last.header.record_bytes() - first.offset)
 }

@@ -10,18 +10,19 @@
 //! A segment gets its name only when its length and its header are durable, so a file of another length is damaged.
 //! The length reserves no space: on a disk that fills up, a later write into the segment fails, and ends the life of
 //! the process like any other failed write. The header says with which group the segment begins: from that group
-//! on, earlier segments are void.
+//! on, earlier segments are void. It also says with which entry the log ended before, so that a segment may be the first.
 
 use core::ops::Range;
 
 use bytes::{Buf, BufMut};
 use squall_disk::{Disk, FileId};
+use squall_raft::LogPosition;
 
-use crate::record::{self, Encoder, SLOT_BYTES};
+use crate::record::{self, Encoder, INDEX_END, SLOT_BYTES};
 use crate::{Identity, PAGE_BYTES, StorageError, envelope};
 
 const MAGIC: &[u8; 8] = b"sqlsegmt";
-const HEADER_BYTES: usize = Identity::BYTES + 7 * 8;
+const HEADER_BYTES: usize = Identity::BYTES + 9 * 8;
 const NAME_PREFIX: &str = "log-";
 const NUMBER_DIGITS: usize = 20;
 
@@ -39,6 +40,8 @@ pub(crate) struct Header {
     pub(crate) first_group: u64,
     /// The sequence number of the first record.
     pub(crate) first_sequence: u64,
+    /// The entry with which the log ended when the segment began, so that it can be read from here on.
+    pub(crate) last: LogPosition,
     /// Mixed into all checksums.
     pub(crate) salt: u64,
     /// Whether the first group is a copy that was durable before the segment had its name.
@@ -121,6 +124,8 @@ impl Header {
             self.number,
             self.first_group,
             self.first_sequence,
+            self.last.term.0,
+            self.last.index.0,
             self.salt,
             u64::from(self.carries),
             self.layout.slot_pages,
@@ -138,6 +143,7 @@ impl Header {
             number: body.get_u64_le(),
             first_group: body.get_u64_le(),
             first_sequence: body.get_u64_le(),
+            last: LogPosition::new(body.get_u64_le(), body.get_u64_le()),
             salt: body.get_u64_le(),
             carries: body.get_u64_le() != 0,
             layout: Layout { slot_pages: body.get_u64_le(), record_pages: body.get_u64_le() },
@@ -186,8 +192,9 @@ impl Segment {
         if header.layout.file_bytes() != Some(file_bytes) {
             return Err(damaged("it is longer or shorter than it was made"));
         }
-        if !Header::NUMBERS.contains(&header.first_group) || !Header::NUMBERS.contains(&header.first_sequence)
-        {
+        let numbers = [header.first_group, header.first_sequence];
+        let are_sound = numbers.iter().all(|number| Header::NUMBERS.contains(number));
+        if !are_sound || header.last.index.0 >= INDEX_END {
             return Err(damaged("it begins with a group or a record that no log has"));
         }
         Ok(Self { file, header, seed: record::seed(header.salt), used: Layout::NONE })
@@ -232,7 +239,8 @@ fn name(number: u64) -> String {
     format!("{NAME_PREFIX}{number:020}")
 }
 
-fn parse_name(name: &str) -> Option<u64> {
+/// The number in a segment's name, where it is one.
+pub(crate) fn parse_name(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(NAME_PREFIX)?;
     let is_number = digits.len() == NUMBER_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { digits.parse().ok() } else { None }

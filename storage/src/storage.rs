@@ -7,8 +7,9 @@ use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, LogIndex, Recovered, WriteToken};
 use crate::group::Operation;
 use crate::hard_state::{self, HardRecord};
 use crate::live::{Live, Place};
-use crate::record::{self, Encoder, GroupPlace, RECORD_OVERHEAD_BYTES};
+use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Slot};
 use crate::segment::{self, Layout, Segment};
+use crate::snapshots::{self, Snapshots};
 use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
 
 /// One replica's durable log and hard state. See the crate's page for how and why.
@@ -28,7 +29,8 @@ use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
 /// let token = WriteToken { boot: recovered.boot, sequence: 1 };
 /// let vote = HardState { current_term: Term(1), voted_for: Some(NodeId(1)), longest_promise: 0 };
 /// let mut group = Group::default();
-/// group.add(&Write { token, hard_state: Some(vote), truncate_from: None, entries: (&[], &[]) });
+/// let write = Write { token, hard_state: Some(vote), truncate_from: None, reset_to: None, compact_to: None, entries: (&[], &[]) };
+/// group.add(&write);
 /// assert_eq!(storage.commit(&mut group, &mut disk)?, token);
 ///
 /// let (_, recovered) = Storage::open(&mut disk, identity, &options)?;
@@ -43,7 +45,14 @@ pub struct Storage {
     pub(crate) hard: HardRecord,
     /// Oldest first; the last one is appended to. Invariant: never empty.
     pub(crate) segments: Vec<Segment>,
+    /// How many segments this life knew that came before the first of these.
+    pub(crate) segments_gone: u32,
     pub(crate) live: Live,
+    /// Entries up to here are not needed. Invariant: the newest snapshot stands for them.
+    pub(crate) compact_to: LogIndex,
+    /// Files that nothing durable refers to any more.
+    pub(crate) void: Vec<String>,
+    pub(crate) snapshots: Snapshots,
     pub(crate) next_group: u64,
     pub(crate) next_sequence: u64,
     pub(crate) tail: Tail,
@@ -86,19 +95,23 @@ impl Storage {
     /// Where the disk fails. The storage takes nothing after that: the process's life ends.
     ///
     /// # Panics
-    /// Where the group is empty, or does not continue the log: a bug of the caller.
+    /// Where the group is empty, does not continue the log, or gives up entries for which no whole snapshot stands: a bug
+    /// of the caller.
     pub fn commit(&mut self, group: &mut Group, disk: &mut impl Disk) -> Result<WriteToken, StorageError> {
         let token = group.last_token().expect("an empty group is not committed");
-        self.check_alive()?;
-        self.is_dead = true;
-        self.commit_group(group, disk)?;
-        self.is_dead = false;
+        self.check_covered(group);
+        self.attempt(|storage| {
+            storage.commit_group(group, disk)?;
+            storage.allow_compaction(group);
+            storage.sweep(disk)
+        })?;
         group.clear();
         Ok(token)
     }
 
     /// Reads the entries `first..=last`, as many as there are and as fit in `max_bytes`; at least one, if the log
-    /// has it. The log may have become shorter since they were asked for.
+    /// has it. The log may have become shorter since they were asked for, at either end; where it has lost the first,
+    /// there are none.
     ///
     /// # Errors
     /// Where the disk fails, or a record is no longer what was written.
@@ -111,7 +124,10 @@ impl Storage {
     ) -> Result<Vec<Entry>, StorageError> {
         self.check_alive()?;
         let mut entries = Vec::new();
-        let mut next = first.max(LogIndex(1));
+        if first < self.live.first_index() {
+            return Ok(entries);
+        }
+        let mut next = first;
         let last = last.min(self.live.last_index());
         let mut bytes_left = max_bytes;
         while next <= last {
@@ -136,8 +152,20 @@ impl Storage {
         self.tail
     }
 
-    fn check_alive(&self) -> Result<(), StorageError> {
+    pub(crate) fn check_alive(&self) -> Result<(), StorageError> {
         if self.is_dead { Err(StorageError::Dead) } else { Ok(()) }
+    }
+
+    /// Changes files. Where that fails, nothing is done after it.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.check_alive()?;
+        self.is_dead = true;
+        let value = change(self)?;
+        self.is_dead = false;
+        Ok(value)
     }
 
     fn commit_group(&mut self, group: &Group, disk: &mut impl Disk) -> Result<(), StorageError> {
@@ -160,42 +188,48 @@ impl Storage {
             self.hard.state = state;
         }
         if is_new_segment || group.hard_state().is_some() {
-            self.hard.write(disk, self.identity)?;
+            self.write_hard_state(disk)?;
         }
         if operations.is_empty() {
             return Ok(());
         }
-        let place = self.segments.len() - 1;
-        let segment = self.last_segment();
-        let (start, seed) = (segment.next_record_at(), segment.seed);
-        if let Err((position, what)) = self.encode(operations, place, start, seed) {
-            panic!("{position} cannot be written: {what}; the log ends with {}", self.live.last_position());
-        }
-        self.segments[place].append(disk, &self.encoder)
+        self.encode(operations);
+        self.segments.last_mut().expect("an open storage has a segment").append(disk, &self.encoder)
     }
 
-    /// Encodes the next group for the segment at `place`, of which the records begin at `start`, and takes it
-    /// into the live log.
-    pub(crate) fn encode(
-        &mut self,
-        operations: &[Operation],
-        place: usize,
-        start: u64,
-        seed: u32,
-    ) -> Result<(), (squall_raft::LogPosition, &'static str)> {
-        let place = u32::try_from(place).expect("a disk holds fewer than 2^32 segments");
+    /// Encodes the next group for the last segment, and takes it into the live log.
+    fn encode(&mut self, operations: &[Operation]) {
+        let segment = self.last_segment();
+        let (start, seed) = (segment.next_record_at(), segment.seed);
         let count = u32::try_from(operations.len()).expect("a group has fewer than 2^32 writes");
         self.encoder.clear();
         for (operation, ordinal) in operations.iter().zip(0..count) {
-            let next = GroupPlace { group: self.next_group, sequence: self.next_sequence, ordinal, count };
-            let slot = self.encoder.push(operation, next, start, seed);
-            self.live.apply(&slot, place).map_err(|what| (slot.header.position, what))?;
-            self.next_sequence += 1;
-        }
-        if self.live.last_position().term > self.hard.state.current_term {
-            return Err((self.live.last_position(), "its term is above the hard state's"));
+            let written = self.live.describe(operation).and_then(|(kind, position)| {
+                let payload = operation.payload();
+                let payload_bytes = u32::try_from(payload.len()).expect("a group checks its payloads");
+                let (sequence, group) = (self.next_sequence, self.next_group);
+                let header =
+                    record::Header { payload_bytes, kind, ordinal, count, sequence, group, position };
+                let slot = self.encoder.push(header, payload, start, seed);
+                self.take(&slot, self.newest_place())
+            });
+            if let Err(what) = written {
+                panic!(
+                    "{operation} cannot be written: {what}; the log ends with {}",
+                    self.live.last_position()
+                );
+            }
         }
         self.next_group += 1;
+    }
+
+    /// Takes a record of the segment at `place` into the live log; where it cannot come next, says why.
+    pub(crate) fn take(&mut self, slot: &Slot, place: u32) -> Result<(), &'static str> {
+        self.live.apply(slot, place)?;
+        self.next_sequence += 1;
+        if self.live.last_position().term > self.hard.state.current_term {
+            return Err("its term is above the hard state's");
+        }
         Ok(())
     }
 
@@ -206,6 +240,7 @@ impl Storage {
             number,
             first_group: self.next_group,
             first_sequence: self.next_sequence,
+            last: self.live.last_position(),
             salt: self.options.salt(number),
             carries,
             layout: Layout::divide(self.options.segment_bytes).union(size),
@@ -254,7 +289,7 @@ impl Storage {
     ) -> Result<LogIndex, StorageError> {
         let start = self.live.place(first);
         let end = self.live.place(LogIndex(first.0 + count - 1));
-        let segment = &self.segments[start.segment as usize];
+        let segment = self.segment(start.segment);
         let mut bytes = vec![0; (end.offset + u64::from(end.record_bytes) - start.offset) as usize];
         let filled = disk.read_at(segment.file, start.offset, &mut bytes)?;
         bytes.truncate(filled);
@@ -263,17 +298,16 @@ impl Storage {
         for index in first.0..first.0 + count {
             let place = self.live.place(LogIndex(index));
             let next = (at + place.record_bytes as usize).min(bytes.len());
-            match record::decode(segment.seed, &bytes.slice(at.min(next)..next)) {
-                Some(Operation::Append(entry)) if entry.index.0 == index => entries.push(entry),
-                Some(Operation::Append(_) | Operation::Truncate(_)) | None => {
-                    return Err(StorageError::Damaged {
-                        file: segment.name(),
-                        offset: place.offset,
-                        position: self.live.position(LogIndex(index)),
-                        what: "a record that was durable cannot be read",
-                    });
-                }
-            }
+            let position = self.live.position(LogIndex(index));
+            let entry = record::decode(segment.seed, &bytes.slice(at.min(next)..next))
+                .and_then(record::Record::into_entry)
+                .filter(|entry| Some(entry.position()) == position);
+            entries.push(entry.ok_or_else(|| StorageError::Damaged {
+                file: segment.name(),
+                offset: place.offset,
+                position,
+                what: "a record that was durable cannot be read",
+            })?);
             at = next;
         }
         Ok(LogIndex(first.0 + count))
@@ -281,7 +315,7 @@ impl Storage {
 }
 
 /// What a group takes.
-pub(crate) fn size_of(operations: &[Operation]) -> Layout {
+fn size_of(operations: &[Operation]) -> Layout {
     let payloads: u64 = operations.iter().map(|operation| operation.payload().len() as u64).sum();
     let records = operations.len() as u64;
     Layout::of_group(records, records * RECORD_OVERHEAD_BYTES + payloads)
@@ -289,5 +323,5 @@ pub(crate) fn size_of(operations: &[Operation]) -> Layout {
 
 /// Whether a file of this name is one of a storage's.
 pub(crate) fn is_ours(name: &str) -> bool {
-    name == identity::FILE || name == hard_state::FILE || segment::is_name(name)
+    name == identity::FILE || name == hard_state::FILE || segment::is_name(name) || snapshots::is_name(name)
 }

@@ -118,6 +118,7 @@ impl Cluster {
             terms,
             last_index: LogIndex(disk.log.len() as u64),
             tail: disk.log.iter().rev().take(3).rev().cloned().collect(),
+            ..Recovered::default()
         };
         let mut config = Config::new(id, voters);
         (self.configure)(&mut config);

@@ -24,6 +24,7 @@ impl Leader {
             terms: vec![LogPosition::new(1, 1), LogPosition::new(2, 3)],
             last_index: LogIndex(3),
             tail: Vec::new(),
+            ..Recovered::default()
         };
         let voters = vec![NodeId(1), NodeId(2), NodeId(3)];
         let raft = Raft::new(Config::new(NodeId(1), voters), &recovered).expect("a sound log");

@@ -157,6 +157,7 @@ fn terms_are_known_for_the_whole_log_after_truncations() {
         hard_state: Some(vote(term, 1)),
         truncate_from: from.map(LogIndex),
         entries,
+        ..Step::default()
     };
     let group = vec![
         step(1, None, vec![noop(1, 1), command(1, 2, 1)]),

@@ -209,13 +209,13 @@ fn another_format_version_is_refused_by_its_number() {
         disk.damage(name, |bytes| {
             for start in [0, PAGE] {
                 let length = u32::from_le_bytes(bytes[start + 12..start + 16].try_into().unwrap()) as usize;
-                bytes[start + 8..start + 12].copy_from_slice(&2_u32.to_le_bytes());
+                bytes[start + 8..start + 12].copy_from_slice(&99_u32.to_le_bytes());
                 let crc = crc32c::crc32c(&bytes[start..start + 16 + length]);
                 bytes[start + 16 + length..start + 20 + length].copy_from_slice(&crc.to_le_bytes());
             }
         });
         let error = open(&mut disk).unwrap_err();
-        assert_eq!(error, StorageError::UnknownVersion { file: name.to_owned(), found: 2 });
+        assert_eq!(error, StorageError::UnknownVersion { file: name.to_owned(), found: 99 });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The format, byte by byte. A change here is a change of the format: it needs a new version.
 
-use squall_raft::{Entry, LogIndex, Payload, Term};
+use squall_raft::{Entry, LogIndex, LogPosition, Payload, Term};
 
 use super::story::{Step, formatted, group_of, noop, open, vote};
 
@@ -19,68 +19,100 @@ fn every_byte_stands_where_it_always_stood() {
         index: LogIndex(index),
         payload: Payload::Command(bytes::Bytes::from_static(data)),
     };
+    storage.begin_snapshot(LogPosition::new(5, 1), &mut disk).unwrap();
+    storage.write_snapshot(b"storm", &mut disk).unwrap();
+    let id = storage.finish_snapshot(&mut disk).unwrap();
+    assert_eq!((id.bytes, id.checksum), (5, 0x8a5e_0a95_70a5_cbef));
     let step = Step {
         hard_state: Some(vote(5, 2)),
         truncate_from: Some(LogIndex(1)),
-        entries: vec![noop(5, 1), entry(2, b"squall")],
+        reset_to: Some(id.last),
+        entries: vec![noop(5, 2), entry(3, b"squall")],
+        ..Step::default()
     };
     storage.commit(&mut group_of(&[step]), &mut disk).unwrap();
 
-    assert_eq!(disk.names(), ["hard-state", "identity", "log-00000000000000000001"]);
-    let identity = disk.bytes("identity");
+    let [hard_state, identity, segment, snapshot] = &disk.names()[..] else { panic!("four files") };
+    assert_eq!([&hard_state[..], identity, segment], ["hard-state", "identity", "log-00000000000000000001"]);
+    assert_eq!(snapshot, "snapshot-00000000000000000001-0000000000");
+    let identity = disk.bytes(identity);
     assert_eq!(identity.len(), 4096 + 44);
     assert_eq!(identity[..44], identity[4096..]);
     assert_eq!(hex(&identity[..44]), IDENTITY_FILE);
 
-    let hard_state = disk.bytes("hard-state");
-    assert_eq!(hard_state.len(), 4096 + 92);
-    assert_eq!(hard_state[..92], hard_state[4096..]);
-    assert_eq!(hex(&hard_state[..92]), HARD_STATE_FILE);
+    let hard_state = disk.bytes(hard_state);
+    assert_eq!(hard_state.len(), 4096 + 100);
+    assert_eq!(hard_state[..100], hard_state[4096..]);
+    assert_eq!(hex(&hard_state[..100]), HARD_STATE_FILE);
 
-    let segment = disk.bytes("log-00000000000000000001");
+    let segment = disk.bytes(segment);
     assert_eq!(segment.len(), 16 << 10);
-    assert_eq!(hex(&segment[..100]), SEGMENT_HEADER);
+    assert_eq!(hex(&segment[..116]), SEGMENT_HEADER);
     assert_eq!(segment[..4096], segment[3 * 4096..]);
-    assert_eq!(hex(&segment[4096..4096 + 192]), SLOTS);
-    assert_eq!(hex(&segment[8192..8192 + 162]), RECORDS);
-    let holes = [100..4096, 4096 + 192..8192, 8192 + 162..3 * 4096];
-    assert!(holes.into_iter().all(|hole| segment[hole].iter().all(|byte| *byte == 0)));
+    assert_eq!(hex(&segment[4096..4096 + 256]), SLOTS);
+    assert_eq!(hex(&segment[8192..8192 + 214]), RECORDS);
+    check_holes(segment, &[116..4096, 4096 + 256..8192, 8192 + 214..3 * 4096]);
+
+    let snapshot = disk.bytes(snapshot);
+    assert_eq!(snapshot.len(), 3 * 4096);
+    assert_eq!(hex(&snapshot[..84]), SNAPSHOT_HEADER);
+    assert_eq!(snapshot[..4096], snapshot[4096..8192]);
+    assert_eq!(hex(&snapshot[8192..8192 + 21]), CHUNK);
+    check_holes(snapshot, &[84..4096, 8192 + 21..3 * 4096]);
+}
+
+fn check_holes(file: &[u8], holes: &[core::ops::Range<usize>]) {
+    assert!(holes.iter().all(|hole| file[hole.clone()].iter().all(|byte| *byte == 0)));
 }
 
 /// Magic; version and length; node; cluster; checksum.
 const IDENTITY_FILE: &str = "\
-    73716c6964656e74 0100000018000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 3c7d9ce0";
+    73716c6964656e74 0200000018000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 610c77a6";
 
-/// Magic; version and length; node; cluster; boot; newest segment; term; has voted; for whom; longest promise;
-/// checksum.
+/// Magic; version and length; node; cluster; boot; newest and oldest segment; term; has voted; for whom;
+/// longest promise; checksum.
 const HARD_STATE_FILE: &str = "\
-    73716c6861726473 0100000048000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 0100000000000000 0100000000000000 0500000000000000 \
-    0100000000000000 0200000000000000 0f00000000000000 2365ba79";
-
-/// Magic; version and length; node; cluster; number; first group; first sequence; salt; carries; pages of slots; of
-/// records; checksum.
-const SEGMENT_HEADER: &str = "\
-    73716c7365676d74 0100000050000000 0300000000000000 0100000000000000 \
+    73716c6861726473 0200000050000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 0100000000000000 0100000000000000 0100000000000000 \
-    dda1a1b5cb045ff7 0000000000000000 0100000000000000 0100000000000000 \
-    bdccd180";
+    0500000000000000 0100000000000000 0200000000000000 0f00000000000000 \
+    3aae4107";
+
+/// Magic; version and length; node; cluster; number; first group; first sequence; term and index of the last entry before;
+/// salt; carries; pages of slots; of records; checksum.
+const SEGMENT_HEADER: &str = "\
+    73716c7365676d74 0200000060000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 0100000000000000 0100000000000000 0100000000000000 \
+    0000000000000000 0000000000000000 dda1a1b5cb045ff7 0000000000000000 \
+    0100000000000000 0100000000000000 f18648bf";
 
 /// Payload length and kind; ordinal and count; sequence; group; term; index; offset; record's and slot's checksum.
 const SLOTS: &str = "\
-    0000000003000000 0000000003000000 0100000000000000 0100000000000000 \
-    0000000000000000 0100000000000000 0020000000000000 273e13abba0f1bbd \
-    0000000001000000 0100000003000000 0200000000000000 0100000000000000 \
-    0500000000000000 0100000000000000 3420000000000000 3ab392c419d3c3a9 \
-    0600000002000000 0200000003000000 0300000000000000 0100000000000000 \
-    0500000000000000 0200000000000000 6820000000000000 b349a380281952d6";
+    0000000003000000 0000000004000000 0100000000000000 0100000000000000 \
+    0000000000000000 0100000000000000 0020000000000000 131c743095da5cf3 \
+    0000000005000000 0100000004000000 0200000000000000 0100000000000000 \
+    0500000000000000 0100000000000000 3420000000000000 03775ddb24e8d3e5 \
+    0000000001000000 0200000004000000 0300000000000000 0100000000000000 \
+    0500000000000000 0200000000000000 6820000000000000 208fbbda82c5c8c1 \
+    0600000002000000 0300000004000000 0400000000000000 0100000000000000 \
+    0500000000000000 0300000000000000 9c20000000000000 1817088b4580598d";
 
 /// Payload length and kind; ordinal and count; sequence; group; term; index; payload; checksum.
 const RECORDS: &str = "\
-    0000000003000000 0000000003000000 0100000000000000 0100000000000000 \
-    0000000000000000 0100000000000000 273e13ab00000000 0100000001000000 \
-    0300000002000000 0000000001000000 0000000005000000 0000000001000000 \
-    000000003ab392c4 0600000002000000 0200000003000000 0300000000000000 \
-    0100000000000000 0500000000000000 0200000000000000 737175616c6cb349 \
-    a380";
+    0000000003000000 0000000004000000 0100000000000000 0100000000000000 \
+    0000000000000000 0100000000000000 131c743000000000 0500000001000000 \
+    0400000002000000 0000000001000000 0000000005000000 0000000001000000 \
+    0000000003775ddb 0000000001000000 0200000004000000 0300000000000000 \
+    0100000000000000 0500000000000000 0200000000000000 208fbbda06000000 \
+    0200000003000000 0400000004000000 0000000001000000 0000000005000000 \
+    0000000003000000 0000000073717561 6c6c1817088b";
+
+/// Magic; version and length; node; cluster; term and index of the last entry; bytes; checksum; salt; checksum.
+const SNAPSHOT_HEADER: &str = "\
+    73716c736e617073 0200000040000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 0500000000000000 0100000000000000 0500000000000000 \
+    efcba570950a5e8a befe1fe103383c0e eda4a922";
+
+/// Checksum; piece; number; content.
+const CHUNK: &str = "\
+    7de04b7e01000000 0000000000000000 73746f726d";

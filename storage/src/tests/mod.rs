@@ -1,9 +1,12 @@
 //! The storage against a small disk that crashes, tears and lies.
 
 mod behaviour;
+mod compaction;
 mod crash_disk;
 mod crashes;
 mod damage;
 mod format;
 mod properties;
+mod snapshot_damage;
+mod snapshots;
 mod story;

@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 use squall_disk::Disk;
-use squall_raft::{Entry, HardState, LogIndex, NodeId, Payload, Recovered, Term, Write, WriteToken};
+use squall_raft::{
+    Entry, HardState, LogIndex, LogPosition, NodeId, Payload, Recovered, SnapshotId, Term, Write, WriteToken,
+};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::crash_disk::CrashDisk;
+use crate::snapshot::CHUNK_BYTES;
 use crate::{Group, Identity, Options, Storage, StorageError};
 
 pub(super) const IDENTITY: Identity =
@@ -20,24 +24,71 @@ pub(super) fn options() -> Options {
 pub(super) struct Step {
     pub(super) hard_state: Option<HardState>,
     pub(super) truncate_from: Option<LogIndex>,
+    pub(super) reset_to: Option<LogPosition>,
+    pub(super) compact_to: Option<LogPosition>,
     pub(super) entries: Vec<Entry>,
+}
+
+/// One call of a storage. What a snapshot holds follows from its last entry; see [`image`].
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    Commit(Vec<Step>),
+    Begin(LogPosition),
+    /// Writes so many bytes.
+    Write(u64),
+    Finish,
+    /// Begins to receive the snapshot of this entry with so many bytes.
+    Receive(LogPosition, u64),
+    /// Writes so many bytes of it.
+    Get(u64),
+    Install,
 }
 
 /// What is on disk, as it ought to be.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct State {
     pub(super) hard_state: HardState,
+    /// The entry before the first of the log.
+    pub(super) base: LogPosition,
     pub(super) log: Vec<Entry>,
+    /// Entries up to here may be missing.
+    pub(super) compact_to: LogIndex,
+    pub(super) snapshot: Option<SnapshotId>,
+    /// The snapshot that is taken, and how many bytes it has. A restart forgets it.
+    pub(super) taken: Option<(LogPosition, u64)>,
+    pub(super) received: Option<Received>,
 }
 
-/// A node's life so far: the states after each group it committed, and what of it was promised.
+/// A snapshot that is being received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Received {
+    pub(super) id: SnapshotId,
+    pub(super) bytes: u64,
+    pub(super) durable: u64,
+    /// What is durable even if the last piece is lost, as by a power loss while it is written anew.
+    pub(super) safe: u64,
+}
+
+/// A node's life so far: the states after each act, and what of it was promised.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     /// The state that is promised.
     pub(super) acknowledged: State,
-    /// The state after the group that was being written when the life ended.
+    /// The state after the act that was under way when the life ended.
     pub(super) in_flight: Option<State>,
+    /// What was ever received. A power loss may bring it back where it was discarded: its name tells what it is.
+    partial: Vec<Received>,
     pub(super) boot: u64,
+}
+
+/// Bytes of the snapshot of an entry.
+pub(super) fn image(last: LogPosition, range: core::ops::Range<u64>) -> Vec<u8> {
+    range.map(|at| (at * 7 + at / 251 + last.index.0 * 13 + last.term.0) as u8).collect()
+}
+
+/// The name that the snapshot of an entry has.
+pub(super) fn id_of(last: LogPosition, bytes: u64) -> SnapshotId {
+    SnapshotId { last, bytes, checksum: xxh3_64(&image(last, 0..bytes)) }
 }
 
 pub(super) fn noop(term: u64, index: u64) -> Entry {
@@ -71,6 +122,8 @@ pub(super) fn group_of(steps: &[Step]) -> Group {
             token: WriteToken { boot: 1, sequence },
             hard_state: step.hard_state,
             truncate_from: step.truncate_from,
+            reset_to: step.reset_to,
+            compact_to: step.compact_to,
             entries: step.entries.split_at(step.entries.len() / 2),
         });
     }
@@ -79,48 +132,209 @@ pub(super) fn group_of(steps: &[Step]) -> Group {
 
 /// All that is on disk, by way of what `open` says and `read` reads.
 pub(super) fn state_of(storage: &Storage, recovered: &Recovered, disk: &mut impl Disk) -> State {
-    let log = storage.read(LogIndex(1), recovered.last_index, u64::MAX, disk).unwrap();
-    assert_eq!(log.len() as u64, recovered.last_index.0);
+    let base = recovered.base;
+    let log = storage.read(base.index.next(), recovered.last_index, u64::MAX, disk).unwrap();
+    assert_eq!(base.index.0 + log.len() as u64, recovered.last_index.0);
     assert_eq!(recovered.tail, log[log.len() - recovered.tail.len()..], "the tail is the log's");
     let mut terms = Vec::new();
     for entry in &log {
-        if terms.last().is_none_or(|run: &squall_raft::LogPosition| run.term != entry.term) {
+        if terms.last().is_none_or(|run: &LogPosition| run.term != entry.term) {
             terms.push(entry.position());
         }
     }
     assert_eq!(recovered.terms, terms, "the runs of terms are the log's");
-    State { hard_state: recovered.hard_state, log }
+    if let Some(id) = recovered.snapshot {
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < id.bytes {
+            let read = storage.read_snapshot(id, bytes.len() as u64, 5000, disk).unwrap();
+            bytes.extend(read.expect("the snapshot that was found is there"));
+        }
+        assert_eq!(bytes, image(id.last, 0..id.bytes));
+    }
+    let received = storage.received_snapshot();
+    State {
+        hard_state: recovered.hard_state,
+        base,
+        log,
+        compact_to: base.index,
+        snapshot: recovered.snapshot,
+        taken: None,
+        received: received.map(|(id, durable)| Received { id, bytes: durable, durable, safe: 0 }),
+    }
 }
 
 impl State {
+    pub(super) fn last_index(&self) -> LogIndex {
+        LogIndex(self.base.index.0 + self.log.len() as u64)
+    }
+
+    /// The name of the entry at `index`, as far as it is known.
+    pub(super) fn position(&self, index: LogIndex) -> Option<LogPosition> {
+        match index.0.checked_sub(self.base.index.0)? {
+            0 => Some(self.base),
+            distance => self.log.get(distance as usize - 1).map(Entry::position),
+        }
+    }
+
+    /// The state after a group.
     pub(super) fn after(&self, steps: &[Step]) -> State {
         let mut state = self.clone();
         for step in steps {
             state.hard_state = step.hard_state.unwrap_or(state.hard_state);
             if let Some(from) = step.truncate_from {
-                state.log.truncate(from.prev().0 as usize);
+                state.log.truncate((from.prev().0 - state.base.index.0) as usize);
+            }
+            if let Some(base) = step.reset_to {
+                (state.base, state.log) = (base, Vec::new());
+            }
+            for given_up in [step.reset_to, step.compact_to].into_iter().flatten() {
+                state.compact_to = state.compact_to.max(given_up.index);
             }
             state.log.extend(step.entries.iter().cloned());
         }
         state
     }
+
+    /// The state after an act that succeeded.
+    pub(super) fn after_act(&self, act: &Act) -> State {
+        let mut state = self.clone();
+        match act {
+            Act::Commit(steps) => return self.after(steps),
+            Act::Begin(last) => state.taken = Some((*last, 0)),
+            Act::Write(bytes) => state.taken.as_mut().unwrap().1 += bytes,
+            Act::Finish => {
+                let (last, bytes) = state.taken.take().unwrap();
+                state.add_snapshot(id_of(last, bytes));
+            }
+            Act::Receive(last, bytes) => {
+                let id = id_of(*last, *bytes);
+                state.received = state.received.filter(|received| received.id == id);
+                state.received.get_or_insert(Received { id, bytes: 0, durable: 0, safe: 0 });
+            }
+            Act::Get(bytes) => {
+                let received = state.received.as_mut().unwrap();
+                received.bytes += bytes;
+                let durable = received.bytes - received.bytes % CHUNK_BYTES;
+                if durable > received.durable {
+                    (received.safe, received.durable) = (received.durable, durable);
+                }
+            }
+            Act::Install => {
+                let id = state.received.take().unwrap().id;
+                state.add_snapshot(id);
+            }
+        }
+        state
+    }
+
+    fn add_snapshot(&mut self, id: SnapshotId) {
+        if self.snapshot.is_none_or(|newest| newest.last.index <= id.last.index) {
+            self.snapshot = Some(id);
+        }
+    }
+
+    /// Whether a log may be found where this one ought to be: it may begin later, as far as it was given up.
+    fn allows_log(&self, found: &State) -> bool {
+        let gone = found.base.index.0.checked_sub(self.base.index.0);
+        let Some(gone) = gone.filter(|gone| *gone <= self.log.len() as u64) else { return false };
+        let (before, rest) = self.log.split_at(gone as usize);
+        let base = before.last().map_or(self.base, Entry::position);
+        let is_given_up = gone == 0 || base.index <= self.compact_to;
+        is_given_up && found.base == base && found.log == rest
+    }
+
+    /// Whether this may be found of the snapshot that is received.
+    fn allows_received(&self, found: Option<Received>) -> bool {
+        match (self.received, found) {
+            (None, found) => found.is_none(),
+            (Some(received), None) => {
+                let is_late = self.snapshot.is_some_and(|id| id.last.index >= received.id.last.index);
+                received.safe == 0 || is_late
+            }
+            (Some(received), Some(found)) => {
+                found.id == received.id && (received.safe..=received.durable).contains(&found.durable)
+            }
+        }
+    }
 }
 
 impl Story {
-    /// Opens the disk and judges what it finds: all that was promised, at most the group in flight beside it.
+    /// Opens the disk and judges what it finds: all that was promised, at most the act in flight beside it.
     pub(super) fn recover(&mut self, disk: &mut CrashDisk) -> Result<Storage, StorageError> {
         let (storage, recovered) = open(disk)?;
         let found = state_of(&storage, &recovered, disk);
         assert!(recovered.boot > self.boot, "boot {} after {}", recovered.boot, self.boot);
-        let in_flight = self.in_flight.as_ref().unwrap_or(&self.acknowledged);
-        let old = &self.acknowledged;
-        assert!([old.hard_state, in_flight.hard_state].contains(&found.hard_state), "{found:?}\n{self:?}");
+        let (old, new) = (&self.acknowledged, self.in_flight.as_ref().unwrap_or(&self.acknowledged));
+        assert!([old.hard_state, new.hard_state].contains(&found.hard_state), "{found:?}\n{self:?}");
         assert!(
-            found.log == old.log || (found.log == in_flight.log && found.hard_state == in_flight.hard_state),
+            old.allows_log(&found) || (new.allows_log(&found) && found.hard_state == new.hard_state),
             "{found:?}\n{self:?}"
         );
-        *self = Self { acknowledged: found, in_flight: None, boot: recovered.boot };
+        assert!([old.snapshot, new.snapshot].contains(&found.snapshot), "{found:?}\n{self:?}");
+        let comes_back = found.received.is_some_and(|found| {
+            self.partial.iter().any(|known| known.id == found.id && found.durable <= known.durable)
+        });
+        assert!(
+            old.allows_received(found.received) || new.allows_received(found.received) || comes_back,
+            "{found:?}\n{self:?}"
+        );
+        check_names(disk, &found);
+        (self.acknowledged, self.in_flight, self.boot) = (found, None, recovered.boot);
         Ok(storage)
+    }
+
+    /// Does what a node asks for, until something fails.
+    pub(super) fn live(
+        &mut self,
+        storage: &mut Storage,
+        acts: &[Act],
+        disk: &mut CrashDisk,
+    ) -> Result<(), StorageError> {
+        for act in acts {
+            let next = self.acknowledged.after_act(act);
+            self.in_flight = Some(next.clone());
+            self.partial.extend(next.received);
+            self.act(storage, act, disk)?;
+            (self.acknowledged, self.in_flight) = (next, None);
+        }
+        Ok(())
+    }
+
+    fn act(&self, storage: &mut Storage, act: &Act, disk: &mut CrashDisk) -> Result<(), StorageError> {
+        let state = &self.acknowledged;
+        match act {
+            Act::Commit(steps) => {
+                let mut group = group_of(steps);
+                let token = storage.commit(&mut group, disk)?;
+                assert_eq!(token.sequence, steps.len() as u64);
+                assert!(group.is_empty());
+            }
+            Act::Begin(last) => storage.begin_snapshot(*last, disk)?,
+            Act::Write(bytes) => {
+                let (last, start) = state.taken.unwrap();
+                storage.write_snapshot(&image(last, start..start + bytes), disk)?;
+            }
+            Act::Finish => {
+                let (last, bytes) = state.taken.unwrap();
+                assert_eq!(storage.finish_snapshot(disk)?, id_of(last, bytes));
+            }
+            Act::Receive(last, bytes) => {
+                let id = id_of(*last, *bytes);
+                let here = state.received.filter(|received| received.id == id);
+                let offset = storage.begin_received(id, disk)?;
+                assert_eq!(offset, here.map_or(0, |received| received.bytes));
+            }
+            Act::Get(bytes) => {
+                let Received { id, bytes: start, .. } = state.received.unwrap();
+                let durable = storage.write_received(start, &image(id.last, start..start + bytes), disk)?;
+                assert_eq!(durable, state.after_act(act).received.unwrap().durable);
+            }
+            Act::Install => {
+                let promised = state.received.unwrap().id;
+                assert_eq!(storage.finish_received(disk)?, Ok(promised));
+            }
+        }
+        Ok(())
     }
 
     /// Commits groups until one fails.
@@ -130,27 +344,38 @@ impl Story {
         groups: &[Vec<Step>],
         disk: &mut CrashDisk,
     ) -> Result<(), StorageError> {
-        for steps in groups {
-            let next = self.acknowledged.after(steps);
-            self.in_flight = Some(next.clone());
-            let mut group = group_of(steps);
-            let token = storage.commit(&mut group, disk)?;
-            assert_eq!(token.sequence, steps.len() as u64);
-            assert!(group.is_empty());
-            *self = Self { acknowledged: next, in_flight: None, boot: self.boot };
-        }
-        Ok(())
+        let acts: Vec<_> = groups.iter().cloned().map(Act::Commit).collect();
+        self.live(storage, &acts, disk)
     }
 
-    /// A group that continues whatever was found, and replaces its last entry.
-    pub(super) fn continuation(&self) -> Vec<Step> {
-        let (state, last) = (&self.acknowledged, self.acknowledged.log.len() as u64);
-        let term = state.hard_state.current_term.0 + 1;
-        let first = last.max(1);
-        vec![Step {
+    /// What continues whatever was found: what was being received is received to its end; a group replaces the last entry
+    /// where no snapshot stands for it. Where one stands for more than the log has, the log is reset to it, as a core does.
+    pub(super) fn continuation(&self) -> Vec<Act> {
+        let (state, last) = (&self.acknowledged, self.acknowledged.last_index());
+        let received = state.received.map_or_else(Vec::new, |received| {
+            vec![Act::Get(received.id.bytes - received.bytes), Act::Install]
+        });
+        let newest = received.iter().fold(state.clone(), |state, act| state.after_act(act)).snapshot;
+        let covered = newest.map_or(LogPosition::ZERO, |id| id.last);
+        let term = state.hard_state.current_term.0.max(covered.term.0) + 1;
+        let truncates = last > covered.index;
+        let first = if truncates { last.0 } else { last.max(covered.index).0 + 1 };
+        let step = Step {
             hard_state: Some(vote(term, 9)),
-            truncate_from: (last > 0).then_some(LogIndex(last)),
+            truncate_from: truncates.then_some(last),
+            reset_to: (covered.index > last).then_some(covered),
             entries: vec![noop(term, first), command(term, first + 1, 20)],
-        }]
+            ..Step::default()
+        };
+        received.into_iter().chain([Act::Commit(vec![step])]).collect()
     }
+}
+
+/// A start leaves no file behind that is of no use.
+fn check_names(disk: &CrashDisk, found: &State) {
+    let names = disk.names();
+    let count = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
+    assert_eq!(count("snapshot-"), usize::from(found.snapshot.is_some()), "{names:?}");
+    assert_eq!(count("received-"), usize::from(found.received.is_some()), "{names:?}");
+    assert!(!names.iter().any(|name| name.ends_with(".new")), "{names:?}");
 }

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use squall_disk::{Disk, DiskError};
-use squall_raft::{Entry, HardState, LogIndex, LogPosition, NodeId, Payload, Term, Write, WriteToken};
+use squall_raft::{
+    Entry, HardState, LogIndex, LogPosition, NodeId, Payload, SnapshotId, Term, Write, WriteToken,
+};
 use squall_sim::disk::DiskParameters;
 use squall_sim::{Choice, ProcessId, SimDisk};
 use squall_storage::{Group, Identity, Options, Storage};
@@ -29,13 +31,25 @@ struct Life {
     disk: SimDisk,
     entries: BTreeSet<(LogPosition, Option<Bytes>)>,
     hard_states: Vec<HardState>,
+    snapshots: Vec<SnapshotId>,
 }
 
-/// Two starts, several segments, some entries written over.
+/// What a snapshot holds.
+fn image() -> Vec<u8> {
+    (0..20_000_u32).flat_map(u32::to_le_bytes).collect()
+}
+
+/// Two starts, several segments, some entries written over; two snapshots, the first segments gone, a third snapshot
+/// received in part.
 fn lived() -> Life {
     let mut disk = empty();
     Storage::format(&mut disk, IDENTITY, &options()).expect("the disk is empty");
-    let mut life = Life { disk, entries: BTreeSet::new(), hard_states: vec![HardState::default()] };
+    let mut life = Life {
+        disk,
+        entries: BTreeSet::new(),
+        hard_states: vec![HardState::default()],
+        snapshots: Vec::new(),
+    };
     for boot in 1..=2 {
         let (mut storage, recovered) =
             Storage::open(&mut life.disk, IDENTITY, &options()).expect("nothing has happened to the disk");
@@ -53,15 +67,55 @@ fn lived() -> Life {
                 token: WriteToken { boot, sequence: number + 1 },
                 hard_state: (number == 0).then_some(hard_state),
                 truncate_from: (index <= storage.last_index()).then_some(index),
+                reset_to: None,
+                compact_to: None,
                 entries: (&entries, &[]),
             });
             storage.commit(&mut group, &mut life.disk).expect("the disk is sound");
             life.hard_states.push(hard_state);
             life.entries.extend(entries.map(named));
         }
+        life.take_snapshot(&mut storage, LogPosition { term: Term(boot), index: LogIndex(first + 8) });
+        let promised = SnapshotId { last: LogPosition::new(9, 99), bytes: 80_000, checksum: 1 };
+        storage.begin_received(promised, &mut life.disk).expect("the disk is sound");
+        storage.write_received(0, &image()[..30_000], &mut life.disk).expect("the disk is sound");
     }
     life.disk.settle();
     life
+}
+
+impl Life {
+    /// Takes a snapshot and gives up the entries that it stands for.
+    fn take_snapshot(&mut self, storage: &mut Storage, last: LogPosition) {
+        storage.begin_snapshot(last, &mut self.disk).expect("the disk is sound");
+        storage.write_snapshot(&image(), &mut self.disk).expect("the disk is sound");
+        self.snapshots.push(storage.finish_snapshot(&mut self.disk).expect("the disk is sound"));
+        for (sequence, compact_to) in [(101, Some(last)), (102, None)] {
+            let next = storage.last_index().next();
+            let entry = Entry { term: last.term, index: next, payload: Payload::Noop };
+            let mut group = Group::default();
+            group.add(&Write {
+                token: WriteToken { boot: last.term.0, sequence },
+                hard_state: None,
+                truncate_from: None,
+                reset_to: None,
+                compact_to,
+                entries: (core::slice::from_ref(&entry), &[]),
+            });
+            storage.commit(&mut group, &mut self.disk).expect("the disk is sound");
+            self.entries.insert(named(entry));
+        }
+    }
+
+    /// A snapshot that is said to be there was taken once, and reads as it was or not at all.
+    fn check_snapshot(&mut self, storage: &Storage) -> Result<(), TestCaseError> {
+        let Some(id) = storage.snapshot() else { return Ok(()) };
+        prop_assert!(self.snapshots.contains(&id), "{id:?}");
+        if let Ok(bytes) = storage.read_snapshot(id, 0, u64::MAX, &mut self.disk) {
+            prop_assert!(bytes.is_some_and(|bytes| bytes[..] == image()), "{}", id);
+        }
+        Ok(())
+    }
 }
 
 fn named(entry: Entry) -> (LogPosition, Option<Bytes>) {
@@ -113,6 +167,8 @@ fn any_harm() -> impl Strategy<Value = Harm> {
         Just("identity".to_owned()),
         Just("hard-state.new".to_owned()),
         (0..9_u64).prop_map(|number| format!("log-{number:020}")),
+        (0..30_u64).prop_map(|index| format!("snapshot-{index:020}-0000000000")),
+        Just("received-snapshot".to_owned()),
         "[a-z.-]{1,12}",
     ];
     prop_oneof![
@@ -187,7 +243,8 @@ proptest! {
             Err(error) => prop_assert!(!error.to_string().is_empty()),
             Ok((storage, recovered)) => {
                 prop_assert!(life.hard_states.contains(&recovered.hard_state), "{:?}", recovered.hard_state);
-                match storage.read(LogIndex(1), recovered.last_index, u64::MAX, &mut life.disk) {
+                life.check_snapshot(&storage)?;
+                match storage.read(recovered.base.index.next(), recovered.last_index, u64::MAX, &mut life.disk) {
                     Err(error) => prop_assert!(!error.to_string().is_empty()),
                     Ok(log) => {
                         for entry in log {
@@ -217,8 +274,11 @@ proptest! {
 fn the_life_that_is_mangled_has_segments_and_entries_that_were_written_over() {
     let mut life = lived();
     let segments = life.disk.list().expect("the disk is sound").len() - 2;
-    let (_, recovered) = Storage::open(&mut life.disk, IDENTITY, &options()).expect("nothing has happened");
-    assert!(segments > 2, "{segments} segments");
+    let (storage, recovered) =
+        Storage::open(&mut life.disk, IDENTITY, &options()).expect("nothing has happened");
+    assert!(segments > 4, "{segments} segments, snapshots, and what is received");
+    assert_eq!(storage.snapshot(), life.snapshots.last().copied());
+    assert!(recovered.base.index > LogIndex::ZERO && recovered.receiving.is_some());
     assert!(life.entries.len() as u64 > recovered.last_index.0, "no entry was written over");
     assert_eq!(
         recovered.hard_state,

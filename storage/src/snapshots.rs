@@ -1,0 +1,332 @@
+//! The snapshots of a storage: those that are whole, the one that is taken, the one that is received.
+//!
+//! The newest two whole ones are kept, so that who is just being sent one is not cut off when the next is taken. A
+//! start keeps the newest that is sound, and gives it a new name: its old one may be known to a cache only, where the
+//! sync of the directory failed that was to make it durable.
+
+use std::fmt;
+
+use bytes::Bytes;
+use squall_disk::Disk;
+use squall_raft::{LogIndex, LogPosition, SnapshotId};
+
+use crate::draft::Draft;
+use crate::segment::Segment;
+use crate::snapshot::{Header, Snapshot};
+use crate::{Identity, Storage, StorageError, envelope};
+
+const NAME_PREFIX: &str = "snapshot-";
+/// Digits of the index.
+const INDEX_DIGITS: usize = 20;
+/// Digits of the number that tells how often the snapshot was named.
+const TIMES_DIGITS: usize = 10;
+/// What is being received.
+const RECEIVED: &str = "received-snapshot";
+/// How many whole snapshots are kept.
+const KEPT_MAX: usize = 2;
+
+/// All snapshots of a storage.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Snapshots {
+    /// Oldest first.
+    whole: Vec<Snapshot>,
+    taken: Option<Draft>,
+    received: Option<Draft>,
+}
+
+/// A snapshot that was received is not the one that was promised. It was discarded; the disk is sound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mismatch {
+    /// What was promised.
+    pub promised: SnapshotId,
+    /// What was received.
+    pub received: SnapshotId,
+}
+
+/// Taking snapshots. Each call writes as much as it is given, and waits for one sync; the last one for two.
+impl Storage {
+    /// Begins a snapshot of the state after this entry. One that was begun and not finished is discarded.
+    ///
+    /// # Errors
+    /// Where the disk fails. As with every error here, the storage takes nothing after that.
+    pub fn begin_snapshot(&mut self, last: LogPosition, disk: &mut impl Disk) -> Result<(), StorageError> {
+        self.attempt(|storage| {
+            if let Some(draft) = storage.snapshots.taken.take() {
+                disk.remove(&draft.name)?;
+            }
+            let name = envelope::aside(&storage.snapshots.name(last.index));
+            let header = storage.snapshot_header(SnapshotId { last, ..SnapshotId::default() });
+            storage.snapshots.taken = Some(Draft::create(disk, name, header)?);
+            Ok(())
+        })
+    }
+
+    /// Writes the next bytes of the snapshot that was begun.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    ///
+    /// # Panics
+    /// Where none was begun.
+    pub fn write_snapshot(&mut self, bytes: &[u8], disk: &mut impl Disk) -> Result<(), StorageError> {
+        self.attempt(|storage| {
+            storage.snapshots.taken.as_mut().expect("a snapshot was begun").append(bytes, disk)
+        })
+    }
+
+    /// Makes what was written a whole snapshot, durably. Where newer ones are whole already it may be gone at once.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    ///
+    /// # Panics
+    /// Where none was begun.
+    pub fn finish_snapshot(&mut self, disk: &mut impl Disk) -> Result<SnapshotId, StorageError> {
+        self.attempt(|storage| {
+            let draft = storage.snapshots.taken.take().expect("a snapshot was begun");
+            storage.publish(draft, disk)
+        })
+    }
+}
+
+/// Receiving snapshots.
+impl Storage {
+    /// Begins to receive a snapshot, or goes on with it. One that was begun under another name is discarded. Returns how
+    /// many of its bytes are here: the offset at which it goes on.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn begin_received(&mut self, id: SnapshotId, disk: &mut impl Disk) -> Result<u64, StorageError> {
+        self.attempt(|storage| {
+            match storage.snapshots.received.take() {
+                Some(draft) if draft.header.id == id => {
+                    let offset = draft.bytes();
+                    storage.snapshots.received = Some(draft);
+                    return Ok(offset);
+                }
+                Some(draft) => disk.remove(&draft.name)?,
+                None => {}
+            }
+            let draft = Draft::create(disk, RECEIVED.to_owned(), storage.snapshot_header(id))?;
+            draft.announce(disk, storage.identity)?;
+            storage.snapshots.received = Some(draft);
+            Ok(0)
+        })
+    }
+
+    /// Writes bytes of the snapshot that is received, which follow those that are here; of what is here already nothing is
+    /// done. Returns how many of its bytes are durable.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    ///
+    /// # Panics
+    /// Where none is received, or bytes before `offset` are missing.
+    pub fn write_received(
+        &mut self,
+        offset: u64,
+        bytes: &[u8],
+        disk: &mut impl Disk,
+    ) -> Result<u64, StorageError> {
+        self.attempt(|storage| {
+            let draft = storage.snapshots.received.as_mut().expect("a snapshot is received");
+            let here = draft.bytes().checked_sub(offset);
+            let here = here.unwrap_or_else(|| panic!("byte {offset} is written after {}", draft.bytes()));
+            draft.append(bytes.get(here as usize..).unwrap_or_default(), disk)?;
+            Ok(draft.durable_bytes())
+        })
+    }
+
+    /// The snapshot that is being received, and how many of its bytes are durable.
+    #[must_use]
+    pub fn received_snapshot(&self) -> Option<(SnapshotId, u64)> {
+        self.snapshots.received.as_ref().map(|draft| (draft.header.id, draft.durable_bytes()))
+    }
+
+    /// Makes what was received a whole snapshot, durably, if it is what was promised. Otherwise it is discarded.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    ///
+    /// # Panics
+    /// Where none is received.
+    pub fn finish_received(
+        &mut self,
+        disk: &mut impl Disk,
+    ) -> Result<Result<SnapshotId, Mismatch>, StorageError> {
+        self.attempt(|storage| {
+            let draft = storage.snapshots.received.take().expect("a snapshot is received");
+            let (promised, received) = (draft.header.id, draft.id());
+            if promised != received {
+                disk.remove(&draft.name)?;
+                return Ok(Err(Mismatch { promised, received }));
+            }
+            storage.publish(draft, disk).map(Ok)
+        })
+    }
+}
+
+/// Whole snapshots.
+impl Storage {
+    /// The newest whole snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.newest().map(|newest| newest.id)
+    }
+
+    /// Reads a whole snapshot from `offset` on: up to `max_bytes`, one MiB at most, and nothing at its end. `None` where
+    /// there is no such snapshot, or no longer.
+    ///
+    /// # Errors
+    /// Where the disk fails, or a chunk is no longer what was written.
+    pub fn read_snapshot(
+        &self,
+        id: SnapshotId,
+        offset: u64,
+        max_bytes: u64,
+        disk: &mut impl Disk,
+    ) -> Result<Option<Bytes>, StorageError> {
+        self.check_alive()?;
+        let found = self.snapshots.find(id);
+        found.map(|snapshot| snapshot.read(offset, max_bytes, disk)).transpose()
+    }
+
+    fn snapshot_header(&self, id: SnapshotId) -> Header {
+        Header { id, salt: self.options.snapshot_salt(self.hard.boot, id.last.index) }
+    }
+
+    /// Gives a draft its name, and removes the snapshots that are one too many.
+    fn publish(&mut self, draft: Draft, disk: &mut impl Disk) -> Result<SnapshotId, StorageError> {
+        let name = self.snapshots.name(draft.header.id.last.index);
+        let snapshot = draft.finish(disk, self.identity, name)?;
+        let (id, whole) = (snapshot.id, &mut self.snapshots.whole);
+        let place = whole.partition_point(|other| other.id.last.index <= id.last.index);
+        whole.insert(place, snapshot);
+        while whole.len() > KEPT_MAX {
+            disk.remove(&whole.remove(0).name)?;
+        }
+        Ok(id)
+    }
+}
+
+impl Snapshots {
+    pub(crate) fn newest(&self) -> Option<&Snapshot> {
+        self.whole.last()
+    }
+
+    pub(crate) fn find(&self, id: SnapshotId) -> Option<&Snapshot> {
+        self.whole.iter().rev().find(|snapshot| snapshot.id == id)
+    }
+
+    /// A name that no snapshot at this index has.
+    fn name(&self, index: LogIndex) -> String {
+        let names = self.whole.iter().filter_map(|snapshot| parse_name(&snapshot.name));
+        let times = names.filter(|(other, _)| *other == index.0).map(|(_, times)| times + 1).max();
+        name(index.0, times.unwrap_or(0))
+    }
+}
+
+/// What a start finds.
+pub(crate) struct Found {
+    /// The newest snapshot that is sound.
+    sound: Option<Snapshot>,
+    /// What is wrong with the newest, where that is another.
+    damage: Option<StorageError>,
+    /// The files of all others.
+    others: Vec<String>,
+    has_received: bool,
+}
+
+impl Found {
+    /// Reads the snapshots, newest first, up to one that is sound.
+    pub(crate) fn search(
+        disk: &mut impl Disk,
+        identity: Identity,
+        names: &[String],
+    ) -> Result<Self, StorageError> {
+        let has_received = names.iter().any(|name| name == RECEIVED);
+        let mut found = Self { sound: None, damage: None, others: Vec::new(), has_received };
+        for name in names.iter().rev() {
+            let Some((index, _)) = parse_name(name) else { continue };
+            if found.sound.is_some() {
+                found.others.push(name.clone());
+                continue;
+            }
+            match Snapshot::open(disk, identity, name, LogIndex(index)) {
+                Err(error @ StorageError::Damaged { .. }) => {
+                    found.damage.get_or_insert(error);
+                    found.others.push(name.clone());
+                }
+                snapshot => found.sound = Some(snapshot?),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes over what is of use, if the log that begins after `base` needs no more than that. A damaged snapshot of
+    /// which the log still has all entries is as good as none; the files of what is of no use are `void`.
+    pub(crate) fn open(
+        self,
+        disk: &mut impl Disk,
+        identity: Identity,
+        base: LogPosition,
+        first: Option<&Segment>,
+        void: &mut Vec<String>,
+    ) -> Result<Snapshots, StorageError> {
+        let covered = self.sound.as_ref().map_or(LogPosition::ZERO, |snapshot| snapshot.id.last);
+        if base.index > covered.index || (base.index == covered.index && base != covered) {
+            let file = first.map_or_else(String::new, Segment::name);
+            let what = "the log begins after this entry, and no snapshot stands for what came before";
+            let missing = StorageError::Damaged { file, offset: 0, position: Some(base), what };
+            return Err(self.damage.unwrap_or(missing));
+        }
+        void.extend(self.others);
+        let mut snapshots = Snapshots::default();
+        if let Some(mut snapshot) = self.sound {
+            let (index, times) = parse_name(&snapshot.name).expect("only such names are looked for");
+            let name = name(index, times + 1);
+            disk.rename(&snapshot.name, &name)?;
+            snapshot.name = name;
+            snapshots.whole.push(snapshot);
+        }
+        if self.has_received {
+            let draft = Draft::resume(disk, identity, RECEIVED)?;
+            snapshots.received = draft.filter(|draft| draft.header.id.last.index > covered.index);
+            if snapshots.received.is_none() {
+                void.push(RECEIVED.to_owned());
+            }
+        }
+        Ok(snapshots)
+    }
+}
+
+/// Whether a file of this name belongs to a snapshot.
+pub(crate) fn is_name(name: &str) -> bool {
+    name == RECEIVED || parse_name(name).is_some()
+}
+
+fn name(index: u64, times: u64) -> String {
+    format!("{NAME_PREFIX}{index:020}-{times:010}")
+}
+
+/// The index of the snapshot that has this name, and how often it was named, where it is such a name.
+fn parse_name(name: &str) -> Option<(u64, u64)> {
+    let (index, times) = name.strip_prefix(NAME_PREFIX)?.split_once('-')?;
+    let is_number =
+        |digits: &str, count| digits.len() == count && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = is_number(index, INDEX_DIGITS) && is_number(times, TIMES_DIGITS);
+    if is_name { Some((index.parse().ok()?, times.parse().ok()?)) } else { None }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { promised, received } = self;
+        write!(
+            f,
+            "the snapshot of {} was to have {} bytes with checksum {:016x}, and {} bytes with checksum {:016x} were received",
+            promised.last, promised.bytes, promised.checksum, received.bytes, received.checksum
+        )
+    }
+}
+
+impl std::error::Error for Mismatch {}

@@ -1,0 +1,189 @@
+//! Snapshots of which bytes changed after they were durable: masked, or done without, or found and placed.
+
+use squall_raft::LogPosition;
+
+use super::crash_disk::CrashDisk;
+use super::snapshots::{append, at, live, snapshot, snapshots};
+use super::story::{Act, IDENTITY, Step, Story, id_of, image, open, options, state_of};
+use crate::snapshot::{CHUNK_BYTES, chunk_at, encode_chunk};
+use crate::{Identity, PAGE_BYTES, Storage, StorageError, record};
+
+const PAGE: usize = PAGE_BYTES as usize;
+const CHUNK: u64 = CHUNK_BYTES;
+
+/// A log that begins after its snapshot, of three chunks.
+fn compacted() -> (CrashDisk, Story) {
+    let give_up = Act::Commit(vec![Step { compact_to: Some(at(4)), ..Step::default() }]);
+    let acts = (1..=5).map(append).chain(snapshot(4, 9000)).chain([give_up, append(6)]);
+    let (disk, story, storage) = live(acts);
+    assert_eq!(storage.base(), at(4));
+    (disk, story)
+}
+
+#[test]
+fn a_byte_of_a_snapshot_that_changed_is_masked_or_reported_and_never_believed() {
+    let (disk, story) = compacted();
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    let (mut masked, mut reported) = (0, 0);
+    for byte in 0..disk.bytes(name).len() {
+        let mut damaged = disk.clone();
+        damaged.damage(name, |bytes| bytes[byte] ^= 1 << (byte % 8));
+        match story.clone().recover(&mut damaged) {
+            Ok(_) => masked += 1,
+            Err(StorageError::Damaged { file, offset, position, .. }) => {
+                assert_eq!((file, position), (name.clone(), Some(at(4))));
+                assert_eq!(offset, (byte - byte % PAGE) as u64, "the chunk is named");
+                reported += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((masked, reported), (2 * PAGE, 3 * PAGE), "the header has two copies, a chunk has one");
+}
+
+#[test]
+fn a_damaged_snapshot_costs_nothing_while_the_log_has_all_that_it_stands_for() {
+    let (disk, mut story, _) = live((1..=5).map(append).chain(snapshot(4, 9000)));
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    for byte in (0..disk.bytes(name).len()).step_by(97) {
+        let mut damaged = disk.clone();
+        damaged.damage(name, |bytes| {
+            bytes[byte] ^= 1;
+            bytes[byte % PAGE] ^= 1;
+            bytes[PAGE + byte % PAGE] ^= 1;
+        });
+        let (storage, recovered) = open(&mut damaged).unwrap();
+        let found = state_of(&storage, &recovered, &mut damaged);
+        assert_eq!(found.log, story.acknowledged.log);
+        if found.snapshot.is_none() {
+            assert_eq!(snapshots(&damaged), [""; 0], "what is of no use is removed");
+        }
+    }
+    let mut damaged = disk;
+    damaged.damage(name, |bytes| bytes.truncate(3 * PAGE));
+    story.acknowledged.snapshot = None;
+    story.recover(&mut damaged).unwrap();
+}
+
+#[test]
+fn where_the_newest_is_damaged_the_one_before_serves_if_the_log_goes_back_so_far() {
+    for is_compacted in [false, true] {
+        let mut acts: Vec<Act> =
+            (1..=5).map(append).chain(snapshot(2, 9000)).chain(snapshot(4, 9000)).collect();
+        if is_compacted {
+            acts.push(Act::Commit(vec![Step { compact_to: Some(at(4)), ..Step::default() }]));
+        }
+        let (mut disk, mut story, _) = live(acts.into_iter().chain([append(6)]));
+        let names = snapshots(&disk);
+        disk.damage(&names[1], |bytes| bytes[3 * PAGE] ^= 1);
+        if is_compacted {
+            let error = story.recover(&mut disk).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains(&names[1]) && said.contains("1@4: a chunk of the snapshot"), "{said}");
+        } else {
+            story.acknowledged.snapshot = Some(id_of(at(2), 9000));
+            story.recover(&mut disk).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_chunk_from_elsewhere_is_no_chunk() {
+    let (disk, story) = compacted();
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    let (other, ..) = live(snapshot(5, 9000));
+    let theirs = other.bytes(&snapshots(&other)[0]).to_vec();
+    let (second, third) = (chunk_at(1) as usize, chunk_at(2) as usize);
+    let own = disk.bytes(name)[third..][..PAGE].to_vec();
+    for page in [&own[..], &theirs[second..][..PAGE]] {
+        let mut disk = disk.clone();
+        disk.damage(name, |bytes| bytes[second..][..PAGE].copy_from_slice(page));
+        let error = story.clone().recover(&mut disk).unwrap_err();
+        assert!(matches!(error, StorageError::Damaged { offset, .. } if offset == second as u64), "{error}");
+    }
+}
+
+#[test]
+fn a_snapshot_under_the_name_of_another_is_damaged() {
+    let (mut disk, mut story) = compacted();
+    let name = snapshots(&disk)[0].clone();
+    let (other, ..) = live(snapshot(5, 9000));
+    let theirs = other.bytes(&snapshots(&other)[0]).to_vec();
+    disk.damage(&name, |bytes| *bytes = theirs);
+    let error = story.recover(&mut disk).unwrap_err();
+    assert!(error.to_string().contains("another entry than its name"), "{error}");
+}
+
+#[test]
+fn sound_chunks_of_another_state_are_not_the_snapshot() {
+    let (mut disk, mut story) = compacted();
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    let seed = record::seed(options().snapshot_salt(1, at(4).index));
+    disk.damage(name, |bytes| {
+        let mut page = Vec::new();
+        encode_chunk(seed, 1, 1, &image(at(5), 0..CHUNK), &mut page);
+        bytes[chunk_at(1) as usize..][..PAGE].copy_from_slice(&page);
+    });
+    let error = story.recover(&mut disk).unwrap_err();
+    assert!(error.to_string().contains("are not what its header tells of"), "{error}");
+}
+
+#[test]
+fn a_snapshot_that_the_log_needs_is_missed() {
+    let (disk, mut story) = compacted();
+    let mut rest = CrashDisk::default();
+    for name in disk.names().into_iter().filter(|name| !name.starts_with("snapshot-")) {
+        rest.put(&name, disk.bytes(&name));
+    }
+    let error = story.recover(&mut rest).unwrap_err();
+    assert!(error.to_string().contains(", 1@4: the log begins after this entry, and no snapshot"), "{error}");
+}
+
+#[test]
+fn a_snapshot_of_another_entry_at_the_place_where_the_log_begins_is_no_help() {
+    let (mut disk, mut story) = compacted();
+    let name = snapshots(&disk)[0].clone();
+    let (other, ..) = live([Act::Begin(LogPosition::new(2, 4)), Act::Write(9000), Act::Finish]);
+    let theirs = other.bytes(&snapshots(&other)[0]).to_vec();
+    disk.damage(&name, |bytes| *bytes = theirs);
+    let error = story.recover(&mut disk).unwrap_err();
+    assert!(error.to_string().contains("no snapshot stands for"), "{error}");
+}
+
+#[test]
+fn a_snapshot_of_another_length_is_damaged() {
+    let (disk, story) = compacted();
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    for length in [0, 100, PAGE, 2 * PAGE, 4 * PAGE, 5 * PAGE - 1, 5 * PAGE + 1, 6 * PAGE] {
+        let mut disk = disk.clone();
+        disk.damage(name, |bytes| bytes.resize(length, 0));
+        let error = story.clone().recover(&mut disk).unwrap_err();
+        assert!(matches!(error, StorageError::Damaged { ref file, .. } if file == name), "{length}: {error}");
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_cluster_is_foreign() {
+    let (mut disk, _) = compacted();
+    let other = Identity { cluster: 1, ..IDENTITY };
+    let mut foreign = CrashDisk::default();
+    Storage::format(&mut foreign, other, &options()).unwrap();
+    let (mut storage, _) = Storage::open(&mut foreign, other, &options()).unwrap();
+    storage.begin_snapshot(at(4), &mut foreign).unwrap();
+    storage.finish_snapshot(&mut foreign).unwrap();
+    let (name, theirs) = (snapshots(&disk)[0].clone(), snapshots(&foreign)[0].clone());
+    let bytes = foreign.bytes(&theirs).to_vec();
+    disk.damage(&name, |old| *old = bytes);
+    assert!(matches!(open(&mut disk), Err(StorageError::Foreign { file, .. }) if file == name));
+}
+
+#[test]
+fn a_chunk_damaged_while_it_runs_is_not_handed_out() {
+    let (mut disk, _, storage) = live(snapshot(4, 9000));
+    let name = snapshots(&disk)[0].clone();
+    disk.damage(&name, |bytes| bytes[chunk_at(1) as usize + 99] ^= 1);
+    let id = id_of(at(4), 9000);
+    let error = storage.read_snapshot(id, 0, 9000, &mut disk).unwrap_err();
+    assert!(matches!(error, StorageError::Damaged { offset, .. } if offset == chunk_at(1)), "{error}");
+    assert_eq!(storage.read_snapshot(id, 2 * CHUNK, 10, &mut disk).unwrap().unwrap().len(), 10);
+}
