@@ -3,6 +3,7 @@
 #[path = "../it/failover.rs"]
 mod failover;
 #[path = "../it/worlds.rs"]
+#[expect(dead_code, reason = "it makes other worlds for other tests")]
 mod worlds;
 
 fn main() {
