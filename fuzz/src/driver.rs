@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, AppendResult, Body, Config, ENTRY_OVERHEAD_BYTES, Entry, Fetch, FetchPurpose, HardState,
-    LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadId, Recovered, RoleKind, Round, Session,
-    Status, Term, Write, WriteToken,
+    Action, AppendResult, Body, Change, Config, ENTRY_OVERHEAD_BYTES, Entry, Fetch, FetchPurpose, HardState,
+    LogIndex, LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadId, Recovered, RoleKind, Round,
+    Session, Status, Term, Write, WriteToken,
 };
 
 use crate::input::Setup;
@@ -128,6 +128,7 @@ impl Driver {
                     self.last_read = read;
                 }
             }
+            Input::Change { first, second } => self.change(first, second),
             Input::Campaign => self.raft.campaign(),
             Input::Fetched { fetch, entries } => self.answer_fetch(fetch, entries),
             Input::Restart { writes, tail } => self.restart(writes, tail),
@@ -187,7 +188,9 @@ impl Driver {
         if status.role == RoleKind::Leader || status.role == RoleKind::Candidate {
             assert_eq!(status.voted_for, Some(SELF), "{status:?}");
         }
-        if status.role == RoleKind::Leader && self.config.voters.len() > 1 {
+        let configuration = self.raft.configuration();
+        self.reached.extend(configuration.is_joint().then_some(Mark::IsJoint));
+        if status.role == RoleKind::Leader && configuration.voters().count() > 1 {
             self.reached.insert(Mark::Leads);
             if status.commit_index > self.last_status.commit_index {
                 self.reached.insert(Mark::CommitsAsLeader);
@@ -221,6 +224,32 @@ impl Driver {
                 let before = Status { first_in_memory: after.first_in_memory, ..before };
                 assert_eq!(before, after, "a refusal ({error}) has no effect");
                 self.reached.extend((error == ProposeError::Busy).then_some(Mark::RefusesForWantOfRoom));
+            }
+        }
+    }
+
+    /// One change or two, or none.
+    fn change(&mut self, first: u8, second: u8) {
+        let before = self.raft.status();
+        let was_joint = self.raft.configuration().is_joint();
+        let changes: Vec<Change> = [first, second].into_iter().filter_map(change).collect();
+        let result = self.raft.change_membership(&changes);
+        let after = self.raft.status();
+        match result {
+            Ok(position) => {
+                assert_eq!((before.role, was_joint), (RoleKind::Leader, false));
+                assert!(
+                    before.configuration_index <= before.commit_index,
+                    "one change at a time: {before:?}"
+                );
+                assert_eq!(position.index, before.last_log.index.next());
+                assert_eq!((position, position.index), (after.last_log, after.configuration_index));
+                self.reached.insert(Mark::ChangesMembership);
+            }
+            Err(error) => {
+                let before = Status { first_in_memory: after.first_in_memory, ..before };
+                assert_eq!(before, after, "a refusal ({error}) has no effect");
+                assert!(!error.to_string().is_empty());
             }
         }
     }
@@ -485,12 +514,17 @@ impl Disk {
         let mut terms: Vec<LogPosition> = self.entries.iter().map(Entry::position).collect();
         terms.dedup_by_key(|position| position.term);
         let tail = self.entries[self.entries.len().saturating_sub(tail)..].to_vec();
+        let configurations = self.entries.iter().filter_map(|entry| match &entry.payload {
+            Payload::Configuration(configuration) => Some((entry.index, configuration.clone())),
+            Payload::Noop | Payload::Command(_) => None,
+        });
         Recovered {
             boot,
             hard_state: self.hard_state,
             terms,
             last_index: self.last_index(),
             tail,
+            configurations: configurations.collect(),
             ..Recovered::default()
         }
     }
@@ -504,6 +538,19 @@ impl OwnedWrite {
             truncate_from: write.truncate_from,
             entries: write.iter().cloned().collect(),
         }
+    }
+}
+
+/// A change of one of the first six nodes, or none.
+fn change(bits: u8) -> Option<Change> {
+    let id = NodeId(1 + u64::from(bits >> 3) % 6);
+    match bits % 8 {
+        0 => Some(Change::AddLearner { id, promote: false }),
+        1 => Some(Change::AddLearner { id, promote: true }),
+        2 | 3 => Some(Change::Promote { id }),
+        4 => Some(Change::Demote { id }),
+        5 => Some(Change::Remove { id }),
+        _ => None,
     }
 }
 

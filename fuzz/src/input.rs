@@ -65,6 +65,13 @@ pub enum Input {
     Transfer(u8),
     /// A client reads.
     Read,
+    /// An operator changes the membership.
+    Change {
+        /// A change, or none.
+        first: u8,
+        /// Another one, or none.
+        second: u8,
+    },
     /// The core is told to campaign.
     Campaign,
     /// The disk answers one of the fetches under way with so many entries, 0 where it failed.
@@ -102,7 +109,8 @@ impl<'a> Arbitrary<'a> for Input {
             0..112 => Self::Receive(bytes.arbitrary()?),
             112..152 => Self::Persisted(bytes.arbitrary()?),
             152..176 => Self::Applied(bytes.arbitrary()?),
-            176..208 => Self::Propose(bytes.arbitrary()?),
+            176..200 => Self::Propose(bytes.arbitrary()?),
+            200..208 => Self::Change { first: bytes.arbitrary()?, second: bytes.arbitrary()? },
             208..220 => Self::Tick(bytes.arbitrary()?),
             220..228 => Self::TickUntilDue,
             228 => Self::TickFar(bytes.arbitrary()?),

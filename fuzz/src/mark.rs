@@ -29,11 +29,15 @@ pub enum Mark {
     Recovers,
     /// Confirms that reads may be served.
     ServesReads,
+    /// Takes a change of the membership.
+    ChangesMembership,
+    /// Is in a joint configuration.
+    IsJoint,
 }
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Leads,
         Self::CommitsAsLeader,
         Self::RefusesForWantOfRoom,
@@ -47,5 +51,7 @@ impl Mark {
         Self::FetchesToApply,
         Self::Recovers,
         Self::ServesReads,
+        Self::ChangesMembership,
+        Self::IsJoint,
     ];
 }

@@ -1,12 +1,14 @@
 //! Messages from anyone, with any content: near the truth often enough to get past the first guard.
 
+use std::sync::Arc;
+
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
-    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
-    ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session,
-    Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
+    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Member, Message, NodeId, Payload,
+    PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote,
+    RequestVoteResponse, Round, Session, Standing, Term,
 };
 
 /// What a voter promises by default, in ticks.
@@ -195,6 +197,22 @@ impl HostileMessage {
     }
 }
 
+/// Some configuration of the first five nodes.
+fn configuration(bits: u8) -> Option<Arc<Configuration>> {
+    let member = |id: u64| {
+        let kind = (u64::from(bits) * id * 37 >> 3) % 6;
+        let standing = match kind {
+            0..3 => Standing::Voter,
+            3 => Standing::Learner { promote: id.is_multiple_of(2) },
+            4 => Standing::Leaving,
+            _ => return None,
+        };
+        let outgoing = bits.is_multiple_of(2) && kind != 2 || kind == 4;
+        Some(Member { id: NodeId(id), session: Session(0), standing, outgoing })
+    };
+    Configuration::of((1..=5).filter_map(member).collect()).ok().map(Arc::new)
+}
+
 /// Entries that follow `prev_log` in the sender's term, as far as each tells the truth.
 fn resolve_entries(entries: &[HostileEntry], prev_log: LogPosition, term: Term) -> Entries {
     let resolve = |(offset, entry): (u64, &HostileEntry)| Entry {
@@ -202,6 +220,7 @@ fn resolve_entries(entries: &[HostileEntry], prev_log: LogPosition, term: Term) 
         index: LogIndex(entry.index.near(prev_log.index.0.saturating_add(offset))),
         payload: match entry.bytes {
             0 => Payload::Noop,
+            bytes @ 216.. => configuration(bytes).map_or(Payload::Noop, Payload::Configuration),
             bytes => Payload::Command(Bytes::from(vec![0xa5; usize::from(bytes)])),
         },
     };

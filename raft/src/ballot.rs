@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::NodeId;
+use crate::{Configuration, NodeId};
 
 /// The answers to one campaign, each voter counted once however often its answer arrives.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Ballot {
 pub(crate) enum Count {
     /// A majority granted.
     Won,
-    /// A majority refused.
+    /// Too many refused for a majority to grant.
     Lost,
     /// Neither yet.
     Open,
@@ -31,14 +31,15 @@ impl Ballot {
         true
     }
 
-    pub(crate) fn count(&self, quorum: usize) -> Count {
-        let granted = self.answers.iter().filter(|(_, granted)| *granted).count();
-        if granted >= quorum {
+    /// Counts the answers of the voters; who has no vote may say what he likes.
+    pub(crate) fn count(&self, voters: &Configuration) -> Count {
+        let said = |voter: NodeId, what: bool| self.answers.contains(&(voter, what));
+        if voters.has_quorum(|voter| said(voter, true)) {
             Count::Won
-        } else if self.answers.len() - granted >= quorum {
-            Count::Lost
-        } else {
+        } else if voters.has_quorum(|voter| !said(voter, false)) {
             Count::Open
+        } else {
+            Count::Lost
         }
     }
 }
@@ -47,25 +48,30 @@ impl Ballot {
 mod tests {
     use super::*;
 
+    fn voters(count: u64) -> Configuration {
+        Configuration::first(&(1..=count).map(NodeId).collect::<Vec<_>>())
+    }
+
     #[test]
     fn a_repeated_answer_counts_once() {
         let mut ballot = Ballot::default();
         assert!(ballot.record(NodeId(1), true));
         assert!(ballot.record(NodeId(2), true));
         assert!(!ballot.record(NodeId(2), true));
-        assert_eq!(ballot.count(3), Count::Open);
+        assert_eq!(ballot.count(&voters(5)), Count::Open);
         assert!(ballot.record(NodeId(3), true));
-        assert_eq!(ballot.count(3), Count::Won);
+        assert_eq!(ballot.count(&voters(5)), Count::Won);
     }
 
     #[test]
-    fn two_of_four_are_no_majority() {
+    fn two_of_four_are_no_majority_and_two_refusals_are_enough() {
         let mut ballot = Ballot::default();
         ballot.record(NodeId(1), true);
         ballot.record(NodeId(2), true);
         ballot.record(NodeId(3), false);
+        assert_eq!(ballot.count(&voters(4)), Count::Open);
         ballot.record(NodeId(4), false);
-        assert_eq!(ballot.count(3), Count::Open);
+        assert_eq!(ballot.count(&voters(4)), Count::Lost);
     }
 
     #[test]
@@ -74,6 +80,16 @@ mod tests {
         ballot.record(NodeId(1), true);
         ballot.record(NodeId(2), false);
         ballot.record(NodeId(3), false);
-        assert_eq!(ballot.count(2), Count::Lost);
+        assert_eq!(ballot.count(&voters(3)), Count::Lost);
+    }
+
+    #[test]
+    fn an_answer_of_one_that_does_not_vote_counts_for_nothing() {
+        let mut ballot = Ballot::default();
+        ballot.record(NodeId(1), true);
+        for stranger in 4..9 {
+            ballot.record(NodeId(stranger), stranger % 2 == 0);
+        }
+        assert_eq!(ballot.count(&voters(3)), Count::Open);
     }
 }

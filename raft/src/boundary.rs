@@ -3,15 +3,16 @@
 //! The driver has four duties: it carries out `Persist` writes in order; it reports each as done; it applies
 //! entries in order; it feeds the ticks that are due before any other input. A `Send` may go out at once, always.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::role::Role;
 use crate::{
-    Action, Config, ConfigError, Entry, FetchPurpose, FollowerStatus, HardState, Ignored, LogIndex,
-    LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId, SnapshotId, Status, Term,
-    TransferError, Write, WriteToken,
+    Action, Change, ChangeError, Config, ConfigError, Configuration, Entry, FetchPurpose, FollowerStatus,
+    HardState, Ignored, LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId,
+    SnapshotId, Status, Term, TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -33,6 +34,8 @@ pub struct Recovered {
     pub last_index: LogIndex,
     /// The last entries, as many as are worth having in memory; may be none.
     pub tail: Vec<Entry>,
+    /// The configurations of the whole log after `base`, each with the index of its entry, in log order.
+    pub configurations: Vec<(LogIndex, Arc<Configuration>)>,
 }
 
 /// A new life of a replica.
@@ -111,10 +114,20 @@ impl Raft {
         self.handle_transfer(to)
     }
 
-    /// Campaigns now, where this node does not lead and has promised nobody that it will not: for explorers and tests,
-    /// which decide themselves.
+    /// An operator changes who belongs to the cluster, by one batch of changes. It is done when the configuration in
+    /// force is one of the position returned or later, is not joint, and is committed; a leader leaves a joint one by
+    /// itself. If an entry of another term is committed at the position returned, it never took effect.
+    ///
+    /// # Errors
+    /// Says why it was refused; then it has no effect.
+    pub fn change_membership(&mut self, changes: &[Change]) -> Result<LogPosition, ChangeError> {
+        self.handle_change(changes)
+    }
+
+    /// Campaigns now, where this node may, does not lead, and has promised nobody that it will not: for explorers and
+    /// tests, which decide themselves.
     pub fn campaign(&mut self) {
-        if !matches!(self.role, Role::Leader(_)) && !self.is_promised() {
+        if self.may_campaign() && !matches!(self.role, Role::Leader(_)) && !self.is_promised() {
             self.become_candidate(false);
             self.maybe_count_own_vote();
         }
@@ -224,10 +237,31 @@ impl Raft {
             commit_index: self.commit_index,
             last_applied: self.last_applied,
             first_in_memory: self.log.first_in_memory(),
+            configuration_index: self.configurations.latest_index(),
+            is_voter: self.configurations.latest().votes(self.config.id).any(),
         }
     }
 
-    /// The followers, as this leader sees them; none where it does not lead.
+    /// The configuration in force: that of the last entry that holds one, committed or not.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        self.configurations.latest()
+    }
+
+    /// All configurations of the log, in log order, each with the index of its entry; first, at 0, the one that the log
+    /// begins with.
+    pub fn configurations(&self) -> impl Iterator<Item = (LogIndex, &Configuration)> {
+        let all = self.configurations.from(LogIndex::ZERO).iter();
+        all.map(|(index, configuration)| (*index, &**configuration))
+    }
+
+    /// The configuration that the entries up to `index` leave in force.
+    #[must_use]
+    pub fn configuration_at(&self, index: LogIndex) -> &Arc<Configuration> {
+        self.configurations.at(index)
+    }
+
+    /// The followers, as this leader sees them, learners among them; none where it does not lead.
     pub fn followers(&self) -> impl Iterator<Item = FollowerStatus> {
         let followers = match &self.role {
             Role::Leader(leader) => &leader.followers[..],

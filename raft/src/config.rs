@@ -3,15 +3,16 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::NodeId;
 use crate::lease::lease_ticks;
+use crate::{MEMBERS_MAX, NodeId};
 
 /// A replica's configuration. Times are in ticks, of whatever length the driver gives a tick.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Config {
     /// This replica.
     pub id: NodeId,
-    /// The replicas that vote, this one among them; sorted, without repetition.
+    /// The replicas with which the cluster began, this one among them; sorted, without repetition, and the same for
+    /// all of them. Nobody, for a replica that is added later: it waits for a leader to tell it of itself.
     pub voters: Vec<NodeId>,
     /// The election timeout is drawn anew for each election from `[election_timeout, 2 * election_timeout)`
     /// ticks (§5.2).
@@ -96,14 +97,18 @@ impl Config {
     /// Names the first field that is wrong.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let reject = |field, value, expected| Err(ConfigError { field, value, expected });
-        if self.voters.is_empty() {
-            return reject("voters", 0, "at least one voter");
-        }
         if let Some(pair) = self.voters.windows(2).find(|pair| pair[0] >= pair[1]) {
             return reject("voters", pair[1].0, "sorted ids without repetition");
         }
-        if self.voters.binary_search(&self.id).is_err() {
-            return reject("id", self.id.0, "one of the voters");
+        if self.voters.len() > MEMBERS_MAX {
+            return reject("voters", self.voters.len() as u64, "at most 64 voters");
+        }
+        if !self.voters.is_empty() && self.voters.binary_search(&self.id).is_err() {
+            return reject(
+                "id",
+                self.id.0,
+                "one of the voters, or no voters for a replica that is added later",
+            );
         }
         if !(1..=1 << 32).contains(&self.heartbeat_interval) {
             return reject("heartbeat_interval", self.heartbeat_interval, "1 to 2^32 ticks");
@@ -151,12 +156,6 @@ impl Config {
             return reject("so little that a lease of `election_timeout` outlasts `heartbeat_interval`");
         }
         Ok(())
-    }
-
-    /// How many voters make a majority.
-    #[must_use]
-    pub fn quorum(&self) -> usize {
-        self.voters.len() / 2 + 1
     }
 }
 

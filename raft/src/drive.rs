@@ -23,7 +23,12 @@ impl Raft {
         };
         if leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline) {
             leader.transfer = None;
+            // Where the office could not be handed over, those who vote elect somebody themselves.
+            if self.is_out_of_office() {
+                return self.become_follower(self.current_term());
+            }
         }
+        let Role::Leader(leader) = &self.role else { return };
         let (heartbeat_is_due, check_is_due) = (self.now >= leader.heartbeat_at, self.now >= leader.check_at);
         if check_is_due {
             self.check_quorum();

@@ -5,8 +5,12 @@ use crate::role::Role;
 use crate::{Body, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term};
 
 impl Raft {
-    /// The election timeout has passed without a word from a leader, or without a winner.
+    /// The election timeout has passed without a word from a leader, or without a winner. Who has no vote waits on: a
+    /// learner, and a node that is no member (thesis §4.2.1, §4.2.3).
     pub(crate) fn handle_election_timeout(&mut self) {
+        if !self.may_campaign() {
+            return self.become_follower(self.current_term());
+        }
         if self.config.pre_vote {
             self.become_pre_candidate();
         } else {
@@ -32,12 +36,15 @@ impl Raft {
         from: NodeId,
         response: PreVoteResponse,
     ) -> Result<(), Ignored> {
-        let (term, quorum) = (self.current_term(), self.config.quorum());
+        let (term, voters) = (self.current_term(), self.configurations.latest());
         let Role::PreCandidate(ballot) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        if !voters.votes(from).any() {
+            return Err(Ignored::UnknownSender);
+        }
         if response.asked_in != term || !ballot.record(from, response.granted) {
             return Err(Ignored::StaleResponse);
         }
-        match ballot.count(quorum) {
+        match ballot.count(voters) {
             Count::Won => {
                 self.become_candidate(false);
                 self.maybe_count_own_vote();
@@ -48,7 +55,8 @@ impl Raft {
         Ok(())
     }
 
-    /// One vote in a term, first come first served, for a log that is at least as up to date (§5.4.1). The
+    /// One vote in a term, first come first served, for a log that is at least as up to date (§5.4.1). Whether this node
+    /// or the candidate is a voter is for the candidate to know: this node's log may not tell it yet (thesis §4.1). The
     /// answer waits until the vote is durable.
     pub(crate) fn handle_request_vote(&mut self, from: NodeId, request: RequestVote) -> Result<(), Ignored> {
         if self.is_promised() && !request.leadership_transfer {
@@ -79,6 +87,9 @@ impl Raft {
         response: RequestVoteResponse,
     ) -> Result<(), Ignored> {
         let Role::Candidate(candidate) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        if !self.configurations.latest().votes(from).any() {
+            return Err(Ignored::UnknownSender);
+        }
         if !candidate.ballot.record(from, response.granted) {
             return Err(Ignored::StaleResponse);
         }
@@ -100,7 +111,7 @@ impl Raft {
 
     fn maybe_win(&mut self) {
         let Role::Candidate(candidate) = &self.role else { return };
-        match candidate.ballot.count(self.config.quorum()) {
+        match candidate.ballot.count(self.configurations.latest()) {
             Count::Won => self.become_leader(),
             Count::Lost => self.become_follower(self.current_term()),
             Count::Open => {}

@@ -1,5 +1,6 @@
 //! Log entries, and the small sequence of them that a message carries.
 
+use alloc::sync::Arc;
 use alloc::vec::{self, Vec};
 use core::fmt;
 use core::iter::Chain;
@@ -8,7 +9,7 @@ use core::option;
 
 use bytes::Bytes;
 
-use crate::{LogIndex, LogPosition, Term};
+use crate::{Configuration, LogIndex, LogPosition, Term};
 
 /// One entry of the log (Figure 2).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -28,6 +29,8 @@ pub enum Payload {
     Noop,
     /// A command for the state machine, opaque here.
     Command(Bytes),
+    /// Who belongs to the cluster from here on, in force as soon as it stands in a log (§6).
+    Configuration(Arc<Configuration>),
 }
 
 /// The entries of one message, in log order. One entry needs no allocation.
@@ -61,12 +64,13 @@ impl Entry {
 }
 
 impl Payload {
-    /// Length of the command in bytes; a no-op has none.
+    /// Length in bytes: of the command, or of the encoded configuration; a no-op has none.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
             Self::Noop => 0,
             Self::Command(data) => data.len(),
+            Self::Configuration(configuration) => configuration.encoded_len(),
         }
     }
 
@@ -144,6 +148,7 @@ impl fmt::Debug for Payload {
         match self {
             Self::Noop => f.write_str("noop"),
             Self::Command(data) => write!(f, "{} bytes", data.len()),
+            Self::Configuration(configuration) => fmt::Display::fmt(configuration, f),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::NodeId;
+use crate::{LogIndex, NodeId};
 
 /// Why a proposal was refused. A refused proposal has no effect.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -66,12 +66,84 @@ pub enum TransferError {
     },
 }
 
+/// Why the membership was not changed. A refused change has no effect.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ChangeError {
+    /// This replica does not lead.
+    NotLeader {
+        /// Who does, as far as it knows.
+        leader: Option<NodeId>,
+    },
+    /// The leader is handing its office to another.
+    Transferring {
+        /// To whom.
+        to: NodeId,
+    },
+    /// The leader has not yet committed an entry of its own term.
+    NotReady,
+    /// Another change is not yet done.
+    UnderWay {
+        /// Where its latest entry stands.
+        index: LogIndex,
+    },
+    /// A bound on memory is reached; try again later.
+    Busy,
+    /// The batch asks for nothing.
+    NothingToChange,
+    /// The batch names a node twice.
+    NamedTwice {
+        /// Whom.
+        id: NodeId,
+    },
+    /// The node is no member.
+    NotAMember {
+        /// Who.
+        id: NodeId,
+    },
+    /// The node is a member, or has not yet left.
+    AlreadyAMember {
+        /// Who.
+        id: NodeId,
+    },
+    /// The node votes.
+    AlreadyAVoter {
+        /// Who.
+        id: NodeId,
+    },
+    /// The node is a member that does not vote.
+    AlreadyALearner {
+        /// Who.
+        id: NodeId,
+    },
+    /// The learner cannot follow fast enough, or is not heard: as a voter it would hold the others up.
+    NotCaughtUp {
+        /// Who.
+        id: NodeId,
+        /// How many entries it lacks.
+        behind: u64,
+    },
+    /// Nobody would vote.
+    NoVoterLeft,
+    /// The members heard of lately would be no majority of the voters: nothing could be committed any more.
+    WouldLoseQuorum {
+        /// How many of the voters to be were heard.
+        heard: usize,
+        /// How many there would be.
+        voters: usize,
+    },
+    /// More members than a configuration has room for, those counted that are about to leave.
+    TooManyMembers {
+        /// The bound.
+        max: usize,
+    },
+}
+
 /// Why a message was ignored. It had no effect beyond what the variant says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Ignored {
     /// Meant for another node.
     NotForMe,
-    /// From nobody that this replica knows, or from itself.
+    /// From this replica itself, or an answer from nobody that it has asked.
     UnknownSender,
     /// Of an earlier term; where it was a request, the sender is told the present term.
     StaleTerm,
@@ -138,6 +210,41 @@ impl fmt::Display for TransferError {
 }
 
 impl core::error::Error for TransferError {}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader { leader: Some(leader) } => write!(f, "not the leader: ask {leader}"),
+            Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
+            Self::Transferring { to } => write!(f, "leadership is being handed to {to}"),
+            Self::NotReady => {
+                f.write_str("the leader has committed no entry of its own term yet: try again soon")
+            }
+            Self::UnderWay { index } => {
+                write!(f, "another change is under way since entry {index}: try again when it is done")
+            }
+            Self::Busy => f.write_str("too many bytes in memory: try again later"),
+            Self::NothingToChange => f.write_str("nothing is asked to be changed"),
+            Self::NamedTwice { id } => write!(f, "{id} is named twice: one change of a node at a time"),
+            Self::NotAMember { id } => write!(f, "{id} is no member: add it as a learner first"),
+            Self::AlreadyAMember { id } => write!(f, "{id} is a member already"),
+            Self::AlreadyAVoter { id } => write!(f, "{id} is a voter already"),
+            Self::AlreadyALearner { id } => write!(f, "{id} is a learner already"),
+            Self::NotCaughtUp { id, behind } => {
+                write!(f, "{id} has not caught up: it is {behind} entries behind, or not heard")
+            }
+            Self::NoVoterLeft => f.write_str("nobody would be left to vote"),
+            Self::WouldLoseQuorum { heard, voters } => {
+                write!(f, "of the {voters} voters to be only {heard} were heard lately, which is no majority")
+            }
+            Self::TooManyMembers { max } => {
+                write!(f, "more than {max} members, those counted that are about to leave")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ChangeError {}
 
 impl Ignored {
     /// Whether an honest, merely slow or duplicating network can cause it.

@@ -1,9 +1,11 @@
 //! A follower's side of replication (§5.3).
 
+use alloc::sync::Arc;
+
 use crate::role::{Follower, Heard, Role};
 use crate::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Heartbeat, HeartbeatResponse,
-    Ignored, LogIndex, LogPosition, NodeId, Raft, Term,
+    Ignored, LogIndex, LogPosition, NodeId, Payload, Raft, Term,
 };
 
 impl Raft {
@@ -29,6 +31,7 @@ impl Raft {
         }
         self.append_missing(entries)?;
         let follower = self.follower_mut();
+        follower.session = follower.session.max(session);
         follower.matched = follower.matched.max(last_new);
         follower.owed = Some(follower.owed.map_or(last_new, |owed| owed.max(last_new)));
         let commit = leader_commit.min(follower.matched);
@@ -60,7 +63,6 @@ impl Raft {
     pub(crate) fn maybe_acknowledge(&mut self, asked_again: bool) {
         let durable = self.ledger.durable_index();
         let term_is_durable = self.ledger.hard_state_is_durable();
-        let session = self.session();
         let Role::Follower(follower) = &mut self.role else { return };
         let (Some(heard), Some(owed)) = (follower.leader, follower.owed) else { return };
         if !term_is_durable || (durable < owed && durable <= follower.acknowledged && !asked_again) {
@@ -71,7 +73,7 @@ impl Raft {
         if index == owed {
             follower.owed = None;
         }
-        let result = AppendResult::Matched(index);
+        let (result, session) = (AppendResult::Matched(index), follower.session);
         self.send(heard.leader, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
     }
 
@@ -122,6 +124,12 @@ impl Raft {
             }
             self.log.truncate(from);
             self.ledger.truncated(from);
+            self.configurations.truncate(from);
+        }
+        for entry in &entries[known..] {
+            if let Payload::Configuration(configuration) = &entry.payload {
+                self.configurations.push(entry.index, Arc::clone(configuration));
+            }
         }
         match entries {
             Entries::Empty => {}

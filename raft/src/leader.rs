@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::progress::{Mode, Progress};
-use crate::role::{Leader, Role};
+use crate::role::Role;
 use crate::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Entries, Entry, Fetch, FetchPurpose,
     Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition, NodeId, Payload, ProposeError, Raft,
+    Session,
 };
 
 /// A quorum that takes nothing for so many election timeouts is of no use to its leader. One timeout would depose leaders
@@ -85,10 +86,9 @@ impl Raft {
 
     /// Sends `entries` of `bytes`, which begin at the follower's next index, and notes that they are under way.
     fn send_append_entries(&mut self, position: usize, entries: Entries, bytes: u64) {
-        let session = self.session();
         let Role::Leader(leader) = &mut self.role else { return };
         let progress = &mut leader.followers[position];
-        let to = progress.id;
+        let (to, session) = (progress.id, progress.session);
         let prev_index = progress.next_index.prev();
         match &mut progress.mode {
             Mode::Probe { asked } => *asked = true,
@@ -106,10 +106,10 @@ impl Raft {
     }
 
     /// Asks a follower to acknowledge once more what it has up to `index`.
-    fn send_reminder(&mut self, to: NodeId, index: LogIndex) {
+    fn send_reminder(&mut self, to: NodeId, session: Session, index: LogIndex) {
         let term = self.log.term_at(index).expect("what was sent is in the log");
         let request = AppendEntries {
-            session: self.session(),
+            session,
             prev_log: LogPosition { term, index },
             entries: Entries::Empty,
             leader_commit: self.commit_index,
@@ -123,7 +123,7 @@ impl Raft {
         response: AppendEntriesResponse,
     ) -> Result<(), Ignored> {
         let last_index = self.log.last_index();
-        let (now, log) = (self.now, &self.log);
+        let (now, timeout, log) = (self.now, self.config.election_timeout, &self.log);
         let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
         let Some(progress) = leader.follower_mut(from) else { return Err(Ignored::UnknownSender) };
         if response.session != progress.session {
@@ -136,10 +136,12 @@ impl Raft {
                     return Err(Ignored::BeyondLog);
                 }
                 let news = progress.acknowledge(index);
+                progress.end_round(last_index, now, timeout);
                 leader.replication_due = true;
                 if news {
                     self.maybe_commit(index);
                     self.maybe_tell_transfer_target(from);
+                    self.maybe_move_membership();
                 }
             }
             AppendResult::Conflict { rejected, hint } => {
@@ -170,10 +172,15 @@ impl Raft {
             return Err(Ignored::UnknownSender);
         };
         let progress = &mut leader.followers[position];
-        if response.session != progress.session || response.round > leader.round {
+        let session = progress.session;
+        if response.session != session || response.round > leader.round {
             return Err(Ignored::StaleResponse);
         }
         progress.heard_at = now;
+        if progress.knows_it_departs(response.round) {
+            leader.followers.remove(position);
+            return Ok(());
+        }
         progress.confirmed = progress.confirmed.max(response.round);
         self.renew_lease(position, &response);
         self.maybe_confirm_reads(false);
@@ -191,7 +198,7 @@ impl Raft {
             // The probe or its answer was lost, or waits for the follower's disk: ask again, without entries.
             Mode::Probe { asked: true } => {
                 let index = progress.next_index.prev();
-                self.send_reminder(from, index);
+                self.send_reminder(from, session, index);
             }
             Mode::Probe { asked: false } => {}
             Mode::Replicate(_) if response.received < sent => {
@@ -199,7 +206,7 @@ impl Raft {
                 leader.replication_due = true;
             }
             // All was received; the acknowledgement was lost, or waits for the follower's disk.
-            Mode::Replicate(_) if progress.match_index < sent => self.send_reminder(from, sent),
+            Mode::Replicate(_) if progress.match_index < sent => self.send_reminder(from, session, sent),
             Mode::Replicate(_) => {}
         }
         Ok(())
@@ -213,17 +220,17 @@ impl Raft {
         if index <= self.commit_index {
             return;
         }
-        let committed = quorum_index(leader, own, self.config.quorum());
+        let committed = leader.reached_by_quorum(own, self.commit_index, |progress| progress.match_index);
         if committed > self.commit_index && committed >= leader.first_index {
             self.advance_commit(committed);
             self.maybe_confirm_reads(false);
+            self.maybe_move_membership();
         }
     }
 
     /// Tells every follower that the office is held, and what it may take as committed. Only rounds that are `timed` tell
     /// what was lost on the way: those for reads may follow one another at any pace.
     pub(crate) fn send_round(&mut self, timed: bool) {
-        let session = self.session();
         let commit_index = self.commit_index;
         let Role::Leader(leader) = &mut self.role else { return };
         (leader.round, leader.round_at) = (leader.round.next(), self.now);
@@ -234,10 +241,11 @@ impl Raft {
         for position in 0..leader.followers.len() {
             let Role::Leader(leader) = &mut self.role else { return };
             let progress = &mut leader.followers[position];
+            let (to, session) = (progress.id, progress.session);
+            let commit = commit_index.min(progress.match_index);
             if timed {
-                progress.begin_round(round, self.now);
+                progress.begin_round(round, commit, self.now);
             }
-            let (to, commit) = (progress.id, commit_index.min(progress.match_index));
             self.send(to, Body::Heartbeat(Heartbeat { session, round, commit }));
         }
     }
@@ -246,23 +254,24 @@ impl Raft {
     /// (thesis §6.2): somebody else may be able to serve. So does one whose quorum hears and takes nothing, because a
     /// disk hangs, say: as long as it held its office, whoever hears it would vote for nobody else.
     pub(crate) fn check_quorum(&mut self) {
-        let (now, timeout, quorum) = (self.now, self.config.election_timeout, self.config.quorum());
+        let (now, timeout, commit_index) = (self.now, self.config.election_timeout, self.commit_index);
         let (durable, last_index) = (self.ledger.durable_index(), self.log.last_index());
         let disk_hangs = self.ledger.waiting_since().is_some_and(|since| since + timeout < now);
         let Role::Leader(leader) = &mut self.role else { return };
         leader.check_at = now + timeout;
-        let reached = quorum_index(leader, durable, quorum);
+        leader.followers.retain_mut(|progress| progress.outlasts_check(commit_index));
+        let reached = leader.reached_by_quorum(durable, LogIndex::ZERO, |progress| progress.match_index);
         if reached > leader.quorum_match || reached == last_index {
             (leader.quorum_match, leader.advanced_at) = (reached, now);
         }
-        let heard = leader.followers.iter().filter(|progress| progress.heard_at + timeout >= now).count();
-        let quorum_is_heard = heard + 1 >= quorum;
+        let quorum_is_heard = leader.has_quorum(|progress| progress.heard_at + timeout >= now);
         let quorum_advances = leader.advanced_at + timeout * STUCK_TIMEOUTS >= now;
-        let alone = leader.followers.is_empty();
+        let alone = leader.followers.iter().all(|progress| !progress.votes().any());
         let serves = quorum_is_heard && quorum_advances && !disk_hangs;
         if self.config.check_quorum && !alone && !serves {
-            self.become_follower(self.current_term());
+            return self.become_follower(self.current_term());
         }
+        self.maybe_move_membership();
     }
 
     /// Entries from disk for a follower that lags behind. They are of no use where the read failed, or where the
@@ -293,12 +302,4 @@ fn may_send(progress: &Progress, config: &Config) -> bool {
         Mode::Probe { asked } => !asked,
         Mode::Replicate(window) => window.has_room(config),
     }
-}
-
-/// The highest index that at least `quorum` voters have, where the leader itself has `own`.
-fn quorum_index(leader: &Leader, own: LogIndex, quorum: usize) -> LogIndex {
-    let matches =
-        || leader.followers.iter().map(|progress| progress.match_index).chain(core::iter::once(own));
-    let has_quorum = |index: &LogIndex| matches().filter(|other| other >= index).count() >= quorum;
-    matches().filter(has_quorum).max().unwrap_or(LogIndex::ZERO)
 }

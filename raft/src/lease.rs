@@ -105,11 +105,10 @@ impl Raft {
     /// Whether nobody else can lead now: a quorum promised, and what was committed before is known.
     pub(crate) fn holds_lease(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
-        let promised = leader.followers.iter().filter(|progress| self.now < progress.lease.until).count();
         self.config.lease_drift_ppm.is_some()
             && !leader.lease_ended
             && self.commit_index >= leader.first_index
-            && promised + 1 >= self.config.quorum()
+            && leader.has_quorum(|progress| self.now < progress.lease.until)
     }
 
     /// A follower answered a heartbeat.

@@ -19,9 +19,10 @@
 //! # What is here, and what is not
 //!
 //! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, linearizable reads without a log entry (by
-//! rounds of heartbeats and by leases, on followers too), leadership transfer, bounds on memory.
+//! rounds of heartbeats and by leases, on followers too), leadership transfer, changes of membership by joint consensus
+//! with learners, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
-//! "thesis" is Ongaro's. Not here: changes of membership, snapshots; client sessions are the replica's.
+//! "thesis" is Ongaro's. Not here: snapshots; client sessions are the replica's.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -30,7 +31,9 @@ extern crate alloc;
 mod action;
 mod ballot;
 mod boundary;
+mod change;
 mod config;
+mod configuration;
 mod drive;
 mod durability;
 mod election;
@@ -41,6 +44,7 @@ mod forward;
 mod leader;
 mod lease;
 mod log;
+mod membership;
 mod message;
 mod progress;
 mod raft;
@@ -55,9 +59,11 @@ mod types;
 
 pub use action::{Action, Fetch, FetchPurpose, Write};
 pub use boundary::Recovered;
+pub use change::Change;
 pub use config::{Config, ConfigError};
+pub use configuration::{Configuration, ConfigurationError, MEMBERS_MAX, Member, Standing, Votes};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entries, Entry, Payload};
-pub use error::{Ignored, ProposeError, ReadError, TransferError};
+pub use error::{ChangeError, Ignored, ProposeError, ReadError, TransferError};
 pub use message::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Forward, ForwardResponse, Heartbeat,
     HeartbeatResponse, Message, PreVote, PreVoteResponse, ReadIndex, ReadIndexResponse, RequestVote,

@@ -4,7 +4,7 @@
 use alloc::collections::VecDeque;
 
 use crate::lease::Lease;
-use crate::{Config, FollowerStatus, LogIndex, NodeId, Round, Session};
+use crate::{Config, FollowerStatus, LogIndex, Member, NodeId, Round, Session, Votes};
 
 /// One follower, as its leader sees it.
 ///
@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     pub(crate) id: NodeId,
     /// Which stay of this member it is; replies of another stay do not count.
     pub(crate) session: Session,
+    /// What it counts for.
+    pub(crate) part: Part,
     /// Up to where the follower has acknowledged, durably.
     pub(crate) match_index: LogIndex,
     /// The next entry to send.
@@ -34,6 +36,41 @@ pub(crate) struct Progress {
     /// Entries for it are being read from disk.
     pub(crate) fetching: bool,
 }
+
+/// What a follower is to its leader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Part {
+    /// It counts towards majorities.
+    Voter(Votes),
+    /// It is brought up to date, and counts for nothing.
+    Learner(CatchUp),
+    /// It is no member any more, and is to learn of it.
+    Departing(Departing),
+}
+
+/// How well a learner keeps up, in rounds: each brings it what the leader had when the round began (thesis §4.2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct CatchUp {
+    /// Where the present round ends, and when it began.
+    until: LogIndex,
+    began: u64,
+    /// Whether the last round took no longer than an election timeout.
+    pub(crate) is_quick: bool,
+}
+
+/// How far one that departs has been told of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Departing {
+    /// The entry by which it departs.
+    index: LogIndex,
+    /// The first round that told it that the entry is committed.
+    told_in: Option<Round>,
+    /// How many more checks of the quorum it is given.
+    checks_left: u8,
+}
+
+/// How many checks of the quorum one that departs is given to learn of it, once it is committed.
+const DEPARTING_CHECKS: u8 = 4;
 
 /// How a follower is being served.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -80,10 +117,13 @@ impl Window {
 }
 
 impl Progress {
-    pub(crate) fn new(id: NodeId, next_index: LogIndex, now: u64) -> Self {
+    pub(crate) fn new(member: &Member, next_index: LogIndex, now: u64) -> Self {
+        let catch_up = CatchUp { until: next_index.prev(), began: now, is_quick: false };
+        let votes = member.votes();
         Self {
-            id,
-            session: Session::default(),
+            id: member.id,
+            session: member.session,
+            part: if votes.any() { Part::Voter(votes) } else { Part::Learner(catch_up) },
             match_index: LogIndex::ZERO,
             next_index,
             mode: Mode::Probe { asked: false },
@@ -99,14 +139,75 @@ impl Progress {
         }
     }
 
+    /// What it counts for in majorities.
+    pub(crate) fn votes(&self) -> Votes {
+        match self.part {
+            Part::Voter(votes) => votes,
+            Part::Learner(_) | Part::Departing(_) => Votes::default(),
+        }
+    }
+
+    /// It is this member of the configuration that is in force now.
+    pub(crate) fn take_part(&mut self, member: &Member, last_index: LogIndex, now: u64) {
+        let votes = member.votes();
+        match self.part {
+            _ if votes.any() => self.part = Part::Voter(votes),
+            Part::Learner(_) => {}
+            Part::Voter(_) | Part::Departing(_) => {
+                self.part = Part::Learner(CatchUp { until: last_index, began: now, is_quick: false });
+            }
+        }
+    }
+
+    /// The entry at `index` makes it no member any more.
+    pub(crate) fn depart(&mut self, index: LogIndex) {
+        match self.part {
+            Part::Departing(_) => {}
+            Part::Voter(_) | Part::Learner(_) => {
+                let departing = Departing { index, told_in: None, checks_left: DEPARTING_CHECKS };
+                self.part = Part::Departing(departing);
+            }
+        }
+    }
+
+    /// Whether it answers a round that told it of its departure.
+    pub(crate) fn knows_it_departs(&self, answered: Round) -> bool {
+        match self.part {
+            Part::Departing(departing) => departing.told_in.is_some_and(|round| answered >= round),
+            Part::Voter(_) | Part::Learner(_) => false,
+        }
+    }
+
+    /// One more check of the quorum has passed. Returns whether it is still worth while to tell it anything.
+    pub(crate) fn outlasts_check(&mut self, commit_index: LogIndex) -> bool {
+        match &mut self.part {
+            Part::Departing(departing) if departing.index <= commit_index => {
+                departing.checks_left = departing.checks_left.saturating_sub(1);
+                departing.checks_left > 0
+            }
+            Part::Departing(_) | Part::Voter(_) | Part::Learner(_) => true,
+        }
+    }
+
+    /// A learner has got further: perhaps to the end of a round, from where the next one begins.
+    pub(crate) fn end_round(&mut self, last_index: LogIndex, now: u64, timeout: u64) {
+        if let Part::Learner(catch_up) = &mut self.part
+            && self.match_index >= catch_up.until
+        {
+            let is_quick = now - catch_up.began <= timeout || self.match_index == last_index;
+            *catch_up = CatchUp { until: last_index, began: now, is_quick };
+        }
+    }
+
     /// What an observer may see of it.
     pub(crate) fn status(&self, config: &Config) -> FollowerStatus {
         let (is_replicating, is_window_full) = match &self.mode {
             Mode::Probe { asked } => (false, *asked),
             Mode::Replicate(window) => (true, !window.has_room(config)),
         };
-        let Self { id, match_index, next_index, .. } = *self;
-        FollowerStatus { id, match_index, next_index, is_replicating, is_window_full }
+        let Self { id, session, match_index, next_index, .. } = *self;
+        let votes = self.votes();
+        FollowerStatus { id, session, votes, match_index, next_index, is_replicating, is_window_full }
     }
 
     /// The follower acknowledged up to `index`. Returns whether it told anything new.
@@ -137,9 +238,14 @@ impl Progress {
         self.check();
     }
 
-    /// A heartbeat is being sent. While an earlier one is unanswered, its answer is awaited first: a round trip
-    /// may take longer than the interval between heartbeats.
-    pub(crate) fn begin_round(&mut self, round: Round, now: u64) {
+    /// A heartbeat of `round` is being sent, which tells that entries up to `commit` are committed. While an earlier one
+    /// is unanswered, its answer is awaited first: a round trip may take longer than the interval between heartbeats.
+    pub(crate) fn begin_round(&mut self, round: Round, commit: LogIndex, now: u64) {
+        if let Part::Departing(departing) = &mut self.part
+            && departing.index <= commit
+        {
+            departing.told_in.get_or_insert(round);
+        }
         if !core::mem::take(&mut self.answered) {
             return;
         }
@@ -162,9 +268,22 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Standing;
 
     fn progress() -> Progress {
-        Progress::new(NodeId(2), LogIndex(11), 0)
+        Progress::new(&member(Standing::Voter), LogIndex(11), 0)
+    }
+
+    fn member(standing: Standing) -> Member {
+        Member { id: NodeId(2), session: Session(4), standing, outgoing: false }
+    }
+
+    fn learner() -> Progress {
+        Progress::new(&member(Standing::Learner { promote: false }), LogIndex(11), 0)
+    }
+
+    fn is_quick(progress: &Progress) -> bool {
+        matches!(progress.part, Part::Learner(CatchUp { is_quick: true, .. }))
     }
 
     #[test]
@@ -212,5 +331,55 @@ mod tests {
         progress.acknowledge(LogIndex(20));
         progress.become_probe(LogIndex(3));
         assert_eq!(progress.next_index, LogIndex(21));
+    }
+
+    #[test]
+    fn a_learner_has_caught_up_when_a_round_is_no_longer_than_an_election_timeout() {
+        const TIMEOUT: u64 = 15;
+        let mut progress = learner();
+        // Round by round: the entries at its end, when it ends, what the leader has by then.
+        for (matched, now, last, quick) in
+            [(10, 100, 70, false), (40, 110, 80, false), (70, 150, 90, false), (90, 165, 95, true)]
+        {
+            progress.acknowledge(LogIndex(matched));
+            progress.end_round(LogIndex(last), now, TIMEOUT);
+            assert_eq!(is_quick(&progress), quick, "matched {matched} at {now}");
+        }
+        // It has all there is, then nothing happens for long, then it gets the next entry at once.
+        progress.acknowledge(LogIndex(95));
+        progress.end_round(LogIndex(95), 170, TIMEOUT);
+        progress.acknowledge(LogIndex(96));
+        progress.end_round(LogIndex(96), 9_000, TIMEOUT);
+        assert!(is_quick(&progress));
+    }
+
+    #[test]
+    fn a_stay_that_goes_on_keeps_what_is_known_of_it() {
+        let mut progress = learner();
+        progress.acknowledge(LogIndex(20));
+        progress.take_part(&member(Standing::Voter), LogIndex(20), 5);
+        assert_eq!(progress.votes(), Votes { incoming: true, outgoing: false });
+        assert_eq!(progress.match_index, LogIndex(20));
+        progress.take_part(&Member { outgoing: true, ..member(Standing::Leaving) }, LogIndex(20), 6);
+        assert_eq!(progress.votes(), Votes { incoming: false, outgoing: true });
+        progress.take_part(&member(Standing::Learner { promote: false }), LogIndex(21), 7);
+        assert_eq!(progress.votes(), Votes::default());
+        assert!(!is_quick(&progress), "a learner begins with a round");
+    }
+
+    #[test]
+    fn one_that_departs_is_told_once_it_is_committed_and_not_for_ever() {
+        let mut progress = progress();
+        progress.depart(LogIndex(12));
+        assert_eq!(progress.votes(), Votes::default());
+        progress.begin_round(Round(1), LogIndex(11), 0);
+        assert!(!progress.knows_it_departs(Round(1)), "its departure is not committed");
+        progress.begin_round(Round(2), LogIndex(12), 0);
+        progress.begin_round(Round(3), LogIndex(12), 0);
+        assert!(!progress.knows_it_departs(Round(1)), "an answer to what was said before");
+        assert!(progress.knows_it_departs(Round(2)));
+        assert!(progress.outlasts_check(LogIndex(11)), "it is not committed yet");
+        let checks = (0..9).take_while(|_| progress.outlasts_check(LogIndex(12))).count();
+        assert_eq!(checks, 3);
     }
 }

@@ -5,9 +5,9 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::ballot::{Ballot, Count};
+use crate::configuration::Configurations;
 use crate::durability::Ledger;
 use crate::log::Log;
-use crate::progress::Progress;
 use crate::random::Random;
 use crate::read::Reads;
 use crate::role::{Candidate, Follower, Leader, Role};
@@ -15,6 +15,10 @@ use crate::{
     Body, Config, Entry, Fetch, HardState, LogIndex, Message, NodeId, Payload, PreVote, RequestVote, Round,
     Term,
 };
+
+/// Messages held back at one time, at most; one more is lost, as on any network. It is more than all members together
+/// give rise to.
+const HELD_MAX: usize = 1024;
 
 /// One replica of one Raft group: a plain value. Inputs are its methods; what it wants done is drained with
 /// [`next_action`](Raft::next_action). See `boundary.rs` for all of them.
@@ -30,6 +34,8 @@ pub struct Raft {
     pub(crate) now: u64,
     pub(crate) hard_state: HardState,
     pub(crate) log: Log,
+    /// Of the entries in the log, and the one that it begins with.
+    pub(crate) configurations: Configurations,
     pub(crate) ledger: Ledger,
     pub(crate) commit_index: LogIndex,
     pub(crate) last_applied: LogIndex,
@@ -82,13 +88,13 @@ impl Raft {
         self.draw_election_timeout();
         let mut ballot = Ballot::default();
         ballot.record(self.config.id, true);
-        let won = ballot.count(self.config.quorum()) == Count::Won;
+        let won = ballot.count(self.configurations.latest()) == Count::Won;
         self.role = Role::PreCandidate(ballot);
         if won {
             return self.become_candidate(false);
         }
         let last_log = self.log.last();
-        self.send_to_others(&Body::PreVote(PreVote { last_log }));
+        self.send_to_voters(&Body::PreVote(PreVote { last_log }));
     }
 
     /// Campaigns in the next term (§5.2). The requests, and the node's own vote, wait until the vote is
@@ -102,16 +108,19 @@ impl Raft {
         self.draw_election_timeout();
         self.role = Role::Candidate(Candidate { ballot: Ballot::default() });
         let last_log = self.log.last();
-        self.send_to_others(&Body::RequestVote(RequestVote { last_log, leadership_transfer }));
+        self.send_to_voters(&Body::RequestVote(RequestVote { last_log, leadership_transfer }));
     }
 
     /// Leads the current term, and begins it with a no-op (§8).
     pub(crate) fn become_leader(&mut self) {
         assert!(matches!(self.role, Role::Candidate(_)), "only a candidate becomes leader");
         let next_index = self.log.last_index().next();
-        let followers = self.others().map(|id| Progress::new(id, next_index, self.now)).collect();
+        let configuration = self.configurations.latest();
         self.role = Role::Leader(Leader {
-            followers,
+            followers: Vec::new(),
+            quorum: configuration.quorum(),
+            votes: configuration.votes(self.config.id),
+            is_settled: true,
             first_index: next_index,
             uncommitted_bytes: 0,
             round: Round::default(),
@@ -125,6 +134,8 @@ impl Raft {
             lease_ended: false,
             transfer: None,
         });
+        // Whom a change that may not be committed yet removes, this leader tells as the one before it would have.
+        self.enter_configurations(self.commit_index);
         self.append_own(Payload::Noop);
     }
 
@@ -160,17 +171,12 @@ impl Raft {
         self.election_at = (self.now + self.election_timeout).max(self.promised_until);
     }
 
-    /// The voters but this one.
-    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
-        let id = self.config.id;
-        self.config.voters.iter().copied().filter(move |voter| *voter != id)
-    }
-
-    pub(crate) fn send_to_others(&mut self, body: &Body) {
-        for position in 0..self.config.voters.len() {
-            let to = self.config.voters[position];
-            if to != self.config.id {
-                self.send(to, body.clone());
+    /// Asks every other voter.
+    fn send_to_voters(&mut self, body: &Body) {
+        for place in 0..self.configurations.latest().members().len() {
+            let member = self.configurations.latest().members()[place];
+            if member.votes().any() && member.id != self.config.id {
+                self.send(member.id, body.clone());
             }
         }
     }
@@ -186,9 +192,12 @@ impl Raft {
         // The latest word of a kind replaces the earlier one, so that a slow disk cannot pile messages up.
         let kind = core::mem::discriminant(&message.body);
         let same = |held: &&mut Message| held.to == to && core::mem::discriminant(&held.body) == kind;
+        let has_room = self.held.len() < HELD_MAX;
         match self.held.iter_mut().find(same) {
             Some(held) => *held = message,
-            None => self.held.push(message),
+            // Whoever asks is answered, member or not: more than the members there are need no answer at once.
+            None if has_room => self.held.push(message),
+            None => {}
         }
     }
 

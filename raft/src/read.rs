@@ -135,7 +135,8 @@ impl Raft {
         if leader.reads.is_empty() {
             return;
         }
-        let confirmed = confirmed_round(leader, self.config.quorum());
+        // The latest round that a majority has answered.
+        let confirmed = leader.reached_by_quorum(Round::MAX, Round::default(), |progress| progress.confirmed);
         let is_ready =
             |batch: &Batch| (certainly_leads || batch.round <= confirmed) && batch.index <= commit_index;
         while let Role::Leader(leader) = &mut self.role
@@ -209,11 +210,4 @@ impl Raft {
         let last = ReadId(self.reads.asked);
         self.reads.settle(last, None);
     }
-}
-
-/// The latest round that a quorum has answered, the leader itself among them.
-fn confirmed_round(leader: &Leader, quorum: usize) -> Round {
-    let rounds = || leader.followers.iter().map(|progress| progress.confirmed).chain([Round::MAX]);
-    let has_quorum = |round: &Round| rounds().filter(|other| other >= round).count() >= quorum;
-    rounds().filter(has_quorum).max().unwrap_or_default()
 }

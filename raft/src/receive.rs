@@ -3,14 +3,15 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use crate::configuration::{Configuration, Configurations};
 use crate::durability::Ledger;
 use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
 use crate::role::{Follower, Role};
 use crate::{
-    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, PreVoteResponse,
-    ProposeError, Raft, Recovered, RequestVoteResponse, Round, Session,
+    Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, Payload,
+    PreVoteResponse, ProposeError, Raft, Recovered, RequestVoteResponse, Round,
 };
 
 impl Raft {
@@ -30,12 +31,20 @@ impl Raft {
                 expected: "no less than the term of the last entry",
             });
         }
+        let Some(configurations) = recover_configurations(&config, recovered) else {
+            return Err(ConfigError {
+                field: "recovered.configurations",
+                value: recovered.configurations.len() as u64,
+                expected: "those of the log's entries, in order",
+            });
+        };
         let mut raft = Self {
             random: Random::new(config.seed, config.id, recovered.boot),
             now: 0,
             hard_state: recovered.hard_state,
             ledger: Ledger::new(recovered.boot, log.last_index()),
             log,
+            configurations,
             commit_index: LogIndex::ZERO,
             last_applied: LogIndex::ZERO,
             applying: LogIndex::ZERO,
@@ -61,7 +70,8 @@ impl Raft {
         if to != self.config.id {
             return Err(Ignored::NotForMe);
         }
-        if from == self.config.id || self.config.voters.binary_search(&from).is_err() {
+        // A stranger may be a leader or a candidate of a configuration that this log does not hold yet (thesis §4.1).
+        if from == self.config.id {
             return Err(Ignored::UnknownSender);
         }
         if term < self.current_term() {
@@ -163,9 +173,22 @@ impl Raft {
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => false,
         }
     }
+}
 
-    /// What a replication session is called, for as long as members neither come nor go.
-    pub(crate) fn session(&self) -> Session {
-        Session::default()
+/// The configurations of the log, and the one that it begins with. Returns `None` where they contradict the log.
+fn recover_configurations(config: &Config, recovered: &Recovered) -> Option<Configurations> {
+    let following = &recovered.configurations;
+    if following.last().is_some_and(|(index, _)| *index > recovered.last_index) {
+        return None;
     }
+    let first_in_tail = recovered.tail.first().map_or(recovered.last_index.next(), |entry| entry.index);
+    let in_tail = recovered.tail.iter().filter_map(|entry| match &entry.payload {
+        Payload::Configuration(configuration) => Some((entry.index, configuration)),
+        Payload::Noop | Payload::Command(_) => None,
+    });
+    let claimed = following.iter().filter(|(index, _)| *index >= first_in_tail);
+    if !in_tail.eq(claimed.map(|(index, configuration)| (*index, configuration))) {
+        return None;
+    }
+    Configurations::new(Configuration::first(&config.voters), following)
 }

@@ -4,9 +4,10 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::ballot::Ballot;
+use crate::configuration::Quorum;
 use crate::progress::Progress;
 use crate::read::Batch;
-use crate::{LogIndex, NodeId, ReadId, RoleKind, Round};
+use crate::{LogIndex, NodeId, ReadId, RoleKind, Round, Session, Votes};
 
 /// A replica's role, with what only that role holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,6 +23,8 @@ pub(crate) enum Role {
 pub(crate) struct Follower {
     /// Who leads this term, once heard.
     pub(crate) leader: Option<Heard>,
+    /// As which stay of this node the leader speaks to it; the latest, where messages of several are under way.
+    pub(crate) session: Session,
     /// Up to where the log is known to match that leader's.
     pub(crate) matched: LogIndex,
     /// Up to where the leader waits for an acknowledgement, which waits for the disk.
@@ -49,8 +52,13 @@ pub(crate) struct Candidate {
 /// What a leader holds (Figure 2, "Volatile state on leaders").
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Leader {
-    /// The other voters, in order of their ids.
+    /// The other members, and those that are told that they are none any more, in order of their ids.
     pub(crate) followers: Vec<Progress>,
+    /// What a majority of the configuration in force takes, and what this leader counts for.
+    pub(crate) quorum: Quorum,
+    pub(crate) votes: Votes,
+    /// The configuration in force asks nothing more of this leader.
+    pub(crate) is_settled: bool,
     /// The no-op with which the term began.
     pub(crate) first_index: LogIndex,
     /// Bytes of this term's entries that are not committed.
@@ -97,6 +105,31 @@ impl Role {
 }
 
 impl Leader {
+    /// Whether those followers of which it holds, and this leader itself, are a majority.
+    pub(crate) fn has_quorum(&self, holds: impl Fn(&Progress) -> bool) -> bool {
+        let agreeing = self.followers.iter().filter(|progress| holds(progress)).map(Progress::votes);
+        self.quorum.is_met(agreeing.chain([self.votes]))
+    }
+
+    /// The most, above `floor`, that a majority has reached, where this leader has reached `own`; `floor` where it has
+    /// not reached more.
+    pub(crate) fn reached_by_quorum<T: Copy + Ord>(
+        &self,
+        own: T,
+        floor: T,
+        reached: impl Fn(&Progress) -> T,
+    ) -> T {
+        let all = || {
+            let followers = self.followers.iter().map(|progress| (reached(progress), progress.votes()));
+            followers.chain([(own, self.votes)])
+        };
+        let has_quorum = |least: T| {
+            self.quorum.is_met(all().filter(|(reached, _)| *reached >= least).map(|(_, votes)| votes))
+        };
+        let higher = |best, (reached, _)| if reached > best && has_quorum(reached) { reached } else { best };
+        all().fold(floor, higher)
+    }
+
     pub(crate) fn follower_mut(&mut self, id: NodeId) -> Option<&mut Progress> {
         let position = self.followers.binary_search_by_key(&id, |progress| progress.id).ok()?;
         Some(&mut self.followers[position])

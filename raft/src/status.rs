@@ -1,6 +1,6 @@
 //! What a replica shows of itself.
 
-use crate::{LogIndex, LogPosition, NodeId, Term};
+use crate::{LogIndex, LogPosition, NodeId, Session, Term, Votes};
 
 /// A replica's state at a glance (Figure 2, "State").
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +25,10 @@ pub struct Status {
     pub last_applied: LogIndex,
     /// The first entry held in memory.
     pub first_in_memory: LogIndex,
+    /// The entry that put the present configuration in force; 0 for the one that the log begins with.
+    pub configuration_index: LogIndex,
+    /// Whether it votes, by that configuration.
+    pub is_voter: bool,
 }
 
 /// One follower, as its leader sees it (Figure 2, "Volatile state on leaders").
@@ -32,6 +36,10 @@ pub struct Status {
 pub struct FollowerStatus {
     /// Who it is.
     pub id: NodeId,
+    /// Which stay in the cluster.
+    pub session: Session,
+    /// In which halves it votes: a learner in none, nor one that is no member any more and is told so.
+    pub votes: Votes,
     /// Up to where it has acknowledged, durably.
     pub match_index: LogIndex,
     /// The next entry to send.

@@ -16,7 +16,7 @@ impl Raft {
         if let Some(transfer) = leader.transfer {
             return Err(TransferError::Transferring { to: transfer.to });
         }
-        if leader.follower_mut(to).is_none() {
+        if !leader.follower_mut(to).is_some_and(|progress| progress.votes().incoming) {
             return Err(TransferError::NotAVoter { to });
         }
         leader.transfer = Some(Transfer { to, deadline, told: false });
@@ -43,7 +43,7 @@ impl Raft {
         let Role::Follower(Follower { leader: Some(heard), .. }) = &self.role else {
             return Err(Ignored::CannotCampaign);
         };
-        if heard.leader != from || self.current_term() == Term(u64::MAX) {
+        if heard.leader != from || !self.may_campaign() || self.current_term() == Term(u64::MAX) {
             return Err(Ignored::CannotCampaign);
         }
         self.become_candidate(true);

@@ -27,10 +27,10 @@ pub struct LogPosition {
     pub index: LogIndex,
 }
 
-/// Names the pairing of one leader's term with one member's stay in the cluster.
+/// Names one member's stay in the cluster: the index of the entry that added it, or 0 for those of the beginning.
 ///
 /// A follower echoes it, so that a reply from before the member was removed and added again cannot
-/// count for the member that came back.
+/// count for the member that came back. Within a term, where replies count, no two stays share a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Session(pub u64);
 

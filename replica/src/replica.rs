@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, Body, Config, ConfigError, Entry, Fetch, FetchPurpose, ForwardResponse, Ignored, LogIndex,
-    Message, NodeId, Raft, ReadError, ReadId, Recovered, Status, TransferError, Write, WriteToken,
+    Action, Body, Change, ChangeError, Config, ConfigError, Entry, Fetch, FetchPurpose, ForwardResponse,
+    Ignored, LogIndex, LogPosition, Message, NodeId, Raft, ReadError, ReadId, Recovered, Status,
+    TransferError, Write, WriteToken,
 };
 
 use crate::forwards::Forwards;
@@ -148,6 +149,14 @@ impl<S: StateMachine> Replica<S> {
     /// Says why it cannot be done.
     pub fn transfer_leadership(&mut self, to: NodeId) -> Result<(), TransferError> {
         self.raft.transfer_leadership(to)
+    }
+
+    /// Changes who belongs to the cluster (§6). See [`Raft::change_membership`].
+    ///
+    /// # Errors
+    /// Says why it was refused; then it has no effect.
+    pub fn change_membership(&mut self, changes: &[Change]) -> Result<LogPosition, ChangeError> {
+        self.raft.change_membership(changes)
     }
 
     /// Campaigns at once, as if the election timeout had passed.

@@ -53,7 +53,7 @@ impl<S: StateMachine> State<S> {
         let position = entry.position();
         let applied = |result| Effect { ticket: None, outcome: Outcome::Applied { position, result } };
         let proposal = match &entry.payload {
-            Payload::Noop => return applied(Bytes::new()),
+            Payload::Noop | Payload::Configuration(_) => return applied(Bytes::new()),
             Payload::Command(proposal) => open_proposal(proposal),
         };
         match proposal {

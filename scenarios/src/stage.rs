@@ -137,6 +137,8 @@ impl Puppet {
             commit_index: LogIndex::ZERO,
             last_applied: LogIndex::ZERO,
             first_in_memory: LogIndex(1),
+            configuration_index: LogIndex::ZERO,
+            is_voter: true,
         };
         Self {
             status,

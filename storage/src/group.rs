@@ -1,5 +1,6 @@
 //! A sync group: the writes that become durable under one sync.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use squall_raft::{Entry, HardState, LogIndex, LogPosition, Payload, Write, WriteToken};
@@ -90,10 +91,24 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    pub(crate) fn payload(&self) -> &[u8] {
+    pub(crate) fn payload_bytes(&self) -> usize {
         match self {
-            Self::Append(Entry { payload: Payload::Command(data), .. }) => data,
-            Self::Append(Entry { payload: Payload::Noop, .. }) | Self::Truncate(_) | Self::Reset(_) => &[],
+            Self::Append(entry) => entry.payload.len(),
+            Self::Truncate(_) | Self::Reset(_) => 0,
+        }
+    }
+
+    pub(crate) fn payload(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Append(Entry { payload: Payload::Command(data), .. }) => Cow::Borrowed(data),
+            Self::Append(Entry { payload: Payload::Configuration(configuration), .. }) => {
+                let mut bytes = Vec::with_capacity(configuration.encoded_len());
+                configuration.encode(&mut bytes);
+                Cow::Owned(bytes)
+            }
+            Self::Append(Entry { payload: Payload::Noop, .. }) | Self::Truncate(_) | Self::Reset(_) => {
+                Cow::Borrowed(&[])
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What is kept in memory of the log on disk: where each live entry's record is, and the runs of terms.
+//! What is kept in memory of the log on disk: where each live entry's record is, the runs of terms, and where
+//! configurations stand.
 //!
 //! It can be rebuilt from any segment on: what a segment's header and its records do not tell of the entries before
 //! is not needed of them.
@@ -17,6 +18,8 @@ pub(crate) struct Live {
     places: Vec<Place>,
     /// The first entry of each run of entries of one term, after `base`.
     terms: Vec<LogPosition>,
+    /// The entries that hold a configuration, in order.
+    configurations: Vec<LogIndex>,
 }
 
 /// Where a record is.
@@ -33,7 +36,7 @@ pub(crate) struct Place {
 impl Live {
     /// The empty log after this entry.
     pub(crate) fn after(base: LogPosition) -> Self {
-        Self { base, places: Vec::new(), terms: Vec::new() }
+        Self { base, ..Self::default() }
     }
 
     pub(crate) fn base(&self) -> LogPosition {
@@ -50,6 +53,10 @@ impl Live {
 
     pub(crate) fn terms(&self) -> &[LogPosition] {
         &self.terms
+    }
+
+    pub(crate) fn configurations(&self) -> &[LogIndex] {
+        &self.configurations
     }
 
     /// The last entry's name, or that of the base.
@@ -83,6 +90,7 @@ impl Live {
             Operation::Append(entry) => match entry.payload {
                 Payload::Noop => Ok((Kind::Noop, entry.position())),
                 Payload::Command(_) => Ok((Kind::Command, entry.position())),
+                Payload::Configuration(_) => Ok((Kind::Configuration, entry.position())),
             },
             Operation::Truncate(from) => {
                 let last = from.0.checked_sub(1).and_then(|last| self.term(LogIndex(last)));
@@ -108,7 +116,7 @@ impl Live {
                 return self.truncate_after(LogPosition { term, index: index.prev() });
             }
             Kind::Reset => *self = Self::after(slot.header.position),
-            Kind::Noop | Kind::Command => {
+            Kind::Noop | Kind::Command | Kind::Configuration => {
                 if index != last.index.next() {
                     return Err("it does not follow the last entry");
                 }
@@ -119,6 +127,9 @@ impl Live {
                     self.terms.push(slot.header.position);
                 }
                 let record_bytes = u32::try_from(slot.header.record_bytes()).map_err(|_| "it is too long")?;
+                if slot.header.kind == Kind::Configuration {
+                    self.configurations.push(index);
+                }
                 self.places.push(Place { segment, record_bytes, offset: slot.offset });
             }
         }
@@ -135,6 +146,8 @@ impl Live {
         } else {
             self.places.truncate((last.index.0 - self.base.index.0) as usize);
             self.terms.truncate(self.terms.partition_point(|run| run.index <= last.index));
+            let kept = self.configurations.partition_point(|entry| *entry <= last.index);
+            self.configurations.truncate(kept);
         }
         Ok(())
     }
@@ -148,7 +161,7 @@ impl Live {
                 Kind::Truncate if index <= base.index => {
                     LogPosition { term, index: LogIndex(index.0.saturating_sub(1)) }
                 }
-                Kind::Truncate | Kind::Noop | Kind::Command => base,
+                Kind::Truncate | Kind::Noop | Kind::Command | Kind::Configuration => base,
             }
         })
     }
@@ -173,5 +186,7 @@ impl Live {
         }
         let dropped = self.terms.partition_point(|run| run.index <= base);
         self.terms.drain(..dropped);
+        let dropped = self.configurations.partition_point(|entry| *entry <= base);
+        self.configurations.drain(..dropped);
     }
 }

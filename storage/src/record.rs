@@ -4,8 +4,10 @@
 //! is and what its checksum is, so that either can stand in for the other's damage. All checksums begin from the
 //! segment's salt: bytes of another segment never validate.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes};
-use squall_raft::{Entry, LogPosition, Payload};
+use squall_raft::{Configuration, Entry, LogPosition, Payload};
 
 pub(crate) const HEADER_BYTES: u64 = 48;
 pub(crate) const CRC_BYTES: u64 = 4;
@@ -23,6 +25,8 @@ pub(crate) enum Kind {
     /// Removes the entries from its index on. Its term is that of the entry which is the last then, so that the log can
     /// be read from any segment on.
     Truncate = 3,
+    /// Its payload is the core's own encoding.
+    Configuration = 4,
     /// Discards the whole log, which begins anew after the position that it names.
     Reset = 5,
 }
@@ -78,6 +82,7 @@ impl Header {
             1 => Kind::Noop,
             2 => Kind::Command,
             3 => Kind::Truncate,
+            4 => Kind::Configuration,
             5 => Kind::Reset,
             _ => return None,
         };
@@ -88,7 +93,7 @@ impl Header {
             && position.index.0 < INDEX_END
             && sequence > u64::from(ordinal)
             && group > 0
-            && (payload_bytes == 0 || kind == Kind::Command);
+            && (payload_bytes == 0 || matches!(kind, Kind::Command | Kind::Configuration));
         is_sound.then_some(Self { payload_bytes, kind, ordinal, count, sequence, group, position })
     }
 }
@@ -177,6 +182,9 @@ impl Record {
         let payload = match self.header.kind {
             Kind::Noop => Payload::Noop,
             Kind::Command => Payload::Command(self.payload),
+            Kind::Configuration => {
+                Payload::Configuration(Arc::new(Configuration::decode(&self.payload).ok()?))
+            }
             Kind::Truncate | Kind::Reset => return None,
         };
         Some(Entry { term, index, payload })

@@ -10,9 +10,11 @@
 //! so the boot is counted or not, and no process acted upon a boot that was not. The new name of the snapshot is
 //! durable with that of (2) or (3), before the core hears of it; until then either name leads to the same file.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use squall_disk::Disk;
-use squall_raft::{LogPosition, Recovered};
+use squall_raft::{Configuration, LogIndex, LogPosition, Payload, Recovered};
 
 use crate::hard_state::HardRecord;
 use crate::live::Live;
@@ -254,6 +256,23 @@ impl Storage {
             terms: self.live.terms().to_vec(),
             last_index,
             tail: self.read(first, last_index, u64::MAX, disk)?,
+            configurations: self.configurations(disk)?,
         })
+    }
+
+    /// The configurations of the log. They are few: each is read by itself.
+    fn configurations(
+        &self,
+        disk: &mut impl Disk,
+    ) -> Result<Vec<(LogIndex, Arc<Configuration>)>, StorageError> {
+        let mut configurations = Vec::with_capacity(self.live.configurations().len());
+        for index in self.live.configurations() {
+            for entry in self.read(*index, *index, u64::MAX, disk)? {
+                if let Payload::Configuration(configuration) = entry.payload {
+                    configurations.push((*index, configuration));
+                }
+            }
+        }
+        Ok(configurations)
     }
 }

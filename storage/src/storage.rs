@@ -210,7 +210,7 @@ impl Storage {
                 let (sequence, group) = (self.next_sequence, self.next_group);
                 let header =
                     record::Header { payload_bytes, kind, ordinal, count, sequence, group, position };
-                let slot = self.encoder.push(header, payload, start, seed);
+                let slot = self.encoder.push(header, &payload, start, seed);
                 self.take(&slot, self.newest_place())
             });
             if let Err(what) = written {
@@ -316,7 +316,7 @@ impl Storage {
 
 /// What a group takes.
 fn size_of(operations: &[Operation]) -> Layout {
-    let payloads: u64 = operations.iter().map(|operation| operation.payload().len() as u64).sum();
+    let payloads: u64 = operations.iter().map(|operation| operation.payload_bytes() as u64).sum();
     let records = operations.len() as u64;
     Layout::of_group(records, records * RECORD_OVERHEAD_BYTES + payloads)
 }

@@ -3,11 +3,13 @@
 //! Numbers are not judged: that an index is absurd, or a term falls, is for the core to say, which must
 //! expect it from anyone. What is refused here is what the core's types cannot hold.
 
+use std::sync::Arc;
+
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
-    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
-    ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session,
-    Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
+    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote,
+    PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse,
+    Round, Session, Term,
 };
 
 use crate::{DecodeError, schema};
@@ -170,6 +172,11 @@ impl From<&Entry> for schema::Entry {
         let payload = match &entry.payload {
             Payload::Noop => schema::Payload::Noop(schema::Nothing {}),
             Payload::Command(data) => schema::Payload::Command(data.clone()),
+            Payload::Configuration(configuration) => {
+                let mut bytes = Vec::with_capacity(configuration.encoded_len());
+                configuration.encode(&mut bytes);
+                schema::Payload::Configuration(bytes.into())
+            }
         };
         Self { term: entry.term.0, index: entry.index.0, payload: Some(payload) }
     }
@@ -182,6 +189,10 @@ impl TryFrom<schema::Entry> for Entry {
         let payload = match entry.payload.ok_or(DecodeError::UnknownKind { of: "entry" })? {
             schema::Payload::Noop(schema::Nothing {}) => Payload::Noop,
             schema::Payload::Command(data) => Payload::Command(data),
+            schema::Payload::Configuration(bytes) => {
+                let configuration = Configuration::decode(&bytes).map_err(DecodeError::Configuration)?;
+                Payload::Configuration(Arc::new(configuration))
+            }
         };
         Ok(Self { term: Term(entry.term), index: LogIndex(entry.index), payload })
     }

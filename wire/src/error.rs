@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use squall_raft::ConfigurationError;
+
 /// Why a frame was refused.
 ///
 /// After [`Incomplete`](Self::Incomplete) a reader waits for more bytes. After any other error the stream
@@ -37,6 +39,8 @@ pub enum DecodeError {
         /// The bound.
         max: u64,
     },
+    /// An entry holds a configuration that can be none.
+    Configuration(ConfigurationError),
     /// The body is no protobuf, or not of this schema.
     Protobuf(prost::DecodeError),
     /// A field is absent that has no meaning by its absence.
@@ -91,6 +95,7 @@ impl fmt::Display for DecodeError {
             Self::TooManyEntries { max } => {
                 write!(f, "the message carries more than {max} entries, the most that are accepted")
             }
+            Self::Configuration(error) => write!(f, "an entry's configuration is none: {error}"),
             Self::Protobuf(error) => write!(f, "the body is not of this schema: {error}"),
             Self::Missing { field } => write!(f, "{field} is missing"),
             Self::UnknownKind { of } => {
@@ -104,6 +109,7 @@ impl std::error::Error for DecodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Protobuf(error) => Some(error),
+            Self::Configuration(error) => Some(error),
             Self::Incomplete { .. }
             | Self::NotAFrame { .. }
             | Self::BodyTooLong { .. }

@@ -115,7 +115,7 @@ pub(crate) struct Entry {
     pub(crate) term: u64,
     #[prost(uint64, tag = "2")]
     pub(crate) index: u64,
-    #[prost(oneof = "Payload", tags = "3, 4")]
+    #[prost(oneof = "Payload", tags = "3, 4, 5")]
     pub(crate) payload: Option<Payload>,
 }
 
@@ -125,6 +125,10 @@ pub(crate) enum Payload {
     Noop(Nothing),
     #[prost(bytes = "bytes", tag = "4")]
     Command(Bytes),
+    /// The core's own encoding, the one that disks keep too: its reader checks everything, and allocates for as many
+    /// members as a configuration may have.
+    #[prost(bytes = "bytes", tag = "5")]
+    Configuration(Bytes),
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, Config, Entry, FetchPurpose, HardState, Ignored, LogIndex, LogPosition, Message, NodeId, Payload,
-    ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind, Status, Term, WriteToken,
+    Action, Change, ChangeError, Config, Configuration, Entry, FetchPurpose, HardState, Ignored, LogIndex,
+    LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind,
+    Status, Term, WriteToken,
 };
 
 /// What a node's disk holds, and what waits to be written.
@@ -32,6 +34,8 @@ struct Waiting {
 pub(crate) struct Cluster {
     nodes: BTreeMap<NodeId, Raft>,
     disks: BTreeMap<NodeId, Disk>,
+    /// With whom the cluster begins; all others join it.
+    first: Vec<NodeId>,
     pub(crate) network: Vec<Message>,
     pub(crate) applied: BTreeMap<NodeId, Vec<Entry>>,
     /// The fate of each node's reads: up to which one, and from which index on they may be served.
@@ -59,6 +63,7 @@ impl Cluster {
         let mut cluster = Self {
             nodes: BTreeMap::new(),
             disks: BTreeMap::new(),
+            first: Vec::new(),
             network: Vec::new(),
             applied: BTreeMap::new(),
             reads: BTreeMap::new(),
@@ -72,10 +77,19 @@ impl Cluster {
                 terms.iter().enumerate().map(|(offset, term)| entry(*term, offset as u64 + 1)).collect();
             cluster.disks.insert(id, Disk { hard_state: *hard_state, log, ..Disk::default() });
         }
-        for id in cluster.disks.keys().copied().collect::<Vec<_>>() {
+        cluster.first = cluster.ids();
+        for id in cluster.ids() {
             cluster.restart(id);
         }
         cluster
+    }
+
+    /// A node with an empty disk, which waits to be made a member; a former one has lost its disk.
+    pub(crate) fn join(&mut self, id: u64) {
+        let id = NodeId(id);
+        self.first.retain(|first| *first != id);
+        self.disks.insert(id, Disk::default());
+        self.restart(id);
     }
 
     pub(crate) fn ids(&self) -> Vec<NodeId> {
@@ -102,7 +116,7 @@ impl Cluster {
 
     /// Starts a node with what its disk holds.
     pub(crate) fn restart(&mut self, id: NodeId) {
-        let voters = self.ids();
+        let voters = if self.first.contains(&id) { self.first.clone() } else { Vec::new() };
         let disk = self.disks.get_mut(&id).expect("a known node");
         disk.waiting.clear();
         disk.boot += 1;
@@ -118,6 +132,7 @@ impl Cluster {
             terms,
             last_index: LogIndex(disk.log.len() as u64),
             tail: disk.log.iter().rev().take(3).rev().cloned().collect(),
+            configurations: disk.log.iter().filter_map(configuration_of).collect(),
             ..Recovered::default()
         };
         let mut config = Config::new(id, voters);
@@ -146,6 +161,12 @@ impl Cluster {
 
     pub(crate) fn read(&mut self, id: u64) -> Result<ReadId, ReadError> {
         let result = self.node(id).read();
+        self.drain(NodeId(id));
+        result
+    }
+
+    pub(crate) fn change(&mut self, id: u64, changes: &[Change]) -> Result<LogPosition, ChangeError> {
+        let result = self.node(id).change_membership(changes);
         self.drain(NodeId(id));
         result
     }
@@ -300,6 +321,13 @@ impl fmt::Display for Waiting {
             [only] => write!(f, " entry {}", only.position()),
             [first, .., last] => write!(f, " entries {} to {}", first.position(), last.position()),
         }
+    }
+}
+
+fn configuration_of(entry: &Entry) -> Option<(LogIndex, Arc<Configuration>)> {
+    match &entry.payload {
+        Payload::Configuration(configuration) => Some((entry.index, Arc::clone(configuration))),
+        Payload::Noop | Payload::Command(_) => None,
     }
 }
 

@@ -23,7 +23,6 @@ impl Leader {
             hard_state: HardState { current_term: Term(2), ..HardState::default() },
             terms: vec![LogPosition::new(1, 1), LogPosition::new(2, 3)],
             last_index: LogIndex(3),
-            tail: Vec::new(),
             ..Recovered::default()
         };
         let voters = vec![NodeId(1), NodeId(2), NodeId(3)];

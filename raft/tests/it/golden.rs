@@ -3,12 +3,13 @@
 //!
 //! Commands, one a line (`#` begins a comment):
 //! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `leases`, `campaign n1`,
-//! `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle`, `write n1`,
-//! `crash n1`, `restart n1`, `status`.
+//! `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle [n1 n2]`,
+//! `write n1`, `crash n1`, `restart n1`, `status`; `join n4` (with an empty disk), `change n1 add n4 remove n2` (or
+//! `admit`, which adds and promotes; `promote`, `demote`), `members`.
 
 use std::str::FromStr;
 
-use squall_raft::{Config, HardState, Message, NodeId};
+use squall_raft::{Change, Config, HardState, Message, NodeId};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -49,6 +50,7 @@ impl Play {
                 self.logs[position] = (terms, hard_state(number(term.trim_end_matches(':'))));
             }
             ["status"] => self.show_status(),
+            ["members"] => self.show_members(),
             _ => {
                 self.cluster().journal.clear();
                 let refused = act(self.cluster(), &words);
@@ -84,6 +86,16 @@ impl Play {
         self.show(&lines.join("\n"));
     }
 
+    fn show_members(&mut self) {
+        let cluster = self.cluster();
+        let up = cluster.ids().into_iter().filter(|id| cluster.is_up(*id)).collect::<Vec<_>>();
+        for id in up {
+            let node = self.cluster().node(id.0);
+            let (index, configuration) = (node.status().configuration_index, node.configuration().clone());
+            self.show(&format!("  {id} since entry {index}: {configuration}"));
+        }
+    }
+
     fn show(&mut self, line: &str) {
         self.shown.push_str(line);
         self.shown.push('\n');
@@ -104,6 +116,14 @@ fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
         }
         ["transfer", from, to] => cluster.transfer(id(from), id(to)),
         ["settle"] => cluster.settle(),
+        ["settle", ref nodes @ ..] => {
+            cluster.settle_among(&nodes.iter().map(|node| id(node)).collect::<Vec<_>>());
+        }
+        ["join", node] => cluster.join(id(node)),
+        ["change", node, ref changes @ ..] => {
+            let changes: Vec<Change> = changes.chunks(2).map(change).collect();
+            return cluster.change(id(node), &changes).err().map(|error| error.to_string());
+        }
         ["write", node] => assert!(cluster.write_one(NodeId(id(node))), "no write waits"),
         ["crash", node] => cluster.crash(NodeId(id(node))),
         ["restart", node] => cluster.restart(NodeId(id(node))),
@@ -130,6 +150,18 @@ fn take(cluster: &mut Cluster, deliver: bool, which: impl Fn(&Message) -> bool) 
         } else if let Err(reason) = cluster.deliver(message) {
             cluster.journal.push(format!("ignored: {reason:?}"));
         }
+    }
+}
+
+fn change(words: &[&str]) -> Change {
+    let node = NodeId(id(words[1]));
+    match words[0] {
+        "add" => Change::AddLearner { id: node, promote: false },
+        "admit" => Change::AddLearner { id: node, promote: true },
+        "promote" => Change::Promote { id: node },
+        "demote" => Change::Demote { id: node },
+        "remove" => Change::Remove { id: node },
+        _ => panic!("no such change: {words:?}"),
     }
 }
 
@@ -191,4 +223,16 @@ scripts! {
     a_lease_serves_reads_at_once
     a_handover_ends_the_lease
     a_restarted_voter_keeps_its_promise
+    a_member_is_added_and_promoted
+    a_joint_commit_takes_both_halves
+    a_new_leader_leaves_a_joint_configuration
+    an_uncommitted_change_is_rolled_back
+    a_leader_removes_itself
+    a_leader_that_removed_itself_is_needed_once_more
+    a_leader_demotes_itself_and_finds_nobody
+    a_voter_that_does_not_know_it_yet_votes
+    a_second_change_is_refused
+    a_reply_of_a_former_stay_does_not_count
+    a_removed_member_is_told_and_stays_quiet
+    changes_that_are_refused
 }

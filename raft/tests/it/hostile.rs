@@ -1,11 +1,14 @@
 //! Messages that no honest node sends: refused for a reason, and never believed.
 
+use std::sync::Arc;
+
 use squall_raft::{
-    AppendEntries, Body, Entry, Heartbeat, Ignored, LogIndex, LogPosition, Message, NodeId, Round, Session,
-    Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Configuration, Entry, Heartbeat,
+    Ignored, LogIndex, LogPosition, Message, NodeId, Payload, Raft, Recovered, RequestVote,
+    RequestVoteResponse, RoleKind, Round, Session, Term,
 };
 
-use crate::cluster::{Cluster, entry};
+use crate::cluster::{Cluster, entry, hard_state};
 
 fn from_n2(term: u64, body: Body) -> Message {
     Message { from: NodeId(2), to: NodeId(1), term: Term(term), body }
@@ -48,6 +51,60 @@ fn terms_that_rise_without_end_ask_a_hanging_disk_for_a_bounded_number_of_writes
     }
     assert!(cluster.waiting_writes(NodeId(1)) <= 1024);
     assert_eq!(cluster.status(1).current_term, Term(4_999));
+}
+
+/// Whoever asks is answered, member or not; but not all of them at once, while the disk hangs.
+#[test]
+fn a_crowd_of_strangers_makes_a_hanging_disk_hold_back_a_bounded_number_of_answers() {
+    let mut cluster = Cluster::new(3);
+    cluster.writes_at_once = false;
+    for stranger in 0..5_000 {
+        let body = Body::RequestVote(RequestVote { last_log: LogPosition::ZERO, leadership_transfer: false });
+        let request = Message { from: NodeId(9_000 + stranger), to: NodeId(1), term: Term(1), body };
+        cluster.deliver(request).expect("a request of the present term");
+    }
+    while cluster.write_one(NodeId(1)) {}
+    let answers = cluster.network.len();
+    assert!((1..=1024).contains(&answers), "{answers} answers");
+}
+
+#[test]
+fn answers_of_strangers_count_for_nothing() {
+    let mut cluster = Cluster::new(3);
+    cluster.campaign(1);
+    for stranger in 4..9 {
+        let body = Body::RequestVoteResponse(RequestVoteResponse { granted: true });
+        let vote = Message { from: NodeId(stranger), to: NodeId(1), term: Term(1), body };
+        assert_eq!(cluster.deliver(vote), Err(Ignored::UnknownSender));
+    }
+    assert_eq!(cluster.status(1).role, RoleKind::Candidate);
+    cluster.settle();
+    let result = AppendResult::Matched(LogIndex(1));
+    let body = Body::AppendEntriesResponse(AppendEntriesResponse { session: Session::default(), result });
+    let matched = Message { from: NodeId(4), to: NodeId(1), term: Term(1), body };
+    assert_eq!(cluster.deliver(matched), Err(Ignored::UnknownSender));
+}
+
+#[test]
+fn what_storage_recovers_of_configurations_must_fit_its_log() {
+    let configuration = Arc::new(Configuration::first(&[NodeId(1), NodeId(2)]));
+    let payload = Payload::Configuration(Arc::clone(&configuration));
+    let recovered = |configurations: &[u64]| Recovered {
+        hard_state: hard_state(1),
+        terms: vec![LogPosition::new(1, 1)],
+        last_index: LogIndex(3),
+        tail: vec![Entry { term: Term(1), index: LogIndex(3), payload: payload.clone() }],
+        configurations: configurations.iter().map(|at| (LogIndex(*at), Arc::clone(&configuration))).collect(),
+        ..Recovered::default()
+    };
+    let start = |configurations: &[u64]| {
+        Raft::new(Config::new(NodeId(1), vec![NodeId(1)]), &recovered(configurations)).map(|_| ())
+    };
+    assert_eq!(start(&[1, 3]), Ok(()));
+    for wrong in [&[1, 2][..], &[3, 1], &[3, 3], &[0, 3], &[3, 4], &[]] {
+        let error = start(wrong).expect_err("entry 3 alone of the tail is a configuration");
+        assert_eq!(error.field, "recovered.configurations", "{wrong:?}");
+    }
 }
 
 #[test]

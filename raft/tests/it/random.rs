@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use squall_raft::{Entry, LogIndex, NodeId, ReadId, RoleKind, Term};
+use squall_raft::{Change, Entry, LogIndex, NodeId, ReadId, RoleKind, Term};
 
 use crate::cluster::Cluster;
 
@@ -19,13 +19,14 @@ enum Step {
     Read(u64),
     Campaign(u64),
     Transfer(u64, u64),
+    Change(u64, Vec<Change>),
     Crash(u64),
     Restart(u64),
 }
 
-fn step(size: u64) -> impl Strategy<Value = Step> {
+fn step(size: u64) -> BoxedStrategy<Step> {
     let node = move || 1..=size;
-    prop_oneof![
+    let step = prop_oneof![
         20 => any::<prop::sample::Index>().prop_map(Step::Deliver),
         2 => any::<prop::sample::Index>().prop_map(Step::Lose),
         2 => any::<prop::sample::Index>().prop_map(Step::Repeat),
@@ -37,7 +38,24 @@ fn step(size: u64) -> impl Strategy<Value = Step> {
         1 => (node(), node()).prop_map(|(from, to)| Step::Transfer(from, to)),
         1 => node().prop_map(Step::Crash),
         2 => node().prop_map(Step::Restart),
+    ];
+    step.boxed()
+}
+
+fn change(size: u64) -> impl Strategy<Value = Change> {
+    let node = move || (1..=size).prop_map(NodeId);
+    prop_oneof![
+        (node(), any::<bool>()).prop_map(|(id, promote)| Change::AddLearner { id, promote }),
+        node().prop_map(|id| Change::Promote { id }),
+        node().prop_map(|id| Change::Demote { id }),
+        node().prop_map(|id| Change::Remove { id }),
     ]
+}
+
+/// Steps of a cluster whose members come and go.
+fn step_with_changes(size: u64) -> impl Strategy<Value = Step> {
+    let changes = (1..=size, prop::collection::vec(change(size), 1..3));
+    prop_oneof![12 => step(size), 1 => changes.prop_map(|(id, changes)| Step::Change(id, changes))]
 }
 
 /// What must hold in every state: one leader per term, ever; one entry per applied index, ever; no read that misses
@@ -135,6 +153,9 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
             Step::Transfer(from, to) if up(cluster, *from) => {
                 let _refused = cluster.node(*from).transfer_leadership(NodeId(*to));
             }
+            Step::Change(id, changes) if up(cluster, *id) => {
+                let _refused = cluster.change(*id, changes);
+            }
             Step::Crash(id) if up(cluster, *id) => {
                 seen.forget(NodeId(*id));
                 cluster.crash(NodeId(*id));
@@ -146,6 +167,7 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
             | Step::Read(_)
             | Step::Campaign(_)
             | Step::Transfer(..)
+            | Step::Change(..)
             | Step::Crash(_)
             | Step::Restart(_) => {}
         }
@@ -167,6 +189,8 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
         seen.check(cluster);
     }
     let leader = cluster.leader().expect("a healed cluster elects a leader");
+    let configuration = cluster.node(leader).configuration().clone();
+    assert!(!configuration.is_joint(), "a healed cluster leaves {configuration}");
     let (served, needed) = (seen.served, committed(cluster));
     let read = cluster.read(leader).expect("a healed cluster takes reads");
     seen.reads.insert((NodeId(leader), read), needed);
@@ -179,7 +203,7 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
     }
     seen.check(cluster);
     assert!(seen.served > served, "a healed cluster serves reads");
-    for id in cluster.ids() {
+    for id in configuration.members().iter().map(|member| member.id) {
         let last = cluster.applied[&id].last().expect("something was applied");
         assert!(last.index >= position.index, "{id} applied up to {} only", last.position());
     }
@@ -191,6 +215,26 @@ proptest! {
     #[test]
     fn three_nodes_stay_safe_and_recover(steps in prop::collection::vec(step(3), 1..400)) {
         let mut cluster = Cluster::new(3);
+        cluster.writes_at_once = false;
+        run(&mut cluster, &steps);
+    }
+
+    #[test]
+    fn members_come_and_go_and_the_cluster_stays_safe_and_recovers(
+        steps in prop::collection::vec(step_with_changes(5), 1..400),
+        first in 1..5_u64,
+        tight: bool,
+    ) {
+        let mut cluster = Cluster::with(first, |config| config.cache_bytes = 100);
+        if tight {
+            cluster = Cluster::with(first, |config| {
+                config.max_in_flight_messages = 1;
+                config.max_message_bytes = 1;
+                config.max_apply_bytes = 1;
+                config.cache_bytes = 0;
+            });
+        }
+        (first + 1..=5).for_each(|id| cluster.join(id));
         cluster.writes_at_once = false;
         run(&mut cluster, &steps);
     }
@@ -231,6 +275,7 @@ fn mentions_two(step: &Step) -> bool {
         | Step::Crash(id)
         | Step::Restart(id) => *id == 2,
         Step::Transfer(from, _) => *from == 2,
+        Step::Change(id, _) => *id == 2,
         Step::Deliver(_) | Step::Lose(_) | Step::Repeat(_) => false,
     }
 }

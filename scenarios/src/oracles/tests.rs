@@ -134,6 +134,8 @@ fn a_member_that_is_down_or_differs_in_anything_is_not_level_with_the_others() {
         commit_index: last_log.index,
         last_applied: last_log.index,
         first_in_memory: LogIndex(1),
+        configuration_index: LogIndex::ZERO,
+        is_voter: true,
     };
     let are_level =
         |other: Option<(Status, u64)>| are_level([Some((level, 9)), other].into_iter(), LEADER, last_log);

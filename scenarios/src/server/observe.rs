@@ -93,8 +93,11 @@ impl Server {
             return false;
         }
         let is_earlier = raft.term_at(index).is_some_and(|term| term < status.current_term);
-        let copies = 1 + raft.followers().filter(|follower| follower.match_index >= index).count();
-        is_earlier && copies >= raft.config().quorum()
+        let holds = |id| {
+            let mut followers = raft.followers();
+            id == status.id || followers.any(|follower| follower.id == id && follower.match_index >= index)
+        };
+        is_earlier && raft.configuration().has_quorum(holds)
     }
 
     pub(super) fn observe_proposal(
@@ -290,7 +293,7 @@ pub(super) fn applied(
     let after = Witness::of(state);
     let was_given = after.commands > before.commands;
     let proposal = match &entry.payload {
-        Payload::Noop => None,
+        Payload::Noop | Payload::Configuration(_) => None,
         Payload::Command(proposal) => open_proposal(proposal),
     };
     let is_copy = matches!(proposal, Some((_, Proposal::InSession(..))))
@@ -320,6 +323,11 @@ fn hash_payload(payload: &Payload) -> u64 {
     match payload {
         Payload::Noop => 1,
         Payload::Command(data) => xxh3_64(data),
+        Payload::Configuration(configuration) => {
+            let mut bytes = Vec::with_capacity(configuration.encoded_len());
+            configuration.encode(&mut bytes);
+            xxh3_64(&bytes)
+        }
     }
 }
 

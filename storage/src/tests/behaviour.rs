@@ -5,7 +5,8 @@ use squall_raft::{Entry, HardState, LogIndex, LogPosition, NodeId, Payload};
 
 use super::crash_disk::{CrashDisk, End};
 use super::story::{
-    IDENTITY, State, Step, Story, command, formatted, group_of, noop, open, options, state_of, vote,
+    IDENTITY, State, Step, Story, command, configuration, formatted, group_of, noop, open, options, state_of,
+    vote,
 };
 use crate::{Identity, Options, Storage, StorageError, Tail};
 
@@ -230,6 +231,49 @@ fn an_empty_command_is_not_a_noop() {
         &log[..],
         [Entry { payload: Payload::Noop, .. }, Entry { payload: Payload::Command(_), .. }]
     ));
+}
+
+#[test]
+fn configurations_are_found_wherever_they_stand_and_go_with_their_entries() {
+    let (mut disk, mut story) = (formatted(), Story::default());
+    let mut storage = story.recover(&mut disk).unwrap();
+    // The second is far behind the tail that is handed over at start.
+    let first =
+        entries(vec![noop(1, 1), configuration(1, 2, 3), command(1, 3, 9000), configuration(1, 4, 1)]);
+    story.commit(&mut storage, &[vec![first]], &mut disk).unwrap();
+    let (_, recovered) = open(&mut disk).unwrap();
+    let found: Vec<LogIndex> = recovered.configurations.iter().map(|(index, _)| *index).collect();
+    assert_eq!(found, [LogIndex(2), LogIndex(4)]);
+    assert_eq!(recovered.configurations[0].1.to_string(), "voters n1 n2 n3, learners n1002");
+
+    let mut storage = story.recover(&mut disk).unwrap();
+    let mut other = entries(vec![configuration(1, 4, 2)]);
+    other.truncate_from = Some(LogIndex(4));
+    story.commit(&mut storage, &[vec![other]], &mut disk).unwrap();
+    let (_, recovered) = open(&mut disk).unwrap();
+    assert_eq!(recovered.configurations.len(), 2);
+    assert_eq!(recovered.configurations[1].1.to_string(), "voters n1 n2, learners n1004");
+}
+
+#[test]
+fn a_record_that_checks_and_holds_no_configuration_is_damage() {
+    let (mut disk, mut story) = (formatted(), Story::default());
+    let mut storage = story.recover(&mut disk).unwrap();
+    story.commit(&mut storage, &[vec![entries(vec![configuration(1, 1, 1)])]], &mut disk).unwrap();
+    let record = (52 + 2 * 17, 8192);
+    let seed = crate::record::seed(options().salt(1));
+    disk.damage("log-00000000000000000001", |bytes| {
+        let record = &mut bytes[record.1..record.1 + record.0];
+        // Two members of one name.
+        record[48 + 17..48 + 25].copy_from_slice(&1_u64.to_le_bytes());
+        let crc = crc32c::crc32c_append(seed, &record[..82]);
+        record[82..].copy_from_slice(&crc.to_le_bytes());
+        let slot = &mut bytes[4096..4096 + 64];
+        slot[56..60].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32c::crc32c_append(seed, &slot[..60]);
+        slot[60..].copy_from_slice(&crc.to_le_bytes());
+    });
+    assert!(matches!(open(&mut disk), Err(StorageError::Damaged { .. })), "{:?}", open(&mut disk).err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use squall_raft::{Entry, LogIndex, LogPosition, Payload, Term};
 
-use super::story::{Step, formatted, group_of, noop, open, vote};
+use super::story::{Step, configuration, formatted, group_of, noop, open, vote};
 
 fn hex(bytes: &[u8]) -> String {
     let words: Vec<String> =
@@ -64,6 +64,24 @@ fn every_byte_stands_where_it_always_stood() {
 fn check_holes(file: &[u8], holes: &[core::ops::Range<usize>]) {
     assert!(holes.iter().all(|hole| file[hole.clone()].iter().all(|byte| *byte == 0)));
 }
+
+#[test]
+fn every_byte_of_a_configuration_stands_where_it_always_stood() {
+    let mut disk = formatted();
+    let (mut storage, _) = open(&mut disk).unwrap();
+    let step =
+        Step { hard_state: Some(vote(5, 2)), entries: vec![configuration(5, 1, 1)], ..Step::default() };
+    storage.commit(&mut group_of(&[step]), &mut disk).unwrap();
+    let segment = disk.bytes("log-00000000000000000001");
+    assert_eq!(hex(&segment[8192..8192 + 52 + 34]), CONFIGURATION_RECORD);
+}
+
+/// Payload length and kind; ordinal and count; sequence; group; term; index; for each member its id, its session, what
+/// it is; checksum.
+const CONFIGURATION_RECORD: &str = "\
+    2200000004000000 0000000001000000 0100000000000000 0100000000000000 \
+    0500000000000000 0100000000000000 0100000000000000 0000000000000000 \
+    00e9030000000000 0000000000000000 0002bfc43d37";
 
 /// Magic; version and length; node; cluster; checksum.
 const IDENTITY_FILE: &str = "\

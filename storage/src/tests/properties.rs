@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use squall_raft::{LogIndex, LogPosition, Term};
 
 use super::crash_disk::{CrashDisk, End};
-use super::story::{Act, IDENTITY, State, Step, Story, command, formatted, id_of, noop, open, options, vote};
+use super::story::{
+    Act, IDENTITY, State, Step, Story, command, configuration, formatted, id_of, noop, open, options, vote,
+};
 use crate::Storage;
 
 /// What an act is made of, before it is known what it follows. One that makes no sense there is left out.
@@ -113,8 +115,10 @@ fn write(state: &State, seed: &Seed) -> Step {
         step.truncate_from = Some(first);
     }
     let sized = sizes.iter().zip(first.0..);
-    let entry = |(size, index): (&usize, u64)| {
-        if *size == 0 { noop(term, index) } else { command(term, index, *size) }
+    let entry = |(size, index): (&usize, u64)| match *size {
+        0 => noop(term, index),
+        1..20 => configuration(term, index, *size as u64),
+        20.. => command(term, index, *size),
     };
     step.entries = sized.map(entry).collect();
     step

@@ -1,9 +1,12 @@
 //! What a node asked to be written, what it was promised, and what it finds: the judge of every crash test.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use squall_disk::Disk;
 use squall_raft::{
-    Entry, HardState, LogIndex, LogPosition, NodeId, Payload, Recovered, SnapshotId, Term, Write, WriteToken,
+    Configuration, Entry, HardState, LogIndex, LogPosition, Member, NodeId, Payload, Recovered, Session,
+    SnapshotId, Standing, Term, Write, WriteToken,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -100,6 +103,15 @@ pub(super) fn command(term: u64, index: u64, bytes: usize) -> Entry {
     Entry { term: Term(term), index: LogIndex(index), payload: Payload::Command(Bytes::from(data)) }
 }
 
+/// An entry by which voters n1 and on learn of another that is named after the entry.
+pub(super) fn configuration(term: u64, index: u64, voters: u64) -> Entry {
+    let member = |id, standing| Member { id, session: Session(0), standing, outgoing: false };
+    let mut members: Vec<Member> = (1..=voters).map(|id| member(NodeId(id), Standing::Voter)).collect();
+    members.push(member(NodeId(1000 + index), Standing::Learner { promote: true }));
+    let configuration = Arc::new(Configuration::of(members).unwrap());
+    Entry { term: Term(term), index: LogIndex(index), payload: Payload::Configuration(configuration) }
+}
+
 pub(super) fn vote(term: u64, node: u64) -> HardState {
     HardState { current_term: Term(term), voted_for: Some(NodeId(node)), longest_promise: 15 }
 }
@@ -143,6 +155,11 @@ pub(super) fn state_of(storage: &Storage, recovered: &Recovered, disk: &mut impl
         }
     }
     assert_eq!(recovered.terms, terms, "the runs of terms are the log's");
+    let configurations = log.iter().filter_map(|entry| match &entry.payload {
+        Payload::Configuration(configuration) => Some((entry.index, Arc::clone(configuration))),
+        Payload::Noop | Payload::Command(_) => None,
+    });
+    assert!(configurations.eq(recovered.configurations.iter().cloned()), "the configurations are the log's");
     if let Some(id) = recovered.snapshot {
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < id.bytes {

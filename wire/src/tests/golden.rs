@@ -1,10 +1,13 @@
 //! The bytes of each kind of message, as they stand: nodes of two versions must read one another.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Forward, ForwardResponse, Heartbeat,
-    HeartbeatResponse, LogIndex, LogPosition, NodeId, Payload, PreVote, PreVoteResponse, ProposeError,
-    ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Forward,
+    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Member, NodeId, Payload, PreVote,
+    PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse,
+    Round, Session, Standing, Term,
 };
 
 use super::{command, encoded, entry, message};
@@ -112,6 +115,23 @@ fn golden() -> Vec<(Body, &'static str)> {
     ]
 }
 
+/// From n1 n2 n4 to n2 alone; n1 becomes a learner, and n3 is one that is to be promoted.
+fn joint() -> Payload {
+    let member = |id, session, standing, outgoing| Member {
+        id: NodeId(id),
+        session: Session(session),
+        standing,
+        outgoing,
+    };
+    let members = vec![
+        member(1, 0, Standing::Learner { promote: false }, true),
+        member(2, 0, Standing::Voter, true),
+        member(3, 280, Standing::Learner { promote: true }, false),
+        member(4, 0, Standing::Leaving, true),
+    ];
+    Payload::Configuration(Arc::new(Configuration::of(members).expect("a sound configuration")))
+}
+
 fn refusal(refusal: ProposeError) -> Body {
     Body::ForwardResponse(ForwardResponse { number: 7, refusal })
 }
@@ -129,4 +149,24 @@ fn each_kind_of_message_has_the_bytes_that_it_has_always_had() {
         assert_eq!(hex(&bytes), expected, "{message:?}");
         assert_eq!(decode(&bytes), Ok((message, bytes.len())));
     }
+}
+
+#[test]
+fn a_configuration_has_the_bytes_that_it_has_always_had() {
+    let message = message(Body::AppendEntries(AppendEntries {
+        session: Session(9),
+        prev_log: LogPosition::new(3, 300),
+        entries: Entries::One(entry(3, 301, joint())),
+        leader_commit: LogIndex(299),
+    }));
+    let bytes = encoded(&message);
+    let expected = "\
+        53715701 61000000 7dd1a6ef 080110021803425908091205080310ac021a4b080310ad022a44\
+        0100000000000000000000000000000081\
+        0200000000000000000000000000000080\
+        0300000000000000180100000000000002\
+        0400000000000000000000000000000083\
+        20ab02";
+    assert_eq!(hex(&bytes), expected);
+    assert_eq!(decode(&bytes), Ok((message, bytes.len())));
 }

@@ -1,13 +1,15 @@
 //! What holds for every message, and for arbitrary bytes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Entries, Entry, Forward, ForwardResponse,
-    Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote, PreVoteResponse,
-    ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session,
-    Term,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
+    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, MEMBERS_MAX, Member, Message,
+    NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
+    RequestVote, RequestVoteResponse, Round, Session, Standing, Term,
 };
 
 use super::{encoded, framed};
@@ -22,10 +24,29 @@ fn position() -> impl Strategy<Value = LogPosition> {
     (number(), number()).prop_map(|(term, index)| LogPosition::new(term, index))
 }
 
+fn configuration() -> impl Strategy<Value = Configuration> {
+    let standing = prop_oneof![
+        Just(Standing::Voter),
+        any::<bool>().prop_map(|promote| Standing::Learner { promote }),
+        Just(Standing::Leaving),
+    ];
+    let members = btree_map(number(), (number(), standing, any::<bool>()), 1..MEMBERS_MAX);
+    members.prop_filter_map("no configuration", |members| {
+        let member = |(id, (session, standing, outgoing))| Member {
+            id: NodeId(id),
+            session: Session(session),
+            standing,
+            outgoing,
+        };
+        Configuration::of(members.into_iter().map(member).collect()).ok()
+    })
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let payload = prop_oneof![
         Just(Payload::Noop),
         vec(any::<u8>(), 0..100).prop_map(|data| Payload::Command(Bytes::from(data))),
+        configuration().prop_map(|configuration| Payload::Configuration(Arc::new(configuration))),
     ];
     (number(), number(), payload).prop_map(|(term, index, payload)| Entry {
         term: Term(term),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use squall_raft::{AppendEntries, Body, Entries, LogIndex, LogPosition, Payload, Session};
+use squall_raft::{AppendEntries, Body, Entries, LogIndex, LogPosition, MEMBERS_MAX, Payload, Session};
 
 use super::{command, encoded, entry, framed, message};
 use crate::{
@@ -74,6 +74,28 @@ fn a_kind_from_a_newer_version_is_an_error_that_says_so() {
     };
     let body = Some(schema::Body::AppendEntries(append));
     assert_eq!(refusal(&schema::Message { body, ..known }), unknown("entry"));
+}
+
+#[test]
+fn an_entry_whose_configuration_is_none_is_refused_and_says_where() {
+    for (bytes, what) in [
+        (vec![], "no voter at byte 0"),
+        (vec![7; 16], "half a member at byte 0"),
+        (vec![7; 17], "an unknown standing at byte 16"),
+        (vec![1; 17 * 2], "ids that do not rise at byte 17"),
+        (vec![0; 17 * MEMBERS_MAX * 1000], "more than 64 members at byte 1088"),
+    ] {
+        let payload = Some(schema::Payload::Configuration(bytes.into()));
+        let append = schema::AppendEntries {
+            session: 1,
+            prev_log: Some(schema::Position { term: 3, index: 4 }),
+            entries: vec![schema::Entry { term: 3, index: 5, payload }],
+            leader_commit: 4,
+        };
+        let body = Some(schema::Body::AppendEntries(append));
+        let message = schema::Message { from: Some(1), to: Some(2), term: Some(3), body };
+        assert_eq!(refusal(&message), format!("an entry's configuration is none: {what}"));
+    }
 }
 
 #[test]

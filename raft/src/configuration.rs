@@ -1,0 +1,468 @@
+//! Who belongs to the cluster and who votes (§6; thesis §4): configurations, their two halves, and their majorities.
+//!
+//! Every question about a majority is asked here. How one configuration becomes another stands in `membership.rs`,
+//! what an operator may ask for in `change.rs`.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{LogIndex, NodeId, Session};
+
+/// The most members that a configuration has, those among them that are about to leave.
+pub const MEMBERS_MAX: usize = 64;
+
+/// Bytes that one member takes in an encoded configuration.
+const MEMBER_BYTES: usize = 17;
+
+/// Who belongs to the cluster. While it is *joint* it has two halves, the one that comes and the one that goes, and
+/// whatever a majority decides takes a majority of each (§6).
+///
+/// Invariant: members rise by id; at most [`MEMBERS_MAX`]; some of them votes, but in a configuration without
+/// members, with which a node begins that others will add; who leaves has a vote in the half that goes.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Configuration {
+    members: Vec<Member>,
+}
+
+/// One member.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Member {
+    /// Who it is.
+    pub id: NodeId,
+    /// Its stay: the index of the entry that added it, or 0. One that leaves and comes back has another.
+    pub session: Session,
+    /// What it is in the half that comes, or in the one configuration where there are no halves.
+    pub standing: Standing,
+    /// Whether it votes in the half that goes.
+    pub outgoing: bool,
+}
+
+/// What a member is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Standing {
+    /// It votes, and counts.
+    Voter,
+    /// It is sent the log, and counts for nothing (thesis §4.2.1).
+    Learner {
+        /// The leader makes it a voter as soon as it has caught up.
+        promote: bool,
+    },
+    /// It is a member no more once the half that goes is gone.
+    Leaving,
+}
+
+/// In which halves a node votes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Votes {
+    /// In the half that comes, or in the one configuration where there are no halves.
+    pub incoming: bool,
+    /// In the half that goes.
+    pub outgoing: bool,
+}
+
+/// How many votes it takes of each half; 0 of a half that does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Quorum {
+    incoming: u32,
+    outgoing: u32,
+}
+
+/// Why bytes are no configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConfigurationError {
+    /// What is wrong.
+    pub what: &'static str,
+    /// At which byte.
+    pub offset: usize,
+}
+
+impl Votes {
+    /// Whether it votes at all.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.incoming || self.outgoing
+    }
+}
+
+impl Quorum {
+    /// Whether voters with these votes are a majority of each half.
+    pub(crate) fn is_met(self, voters: impl Iterator<Item = Votes>) -> bool {
+        let (mut incoming, mut outgoing) = (0, 0);
+        for votes in voters {
+            incoming += u32::from(votes.incoming);
+            outgoing += u32::from(votes.outgoing);
+        }
+        incoming >= self.incoming && outgoing >= self.outgoing
+    }
+}
+
+impl Member {
+    /// In which halves it votes.
+    #[must_use]
+    pub fn votes(&self) -> Votes {
+        Votes { incoming: self.standing == Standing::Voter, outgoing: self.outgoing }
+    }
+
+    /// Whether it is no voter of the half that comes, and stays.
+    #[must_use]
+    pub fn is_learner(&self) -> bool {
+        match self.standing {
+            Standing::Learner { .. } => true,
+            Standing::Voter | Standing::Leaving => false,
+        }
+    }
+}
+
+impl Configuration {
+    /// The configuration with which a cluster begins: these voters, sorted and without repetition.
+    ///
+    /// # Panics
+    /// Where they are not, or are more than [`MEMBERS_MAX`].
+    #[must_use]
+    pub fn first(voters: &[NodeId]) -> Self {
+        let member =
+            |id| Member { id, session: Session::default(), standing: Standing::Voter, outgoing: false };
+        let members: Vec<Member> = voters.iter().copied().map(member).collect();
+        assert!(members.is_sorted_by(|a, b| a.id < b.id), "voters are sorted: {voters:?}");
+        assert!(members.len() <= MEMBERS_MAX, "{} voters; at most {MEMBERS_MAX}", members.len());
+        Self { members }
+    }
+
+    /// These members, if they are a configuration that a log may hold.
+    ///
+    /// # Errors
+    /// Says what is wrong, at the first byte of the member that it is wrong with.
+    pub fn of(members: Vec<Member>) -> Result<Self, ConfigurationError> {
+        let reject = |what, place| Err(ConfigurationError { what, offset: place * MEMBER_BYTES });
+        if members.len() > MEMBERS_MAX {
+            return reject("more than 64 members", MEMBERS_MAX);
+        }
+        if let Some(place) = members.windows(2).position(|pair| pair[0].id >= pair[1].id) {
+            return reject("ids that do not rise", place + 1);
+        }
+        let strays = |member: &Member| member.standing == Standing::Leaving && !member.outgoing;
+        if let Some(place) = members.iter().position(strays) {
+            return reject("a member that leaves and had no vote", place);
+        }
+        if !members.iter().any(|member| member.votes().incoming) {
+            return reject("no voter", 0);
+        }
+        Ok(Self { members })
+    }
+
+    /// The members, in order of their ids.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// One member.
+    #[must_use]
+    pub fn member(&self, id: NodeId) -> Option<&Member> {
+        let place = self.members.binary_search_by_key(&id, |member| member.id).ok()?;
+        Some(&self.members[place])
+    }
+
+    /// In which halves a node votes, member or not.
+    #[must_use]
+    pub fn votes(&self, id: NodeId) -> Votes {
+        self.member(id).map_or_else(Votes::default, Member::votes)
+    }
+
+    /// The voters of either half, in order of their ids.
+    pub fn voters(&self) -> impl Iterator<Item = NodeId> {
+        self.members.iter().filter(|member| member.votes().any()).map(|member| member.id)
+    }
+
+    /// Whether it has two halves (§6, "joint consensus").
+    #[must_use]
+    pub fn is_joint(&self) -> bool {
+        self.members.iter().any(|member| member.outgoing)
+    }
+
+    /// Whether those of whom `agrees` holds are a majority, of each half where there are two.
+    #[must_use]
+    pub fn has_quorum(&self, mut agrees: impl FnMut(NodeId) -> bool) -> bool {
+        let agreeing = self.members.iter().filter(|member| agrees(member.id));
+        self.quorum().is_met(agreeing.map(Member::votes))
+    }
+
+    /// How many votes a majority takes. Without voters none is enough.
+    pub(crate) fn quorum(&self) -> Quorum {
+        let (mut incoming, mut outgoing) = (0, 0);
+        for votes in self.members.iter().map(Member::votes) {
+            incoming += u32::from(votes.incoming);
+            outgoing += u32::from(votes.outgoing);
+        }
+        Quorum { incoming: incoming / 2 + 1, outgoing: if outgoing == 0 { 0 } else { outgoing / 2 + 1 } }
+    }
+
+    /// What a joint configuration leads to: the half that comes, alone.
+    #[must_use]
+    pub fn without_outgoing(&self) -> Self {
+        let stays = |member: &&Member| member.standing != Standing::Leaving;
+        let members = self.members.iter().filter(stays);
+        Self { members: members.map(|member| Member { outgoing: false, ..*member }).collect() }
+    }
+
+    /// Bytes of the encoded configuration.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.members.len() * MEMBER_BYTES
+    }
+
+    /// Appends the one encoding of this configuration: for each member its id and its session, little-endian, and a
+    /// byte: 0 a voter, 1 a learner, 2 a learner to be promoted, 3 one that leaves; 0x80 more where it votes in the
+    /// half that goes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        for member in &self.members {
+            out.extend_from_slice(&member.id.0.to_le_bytes());
+            out.extend_from_slice(&member.session.0.to_le_bytes());
+            let standing = match member.standing {
+                Standing::Voter => 0,
+                Standing::Learner { promote: false } => 1,
+                Standing::Learner { promote: true } => 2,
+                Standing::Leaving => 3,
+            };
+            out.push(standing | if member.outgoing { 0x80 } else { 0 });
+        }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote, from anyone.
+    ///
+    /// # Errors
+    /// Says where the bytes are no configuration.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ConfigurationError> {
+        let (chunks, rest) = bytes.as_chunks::<MEMBER_BYTES>();
+        if !rest.is_empty() {
+            return Err(ConfigurationError { what: "half a member", offset: bytes.len() - rest.len() });
+        }
+        let chunks = &chunks[..chunks.len().min(MEMBERS_MAX + 1)];
+        let members: Result<Vec<Member>, ConfigurationError> = chunks
+            .iter()
+            .enumerate()
+            .map(|(place, chunk)| {
+                let unknown =
+                    ConfigurationError { what: "an unknown standing", offset: place * MEMBER_BYTES + 16 };
+                decode_member(chunk).ok_or(unknown)
+            })
+            .collect();
+        Self::of(members?)
+    }
+}
+
+fn decode_member(chunk: &[u8; MEMBER_BYTES]) -> Option<Member> {
+    let word = |from: usize| {
+        u64::from_le_bytes(chunk[from..from + 8].try_into().expect("eight bytes are eight bytes"))
+    };
+    let standing = match chunk[16] & 0x7f {
+        0 => Standing::Voter,
+        1 => Standing::Learner { promote: false },
+        2 => Standing::Learner { promote: true },
+        3 => Standing::Leaving,
+        _ => return None,
+    };
+    Some(Member { id: NodeId(word(0)), session: Session(word(8)), standing, outgoing: chunk[16] & 0x80 != 0 })
+}
+
+/// The configurations of one log, each with the index of its entry. The last one is in force, committed or not (§6).
+///
+/// Invariant: never empty; indices rise strictly.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Configurations(Vec<(LogIndex, Arc<Configuration>)>);
+
+impl Configurations {
+    /// The one that a log begins with, and those that follow; `None` where they are out of order.
+    pub(crate) fn new(first: Configuration, following: &[(LogIndex, Arc<Configuration>)]) -> Option<Self> {
+        let mut all = alloc::vec![(LogIndex::ZERO, Arc::new(first))];
+        all.extend_from_slice(following);
+        all.is_sorted_by(|a, b| a.0 < b.0).then_some(Self(all))
+    }
+
+    pub(crate) fn latest(&self) -> &Configuration {
+        &self.last().1
+    }
+
+    /// Where the one in force stands.
+    pub(crate) fn latest_index(&self) -> LogIndex {
+        self.last().0
+    }
+
+    /// The one that an entry at `index` leaves in force.
+    pub(crate) fn at(&self, index: LogIndex) -> &Arc<Configuration> {
+        &self.0[self.place_at(index)].1
+    }
+
+    /// The one in force at `index`, and those after it.
+    pub(crate) fn from(&self, index: LogIndex) -> &[(LogIndex, Arc<Configuration>)] {
+        &self.0[self.place_at(index)..]
+    }
+
+    pub(crate) fn push(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
+        assert!(index > self.latest_index(), "{index} does not follow {}", self.latest_index());
+        self.0.push((index, configuration));
+    }
+
+    /// The entries from `from` on are gone, and what they put in force with them.
+    pub(crate) fn truncate(&mut self, from: LogIndex) {
+        assert!(from > LogIndex::ZERO, "what a log begins with is not taken back");
+        self.0.truncate(self.place_at(from.prev()) + 1);
+    }
+
+    fn last(&self) -> &(LogIndex, Arc<Configuration>) {
+        self.0.last().expect("there is one to begin with")
+    }
+
+    fn place_at(&self, index: LogIndex) -> usize {
+        let following = self.0.partition_point(|(entry, _)| *entry <= index);
+        following.checked_sub(1).expect("the first one stands before every entry")
+    }
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut write = |name: &str, which: fn(&Member) -> bool| {
+            let mut members = self.members.iter().filter(|member| which(member)).peekable();
+            if members.peek().is_some() {
+                f.write_str(name)?;
+            }
+            members.try_for_each(|member| write!(f, " {}", member.id))
+        };
+        write("voters", |member| member.votes().incoming)?;
+        write(", learners", Member::is_learner)?;
+        write(", until now", |member| member.outgoing)?;
+        if self.members.is_empty() { f.write_str("nobody") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.offset)
+    }
+}
+
+impl core::error::Error for ConfigurationError {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    use super::*;
+
+    fn member(id: u64, standing: Standing, outgoing: bool) -> Member {
+        Member { id: NodeId(id), session: Session(id * 10), standing, outgoing }
+    }
+
+    fn first(voters: &[u64]) -> Configuration {
+        Configuration::first(&voters.iter().copied().map(NodeId).collect::<Vec<_>>())
+    }
+
+    const LEARNER: Standing = Standing::Learner { promote: false };
+
+    /// From n1 n2 n3 to n3 n4, with n1 as a learner.
+    fn joint() -> Configuration {
+        Configuration::of(vec![
+            member(1, LEARNER, true),
+            member(2, Standing::Leaving, true),
+            member(3, Standing::Voter, true),
+            member(4, Standing::Voter, false),
+        ])
+        .expect("a sound configuration")
+    }
+
+    #[test]
+    fn a_majority_of_one_configuration_is_more_than_half_of_its_voters() {
+        for (voters, needed) in [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (6, 4), (7, 4)] {
+            let configuration = first(&(1..=voters).collect::<Vec<_>>());
+            assert!(configuration.has_quorum(|id| id.0 <= needed), "{needed} of {voters}");
+            assert!(!configuration.has_quorum(|id| id.0 < needed), "{} of {voters}", needed - 1);
+        }
+        assert!(!first(&[]).has_quorum(|_| true), "nobody is no majority");
+    }
+
+    #[test]
+    fn a_joint_configuration_takes_a_majority_of_each_half() {
+        for (agreeing, enough) in [
+            (&[3, 4, 1][..], true),
+            (&[3, 4, 2], true),
+            (&[3, 4], false),
+            (&[1, 2, 3], false),
+            (&[1, 2, 4], false),
+            (&[1, 2, 3, 4], true),
+        ] {
+            assert_eq!(joint().has_quorum(|id| agreeing.contains(&id.0)), enough, "{agreeing:?}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_joint_configuration_is_the_half_that_comes() {
+        let after = joint().without_outgoing();
+        assert_eq!(after.to_string(), "voters n3 n4, learners n1");
+        assert!(!after.is_joint());
+        assert_eq!(after.members()[0].session, Session(10), "the same stay goes on");
+    }
+
+    #[test]
+    fn a_configuration_is_told_in_words() {
+        assert_eq!(joint().to_string(), "voters n3 n4, learners n1, until now n1 n2 n3");
+        assert_eq!(format!("{:?}", first(&[])), "nobody");
+    }
+
+    #[test]
+    fn a_configuration_survives_its_encoding() {
+        for configuration in [first(&[1]), first(&[1, 2, u64::MAX]), joint(), joint().without_outgoing()] {
+            let mut bytes = Vec::new();
+            configuration.encode(&mut bytes);
+            assert_eq!(bytes.len(), configuration.encoded_len());
+            assert_eq!(Configuration::decode(&bytes), Ok(configuration));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_configuration_are_refused_where_they_are_none() {
+        let mut sound = Vec::new();
+        joint().encode(&mut sound);
+        let with = |offset: usize, byte: u8| {
+            let mut bytes = sound.clone();
+            bytes[offset] = byte;
+            Configuration::decode(&bytes)
+        };
+        let error = |what, offset| Err(ConfigurationError { what, offset });
+        assert_eq!(Configuration::decode(&[]), error("no voter", 0));
+        assert_eq!(Configuration::decode(&sound[..33]), error("half a member", 17));
+        assert_eq!(with(33, 4), error("an unknown standing", 33));
+        assert_eq!(with(33, 3), error("a member that leaves and had no vote", 17));
+        assert_eq!(with(17, 1), error("ids that do not rise", 17));
+        let crowd: Vec<u8> = (0..=64_u8)
+            .flat_map(|id| [[id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat())
+            .collect();
+        assert_eq!(Configuration::decode(&crowd), error("more than 64 members", 64 * 17));
+        assert_eq!(
+            Configuration::decode(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+            error("no voter", 0)
+        );
+    }
+
+    #[test]
+    fn a_configuration_is_in_force_from_its_entry_on_and_goes_with_it() {
+        let following = [(LogIndex(5), Arc::new(joint())), (LogIndex(9), Arc::new(first(&[3, 4])))];
+        let mut all = Configurations::new(first(&[1, 2, 3]), &following).expect("they rise");
+        for (index, in_force) in [(0, 0), (4, 0), (5, 5), (8, 5), (9, 9), (99, 9)] {
+            assert_eq!(all.from(LogIndex(index))[0].0, LogIndex(in_force), "at {index}");
+        }
+        all.truncate(LogIndex(9));
+        assert_eq!((all.latest_index(), all.latest()), (LogIndex(5), &joint()));
+        all.truncate(LogIndex(1));
+        assert_eq!((all.latest_index(), all.latest()), (LogIndex(0), &first(&[1, 2, 3])));
+        assert!(Configurations::new(first(&[1]), &[following[1].clone(), following[0].clone()]).is_none());
+    }
+}
