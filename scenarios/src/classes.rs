@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 23] = [
+pub const BESIDE_THE_RULES: [&str; 24] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -17,6 +17,7 @@ pub const BESIDE_THE_RULES: [&str; 23] = [
     // Of the invariants.
     "AcknowledgedIsDurable",
     "CommittedOnQuorum",
+    "ConfigurationSafety",
     "ElectionSafety",
     "ExactlyOnce",
     "LeaderAppendOnly",

@@ -6,6 +6,7 @@ pub mod invariants;
 pub mod linearizability;
 pub mod log;
 pub mod marks;
+pub mod membership;
 pub mod model;
 pub mod observation;
 pub mod oracles;
@@ -16,6 +17,7 @@ pub mod server;
 pub mod spec;
 pub mod workload;
 
+mod core;
 mod recovery;
 #[cfg(test)]
 mod small_world;

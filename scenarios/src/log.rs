@@ -3,7 +3,7 @@
 //! The lines go out through `tracing`; who wants them subscribes. Applied and durable indices move too often to be
 //! told each time: a line shows them, and a change of role, term, vote, leader or log asks for a line.
 
-use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{Configuration, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 use squall_sim::fault::CrashKind;
 use squall_sim::{ProcessId, Time};
 use tracing::info;
@@ -14,7 +14,7 @@ pub struct Log {
     told: Vec<(ProcessId, Told)>,
 }
 
-type Told = (RoleKind, Term, Option<NodeId>, Option<NodeId>, LogPosition);
+type Told = (RoleKind, Term, Option<NodeId>, Option<NodeId>, LogPosition, LogIndex);
 
 /// The heading of the columns.
 pub const HEADING: &str =
@@ -35,19 +35,33 @@ impl Log {
         self.told.retain(|(known, _)| *known != id);
     }
 
-    pub(crate) fn after(&mut self, now: Time, id: ProcessId, status: &Status) {
+    /// `configuration` is the one in force; it is told where it is another than before.
+    pub(crate) fn after(&mut self, now: Time, id: ProcessId, status: &Status, configuration: &Configuration) {
         let news = news(status);
+        let mut remark = String::new();
         match self.told.iter_mut().find(|(known, _)| *known == id) {
             Some((_, told)) if *told == news => return,
-            Some((_, told)) => *told = news,
+            Some((_, told)) => {
+                if told.5 != news.5 {
+                    remark = format!("since {}: {configuration}", news.5);
+                }
+                *told = news;
+            }
             None => self.told.push((id, news)),
         }
-        tell(now, id, status, "");
+        tell(now, id, status, &remark);
     }
 }
 
 fn news(status: &Status) -> Told {
-    (status.role, status.current_term, status.voted_for, status.leader, status.last_log)
+    (
+        status.role,
+        status.current_term,
+        status.voted_for,
+        status.leader,
+        status.last_log,
+        status.configuration_index,
+    )
 }
 
 fn tell(now: Time, id: ProcessId, status: &Status, remark: &str) {

@@ -5,6 +5,8 @@
 
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, Status, Term};
 
+use crate::membership::Membership;
+
 /// What happened to one node during one event, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
@@ -46,7 +48,7 @@ pub enum Step {
         /// Where the entry was placed, where it was accepted.
         accepted: Option<LogPosition>,
     },
-    /// Input: an operator asked for a campaign or a transfer.
+    /// Input: an operator asked for a campaign, a transfer, or a change of the membership.
     Administered,
     /// Input: all writes up to one were reported durable; the log of the node is durable up to `durable_index`.
     Persisted {
@@ -78,6 +80,8 @@ pub enum Step {
         /// A hash of its payload.
         payload_hash: u64,
     },
+    /// The entry appended last puts a configuration in force.
+    Configured(Membership),
     /// The hard state, truncation and entries since the last such step form one write.
     WriteIssued {
         /// Its number: rises within a life.
@@ -123,6 +127,7 @@ impl Step {
             | Self::WroteHardState(_)
             | Self::Truncated { .. }
             | Self::Appended { .. }
+            | Self::Configured(_)
             | Self::WriteIssued { .. }
             | Self::ReadsSettled { .. }
             | Self::Sent(_)

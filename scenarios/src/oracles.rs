@@ -3,19 +3,19 @@
 //! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
 //! the end of a run judges the clients' history. Every run has all of them on.
 
-use squall_raft::{Config, LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
 use squall_sim::process::{Oracle, Standing, Violation};
 use squall_sim::world::Processes;
-use squall_sim::{Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
+use squall_sim::{Draw, Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 
 use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::observation::Step;
-use crate::server::{DiskView, Server, node_id, process_id};
+use crate::server::{DiskView, Server, Setup, node_id, process_id};
 use crate::spec::Spec;
-use crate::{linearizability, log, marks, recovery};
+use crate::{core, linearizability, log, marks, recovery};
 
 #[cfg(test)]
 mod tests;
@@ -36,14 +36,14 @@ pub struct Oracles {
 }
 
 impl Oracles {
-    /// The oracles of a cluster that is configured so; with `log`, every change of state is told.
+    /// The oracles of such a cluster; with `log`, every change of state is told.
     #[must_use]
-    pub fn new(config: &Config, log: bool) -> Self {
-        let voters = &config.voters;
+    pub fn new(setup: &Setup, log: bool) -> Self {
+        let (nodes, voters) = (setup.nodes(), setup.first_voters());
         Self {
-            invariants: Invariants::new(voters),
-            spec: Spec::new(voters, config.lease_drift_ppm),
-            check_at_group: vec![0; voters.len()],
+            invariants: Invariants::new(&nodes, &voters),
+            spec: Spec::new(&nodes, &voters, setup.raft.lease_drift_ppm),
+            check_at_group: vec![0; nodes.len()],
             at_rest: None,
             others: Vec::new(),
             marks: Marks::default(),
@@ -60,7 +60,7 @@ impl Oracles {
 
     /// Judges what a server did in one event.
     fn judge(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
-        let mut observation = core::mem::take(&mut server.observation);
+        let mut observation = std::mem::take(&mut server.observation);
         let node = node_id(id);
         for step in &observation.steps {
             if let Step::Truncated { from } = step {
@@ -109,7 +109,10 @@ impl Oracles {
             );
             is_cut
         };
-        let members = core.iter().filter(|id| !is_excused(*id)).map(|id| {
+        // Whoever is no member is left alone.
+        let configuration = processes.process(leader)?.replica().raft().configuration();
+        let is_member = |id: &ProcessId| configuration.member(node_id(*id)).is_some();
+        let members = core.iter().filter(is_member).filter(|id| !is_excused(*id)).map(|id| {
             let server = processes.process(id)?;
             Some((server.status(), server.replica().state().digest()))
         });
@@ -128,6 +131,14 @@ impl Oracle<Server> for Oracles {
         disk: &SimDisk,
     ) -> Result<(), Violation> {
         self.check_at_group[id.slot()] = server.setup().recovery_check_every;
+        // Its joint configuration and what it led to.
+        let missed = self.invariants.changes_committed_after(server.status().last_log.index) >= 2;
+        sometimes!(
+            self.marks,
+            marks::NAMES,
+            "a node slept through a whole change of the membership",
+            missed && server.status().is_voter
+        );
         if let Some(log) = &mut self.log {
             log.started(now, id, &server.status());
         }
@@ -149,10 +160,20 @@ impl Oracle<Server> for Oracles {
         disk: &SimDisk,
     ) -> Result<(), Violation> {
         if let Some(log) = &mut self.log {
-            log.after(now, id, &server.status());
+            log.after(now, id, &server.status(), server.replica().raft().configuration());
         }
         self.judge(id, server, disk)?;
         self.check_recovery(id, server, disk)
+    }
+
+    /// Where members come and go, a core that can go on whichever of the logs there are prevails.
+    fn choose_core(
+        &mut self,
+        _size: u32,
+        draw: &mut Draw<'_>,
+        processes: &Processes<'_, Server>,
+    ) -> Option<ProcessSet> {
+        core::choose(&self.invariants, draw, processes)
     }
 
     /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.
@@ -206,7 +227,8 @@ fn are_level(
     })
 }
 
-/// The leader of the highest term that is up, and the last entry of its log, where all of it is committed.
+/// The leader of the highest term that is up, and the last entry of its log, where all of it is committed and no joint
+/// configuration is left to be left.
 fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(ProcessId, LogPosition)> {
     let followed = core.iter().filter_map(|id| processes.process(id)?.status().leader).map(process_id);
     let leads = |id: &ProcessId| {
@@ -214,6 +236,7 @@ fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(Pro
     };
     let term = |id: &ProcessId| processes.process(*id).map(|server| server.status().current_term);
     let leader = followed.filter(leads).max_by_key(term)?;
-    let status = processes.process(leader)?.status();
-    (status.commit_index == status.last_log.index).then_some((leader, status.last_log))
+    let server = processes.process(leader)?;
+    let (status, is_joint) = (server.status(), server.replica().raft().configuration().is_joint());
+    (status.commit_index == status.last_log.index && !is_joint).then_some((leader, status.last_log))
 }

@@ -17,12 +17,13 @@ use squall_sim::profile::{
 use squall_sim::{Choice, FaultEvent, Parameters, ProcessId, Ratio};
 use squall_storage::Options;
 
-use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
+use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("storm", include_str!("../profiles/storm.toml")),
+    ("churn", include_str!("../profiles/churn.toml")),
     ("reads", include_str!("../profiles/reads.toml")),
     ("lite", include_str!("../profiles/lite.toml")),
     ("calm", include_str!("../profiles/calm.toml")),
@@ -68,6 +69,12 @@ pub struct Profile {
 pub struct Cluster {
     /// The sizes that a cluster may have; one of them is picked, so a size that stands twice is twice as likely.
     pub voters: Vec<u32>,
+    /// How many runs change their membership while they go on.
+    pub membership: Probability,
+    /// Servers of such a run beside those that the cluster begins with.
+    pub spares: Numbers,
+    /// The mean gap between an operator's commands in such a run, in place of `process.administer_every_us`.
+    pub membership_every_us: Numbers,
     /// The length of a tick.
     pub tick_us: Numbers,
     /// The shortest election timeout, in ticks.
@@ -212,6 +219,7 @@ impl Profile {
         let bounds = [
             ("cluster", "heartbeats", *heartbeats, 3..=1 << 32),
             ("cluster", "tick_us", cluster.tick_us, 100..=10_000_000),
+            ("cluster", "spares", cluster.spares, 0..=16),
             ("cluster", "segment_pages", cluster.segment_pages, 8..=1 << 18),
             ("cluster", "election_timeout", *election_timeout, heartbeats.high.saturating_add(1)..=1 << 33),
             ("cluster", "max_message_bytes", cluster.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
@@ -248,19 +256,31 @@ impl Profile {
     /// Draws one run.
     #[must_use]
     pub fn resolve(&self, choice: &mut Choice) -> Plan {
-        let mut setup = self.cluster.resolve(choice);
-        let size = u32::try_from(setup.raft.voters.len()).expect("a cluster has at most nine voters");
+        let draw = &mut Resolver::new(choice, "membership");
+        let changes_membership = draw.chance("membership", self.cluster.membership);
+        let spares = draw.small("spares", self.cluster.spares);
+        let mut setup = self.cluster.resolve(if changes_membership { spares } else { 0 }, choice);
+        let Setup { servers, voters, .. } = setup;
+        let mut swarm = self.swarm.clone();
+        let mut process = self.process.clone();
+        // A command below the number of servers is a transfer.
+        process.commands = Between::only(u64::from(servers));
+        if changes_membership {
+            process.commands = Between::only(DEEDS << 8);
+            process.administer_every_us = self.cluster.membership_every_us;
+            swarm.administer = Probability::new(1, 1);
+        }
         let weather = profile::Profile {
-            swarm: self.swarm.clone(),
+            swarm,
             network: self.network.clone(),
-            process: profile::Process { commands: Between::only(u64::from(size)), ..self.process.clone() },
+            process,
             disk: self.disk.clone(),
             clock: self.clock.clone(),
             clients: self.clients.clone(),
             limits: self.limits.clone(),
         };
         let shape =
-            Shape { processes: size, core_size: size / 2 + 1, timeout_us: setup.election_timeout_us() };
+            Shape { processes: servers, core_size: voters / 2 + 1, timeout_us: setup.election_timeout_us() };
         let resolved = weather.resolve(choice, shape);
         let faults = squall_sim::plan::draw(&resolved.plan, choice);
         let drift_ppm = drift_ppm(&resolved.parameters.clocks, &faults);
@@ -301,11 +321,11 @@ fn off_by_ppm(rate: Ratio) -> u32 {
 }
 
 impl Cluster {
-    fn resolve(&self, choice: &mut Choice) -> Setup {
+    fn resolve(&self, spares: u32, choice: &mut Choice) -> Setup {
         let draw = &mut Resolver::new(choice, "cluster");
         let last = self.voters.len() as u64 - 1;
         let place = draw.number("voters", Between { low: 0, high: last });
-        let size = self.voters[usize::try_from(place).expect("a place in a list")];
+        let voters = self.voters[usize::try_from(place).expect("a place in a list")];
         let is_extreme = draw.chance("extreme", self.extreme);
         let election_timeout = draw.number("election_timeout", self.election_timeout);
         let heartbeats = draw.number("heartbeats", self.heartbeats);
@@ -319,7 +339,7 @@ impl Cluster {
             max_uncommitted_bytes: draw.number("max_uncommitted_bytes", self.max_uncommitted_bytes),
             cache_bytes: draw.number("cache_bytes", self.cache_bytes),
             seed: draw.number("seed", Between { low: 0, high: u64::MAX }),
-            ..Config::new(node_id(ProcessId(0)), voters(size))
+            ..Config::new(node_id(ProcessId(0)), Vec::new())
         };
         let slow = SlowApply {
             entries: draw.number("slow_apply_entries", self.slow_apply_entries),
@@ -327,6 +347,8 @@ impl Cluster {
         };
         let mut setup = Setup {
             raft,
+            servers: voters + spares,
+            voters,
             tick_us: draw.number("tick_us", self.tick_us),
             storage: Options {
                 segment_bytes: draw.number("segment_pages", self.segment_pages) * 4096,

@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn nothing_said() -> Invariants {
-        Invariants::new(&[NodeId(0), NodeId(1), NodeId(2)])
+        let nodes = [NodeId(0), NodeId(1), NodeId(2)];
+        Invariants::new(&nodes, &nodes)
     }
 
     /// Another disk with all files of this one, whose bytes are synced or just written.

@@ -123,7 +123,7 @@ fn header(profile: &str) -> Header {
 fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Outcome {
     let sections = script::sections_of(&plan);
     let Plan { setup, parameters, workload, faults } = plan;
-    let oracles = Oracles::new(&setup.raft, options.log);
+    let oracles = Oracles::new(&setup, options.log);
     let clients = Clients::new(
         workload,
         parameters.clients.count,

@@ -9,7 +9,7 @@ use squall_storage::Options;
 
 use crate::classes;
 use crate::profile::Plan;
-use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, voters};
+use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{self, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The sections that stand for a run's parameters.
@@ -62,7 +62,9 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     check_expected(scenario.expected.as_ref())?;
     check_decisions(&scenario.decisions)?;
     let mut setup = Setup {
-        raft: Config::new(node_id(ProcessId(0)), voters(parameters.processes())),
+        raft: Config::new(node_id(ProcessId(0)), Vec::new()),
+        servers: parameters.processes(),
+        voters: parameters.processes(),
         tick_us: 10_000,
         storage: Options { segment_bytes: 1 << 20, ..Options::default() },
         slow_apply: None,
@@ -130,6 +132,7 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
     }
     let slow_apply_entries = setup.slow_apply.map_or(1, |slow| slow.entries);
     let bounds = [
+        ("cluster", "voters", u64::from(setup.voters), 1..=u64::from(setup.servers)),
         ("cluster", "tick_us", setup.tick_us, 1..=u64::MAX),
         ("cluster", "max_message_bytes", setup.raft.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
         ("cluster", "max_proposal_bytes", setup.raft.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
@@ -152,6 +155,9 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
 }
 
 fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
+    let mut voters = u64::from(setup.voters);
+    fields.number("voters", &mut voters);
+    setup.voters = u32::try_from(voters).unwrap_or(u32::MAX);
     let raft = &mut setup.raft;
     fields.duration_us("tick_us", &mut setup.tick_us);
     fields.number("election_timeout", &mut raft.election_timeout);

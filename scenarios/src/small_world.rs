@@ -17,7 +17,7 @@ pub(crate) fn cluster(lines: &str) -> Cluster {
     let scenario = scenario::parse(&format!("squall-scenario 1\n{lines}"), "test").expect("it can be read");
     let plan = script::plan_of(&scenario).expect("it makes sense");
     let Plan { setup, parameters, workload, faults } = plan;
-    let oracles = Oracles::new(&setup.raft, false);
+    let oracles = Oracles::new(&setup, false);
     let (clients, wanted) = (parameters.clients.count, parameters.limits.liveness_operations);
     let clients = Clients::new(workload, clients, parameters.processes(), wanted);
     let recorder = Recorder::new(Keep::Hash);

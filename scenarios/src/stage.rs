@@ -7,6 +7,7 @@ use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Round, Sta
 
 use crate::Violation;
 use crate::invariants::{DurableView, Invariants};
+use crate::membership::Membership;
 use crate::observation::{Content, Envelope, Observation, Span, Step};
 use crate::spec::Spec;
 
@@ -60,30 +61,46 @@ pub(crate) struct Puppet {
     pub(crate) longest_promise: u64,
     /// The terms of its log.
     log: Vec<u64>,
+    /// Its configurations after the one it began with, each with the index of its entry.
+    configurations: Vec<(u64, Membership)>,
+    began_as_voter: bool,
     issued: u64,
     unissued: bool,
 }
 
 impl Cast<Invariants> {
     pub(crate) fn of_invariants(size: u64) -> Self {
-        Self::new(size, Invariants::new)
+        Self::new(size, size, Invariants::new)
+    }
+
+    /// So many nodes, of which the first ones vote.
+    pub(crate) fn of_invariants_among(nodes: u64, voters: u64) -> Self {
+        Self::new(nodes, voters, Invariants::new)
     }
 }
 
 impl Cast<Spec> {
     pub(crate) fn of_spec(size: u64) -> Self {
-        Self::new(size, |voters| Spec::new(voters, None))
+        Self::new(size, size, |nodes, voters| Spec::new(nodes, voters, None))
     }
 
     pub(crate) fn of_spec_with_leases(size: u64) -> Self {
-        Self::new(size, |voters| Spec::new(voters, Some(0)))
+        Self::new(size, size, |nodes, voters| Spec::new(nodes, voters, Some(0)))
+    }
+
+    /// So many nodes, of which the first ones vote.
+    pub(crate) fn of_spec_among(nodes: u64, voters: u64) -> Self {
+        Self::new(nodes, voters, |nodes, voters| Spec::new(nodes, voters, None))
     }
 }
 
 impl<J: Judge> Cast<J> {
-    fn new(size: u64, judge: impl FnOnce(&[NodeId]) -> J) -> Self {
-        let voters: Vec<NodeId> = (1..=size).map(NodeId).collect();
-        let mut cast = Self { judge: judge(&voters), puppets: voters.into_iter().map(Puppet::new).collect() };
+    fn new(size: u64, voters: u64, judge: impl FnOnce(&[NodeId], &[NodeId]) -> J) -> Self {
+        let nodes: Vec<NodeId> = (1..=size).map(NodeId).collect();
+        let judge = judge(&nodes, &nodes[..voters as usize]);
+        let is_voter = |id: &NodeId| id.0 <= voters;
+        let mut cast =
+            Self { judge, puppets: nodes.iter().map(|id| Puppet::new(*id, is_voter(id))).collect() };
         for node in 1..=size {
             assert_eq!(cast.event(node, |n| n.starts(0, None, &[])), Ok(()));
         }
@@ -115,8 +132,10 @@ impl<J: Judge> Cast<J> {
         self.judge.stopped(NodeId(node));
     }
 
+    /// The other voters, by the configurations that they begin with.
     fn others(&self, node: u64) -> Vec<u64> {
-        (1..=self.puppets.len() as u64).filter(|other| *other != node).collect()
+        let voters = self.puppets.iter().filter(|puppet| puppet.began_as_voter);
+        voters.map(|puppet| puppet.status.id.0).filter(|other| *other != node).collect()
     }
 
     fn puppet(&self, node: u64) -> &Puppet {
@@ -125,7 +144,7 @@ impl<J: Judge> Cast<J> {
 }
 
 impl Puppet {
-    fn new(id: NodeId) -> Self {
+    fn new(id: NodeId, began_as_voter: bool) -> Self {
         let status = Status {
             id,
             role: RoleKind::Follower,
@@ -138,13 +157,15 @@ impl Puppet {
             last_applied: LogIndex::ZERO,
             first_in_memory: LogIndex(1),
             configuration_index: LogIndex::ZERO,
-            is_voter: true,
+            is_voter: began_as_voter,
         };
         Self {
             status,
             observation: Observation::default(),
             longest_promise: 0,
             log: Vec::new(),
+            configurations: Vec::new(),
+            began_as_voter,
             issued: 0,
             unissued: false,
         }
@@ -181,14 +202,19 @@ impl Puppet {
         let (index, term) = (self.log.len() as u64, self.log.last().copied().unwrap_or(0));
         self.status.last_log = LogPosition::new(term, index);
         self.status.durable_index = self.status.durable_index.min(LogIndex(index));
+        self.configurations.retain(|(entry, _)| *entry <= index);
+        let last = self.configurations.last();
+        self.status.configuration_index = LogIndex(last.map_or(0, |(index, _)| *index));
+        let is_voter = |(_, membership): &(u64, Membership)| membership.is_voter(self.status.id);
+        self.status.is_voter = last.map_or(self.began_as_voter, is_voter);
     }
 
     // Inputs.
 
     pub(crate) fn starts(&mut self, term: u64, vote: Option<u64>, log: &[u64]) -> &mut Self {
-        let id = self.status.id;
+        let (id, began_as_voter) = (self.status.id, self.began_as_voter);
         let observation = std::mem::take(&mut self.observation);
-        *self = Self { observation, log: log.to_vec(), ..Self::new(id) };
+        *self = Self { observation, log: log.to_vec(), ..Self::new(id, began_as_voter) };
         self.set_log();
         self.status.durable_index = self.status.last_log.index;
         self.status.current_term = Term(term);
@@ -328,6 +354,14 @@ impl Puppet {
         self.step(Step::Appended { position, payload_hash: payload_hash(position) })
     }
 
+    /// Appends an entry that puts a configuration in force.
+    pub(crate) fn configures(&mut self, term: u64, index: u64, membership: Membership) -> &mut Self {
+        self.appends(term, index);
+        self.configurations.push((index, membership));
+        self.set_log();
+        self.step(Step::Configured(membership))
+    }
+
     pub(crate) fn sends(&mut self, to: u64, content: Content) -> &mut Self {
         self.sends_in(self.status.current_term.0, to, content)
     }
@@ -430,7 +464,7 @@ pub(crate) fn elect<J: Judge>(cast: &mut Cast<J>, winner: u64) {
         });
         assert_eq!(counted, Ok(()));
     }
-    assert!(votes * 2 > cast.puppets.len(), "the scene needs a winner with an up-to-date log");
+    assert!(votes * 2 > others.len() + 1, "the scene needs a winner with an up-to-date log");
     assert_eq!(cast.event(winner, |n| n.persists()), Ok(()));
 }
 

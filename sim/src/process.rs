@@ -91,9 +91,14 @@ pub trait Oracle<P: Process>: Clone {
         false
     }
 
-    /// Which processes to heal for the liveness phase, of `size`; `None` leaves it to the draw.
-    fn choose_core(&mut self, size: u32, processes: &Processes<'_, P>) -> Option<ProcessSet> {
-        let _ = (size, processes);
+    /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world.
+    fn choose_core(
+        &mut self,
+        size: u32,
+        draw: &mut Draw<'_>,
+        processes: &Processes<'_, P>,
+    ) -> Option<ProcessSet> {
+        let _ = (size, draw, processes);
         None
     }
 

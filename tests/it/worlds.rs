@@ -16,7 +16,7 @@ pub(crate) fn storm() -> Profile {
 /// A cluster at the beginning of its run.
 pub(crate) fn cluster(plan: Plan, choice: Choice) -> Cluster {
     let Plan { setup, parameters, workload, faults } = plan;
-    let oracles = Oracles::new(&setup.raft, false);
+    let oracles = Oracles::new(&setup, false);
     let (clients, wanted) = (parameters.clients.count, parameters.limits.liveness_operations);
     let clients = Clients::new(workload, clients, parameters.processes(), wanted);
     World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(Keep::Hash))

@@ -114,6 +114,7 @@ impl Acknowledged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::membership::Membership;
     use crate::observation::Content;
     use squall_raft::{NodeId, Term};
 
@@ -135,7 +136,7 @@ mod tests {
     }
 
     fn node_with_entries(terms: &[u64]) -> Shadow {
-        let mut shadow = Shadow::new(NodeId(2));
+        let mut shadow = Shadow::new(NodeId(2), Membership::default());
         for (place, term) in terms.iter().enumerate() {
             shadow.append(LogPosition::new(*term, place as u64 + 1), 7).expect("one after the other");
         }

@@ -1,7 +1,7 @@
 //! Committed means on a quorum (Raft, §5.3, §5.4.2): a leader commits an entry of its own term that a majority
 //! was told to be durable, and thereby everything before it; others only learn what a leader committed.
 //!
-//! Dead nodes count with what was durable when they died. The check is made once per rise of a commit index,
+//! A majority is one of the configuration in force at the leader, of both its halves while it is joint (§6). Dead nodes count with what was durable when they died. The check is made once per rise of a commit index,
 //! at its new end: Log Matching covers what is below it.
 
 use squall_raft::{LogIndex, Term};
@@ -9,6 +9,7 @@ use squall_raft::{LogIndex, Term};
 use super::committed::Committed;
 use super::shadow::{Link, Shadow};
 use crate::Violation;
+use crate::membership::NodeSet;
 
 const CLASS: &str = "CommittedOnQuorum";
 
@@ -26,15 +27,13 @@ pub(super) fn check_leader(nodes: &[Shadow], slot: usize, index: LogIndex) -> Re
         return Err(Violation { class: CLASS, message });
     }
     let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
-    let holders = nodes.iter().filter(holds).count();
-    if holders * 2 > nodes.len() {
+    let holders: NodeSet = nodes.iter().filter(holds).map(|node| node.id).collect();
+    let membership = leader.membership();
+    if membership.has_quorum(holders) {
         return Ok(());
     }
-    let message = format!(
-        "{id} committed {}@{index}, which is durable on {holders} of {} nodes",
-        link.term,
-        nodes.len()
-    );
+    let message =
+        format!("{id} committed {}@{index}, which is durable on {holders}; {membership}", link.term);
     Err(Violation { class: CLASS, message })
 }
 

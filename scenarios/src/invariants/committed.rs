@@ -15,6 +15,8 @@ pub(super) struct Committed {
     /// Invariant: terms and indices both rise strictly, so that the last element below a term holds the
     /// highest index committed below it.
     reached: Vec<(Term, LogIndex)>,
+    /// Where configurations stand.
+    configurations: Vec<LogIndex>,
 }
 
 impl Committed {
@@ -29,6 +31,10 @@ impl Committed {
         }
     }
 
+    pub(super) fn configurations(&self) -> &[LogIndex] {
+        &self.configurations
+    }
+
     /// The last entry that was committed in a term below `term`.
     pub(super) fn last_below(&self, term: Term) -> Option<LogPosition> {
         let later = self.reached.partition_point(|(reached_in, _)| *reached_in < term);
@@ -38,6 +44,9 @@ impl Committed {
 
     /// The leader of `term` committed its log up to `index`.
     pub(super) fn record(&mut self, term: Term, leader: &Shadow, index: LogIndex) {
+        let former = self.last_index();
+        let found = leader.configurations().map(|(entry, _)| *entry);
+        self.configurations.extend(found.filter(|entry| (former.next()..=index).contains(entry)));
         while self.last_index() < index {
             let Some(link) = leader.link(self.last_index().next()) else { break };
             self.links.push(link);
@@ -62,11 +71,12 @@ impl Committed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::membership::Membership;
     use squall_raft::NodeId;
 
     #[test]
     fn a_late_commit_of_an_old_term_counts_for_the_terms_above_it() {
-        let mut leader = Shadow::new(NodeId(1));
+        let mut leader = Shadow::new(NodeId(1), Membership::default());
         for index in 1..=9 {
             leader.append(LogPosition::new(1, index), index).expect("one after the other");
         }

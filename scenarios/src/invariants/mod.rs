@@ -8,6 +8,7 @@
 mod acknowledged;
 mod commit_quorum;
 mod committed;
+mod configuration_safety;
 mod election_safety;
 mod exactly_once;
 mod leader_append_only;
@@ -26,6 +27,7 @@ use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status};
 pub use acknowledged::DurableView;
 
 use crate::Violation;
+use crate::membership::Membership;
 use crate::observation::{Content, Envelope, Observation, Step};
 use acknowledged::Acknowledged;
 use committed::Committed;
@@ -86,12 +88,17 @@ impl Report {
 }
 
 impl Invariants {
-    /// The invariants of a cluster of these voters, before any of them has started.
+    /// The invariants of a cluster of these nodes, before any of them has started; it begins with these voters.
+    ///
+    /// # Panics
+    /// Where a voter's number is 64 or more.
     #[must_use]
-    pub fn new(voters: &[NodeId]) -> Self {
+    pub fn new(nodes: &[NodeId], voters: &[NodeId]) -> Self {
+        let first = Membership::first(voters);
+        let begins_with = |id| if first.voters.has(id) { first } else { Membership::default() };
         Self {
-            shadows: voters.iter().copied().map(Shadow::new).collect(),
-            promises: vec![Promises::default(); voters.len()],
+            shadows: nodes.iter().map(|id| Shadow::new(*id, begins_with(*id))).collect(),
+            promises: vec![Promises::default(); nodes.len()],
             committed: Committed::default(),
             election_safety: ElectionSafety::default(),
             exactly_once: ExactlyOnce::default(),
@@ -107,7 +114,7 @@ impl Invariants {
     /// The first violation of this event. All are kept, the first of each class.
     ///
     /// # Panics
-    /// Where `node` is none of the voters.
+    /// Where `node` is none of the nodes.
     pub fn observe(
         &mut self,
         node: NodeId,
@@ -128,7 +135,7 @@ impl Invariants {
     /// `node` crashed or was stopped; it leads no more, and what it held durably still counts.
     ///
     /// # Panics
-    /// Where `node` is none of the voters.
+    /// Where `node` is none of the nodes.
     pub fn stopped(&mut self, node: NodeId) {
         let slot = self.slot(node);
         self.shadows[slot].stop();
@@ -142,7 +149,7 @@ impl Invariants {
     /// Where it forgets what the node has revealed.
     ///
     /// # Panics
-    /// Where `node` is none of the voters.
+    /// Where `node` is none of the nodes.
     pub fn check_hard_state(&self, node: NodeId, recovered: HardState) -> Result<(), Violation> {
         self.promises[self.slot(node)].revealed.check_recovered(node, recovered)
     }
@@ -175,8 +182,33 @@ impl Invariants {
         self.shadows.iter().filter(holds).count()
     }
 
+    /// The configurations that may come to be in force from what this node has: that of what is durable, and all
+    /// after it.
+    pub fn configurations(&self, node: NodeId) -> impl Iterator<Item = Membership> {
+        self.shadows[self.slot(node)].configurations_beyond_durable()
+    }
+
+    /// How many committed configurations stand after `index`.
+    #[must_use]
+    pub fn changes_committed_after(&self, index: LogIndex) -> usize {
+        let changes = self.committed.configurations();
+        changes.len() - changes.partition_point(|change| *change <= index)
+    }
+
+    /// Whether every node begins as a member.
+    #[must_use]
+    pub fn are_all_members(&self) -> bool {
+        self.shadows.iter().all(Shadow::begins_as_member)
+    }
+
+    /// Whether no log has ever held a configuration.
+    #[must_use]
+    pub fn is_membership_fixed(&self) -> bool {
+        self.shadows.iter().all(|shadow| shadow.membership_index() == LogIndex::ZERO)
+    }
+
     fn slot(&self, node: NodeId) -> usize {
-        self.shadows.iter().position(|shadow| shadow.id == node).expect("only voters are observed")
+        self.shadows.iter().position(|shadow| shadow.id == node).expect("only known nodes are observed")
     }
 
     fn observe_step(&mut self, slot: usize, step: &Step, disk: &impl DurableView) {
@@ -203,6 +235,7 @@ impl Invariants {
             Step::Changed(status) => self.observe_change(slot, status, disk),
             Step::Truncated { from } => self.observe_truncation(slot, *from),
             Step::Appended { position, payload_hash } => self.observe_entry(slot, *position, *payload_hash),
+            Step::Configured(membership) => self.observe_configuration(slot, *membership),
             Step::Sent(message) => self.observe_sent(slot, message, disk),
             Step::Applied { position, payload_hash, operation, state_digest } => {
                 let shadow = &mut self.shadows[slot];
@@ -279,6 +312,14 @@ impl Invariants {
         if was_recovering && shadow.has_recovered() {
             self.report.note(self.promises[slot].acknowledged.check_recovered(shadow));
         }
+    }
+
+    fn observe_configuration(&mut self, slot: usize, membership: Membership) {
+        let shadow = &mut self.shadows[slot];
+        if shadow.role == RoleKind::Leader {
+            self.report.note(configuration_safety::check_append(shadow, membership));
+        }
+        shadow.configure(membership);
     }
 
     fn observe_sent(&mut self, slot: usize, message: &Envelope, disk: &impl DurableView) {

@@ -6,6 +6,7 @@
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 
 use crate::Violation;
+use crate::membership::Membership;
 
 /// One entry of a shadow log: its term, and a hash of it and of everything before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -30,6 +31,8 @@ pub(super) struct Shadow {
     /// Up to where it was told that its log is durable.
     pub(super) durable_index: LogIndex,
     log: Vec<Link>,
+    /// The configurations of the log, each with the index of its entry; first the one that the node begins with.
+    configurations: Vec<(LogIndex, Membership)>,
     /// How many recovered entries are still to be shown.
     recovering: u64,
 }
@@ -49,7 +52,7 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 impl Shadow {
-    pub(super) fn new(id: NodeId) -> Self {
+    pub(super) fn new(id: NodeId, first: Membership) -> Self {
         Self {
             id,
             role: RoleKind::Follower,
@@ -60,6 +63,7 @@ impl Shadow {
             last_applied: LogIndex::ZERO,
             durable_index: LogIndex::ZERO,
             log: Vec::new(),
+            configurations: vec![(LogIndex::ZERO, first)],
             recovering: 0,
         }
     }
@@ -97,6 +101,7 @@ impl Shadow {
         self.last_applied = LogIndex::ZERO;
         self.durable_index = LogIndex::ZERO;
         self.log.clear();
+        self.configurations.truncate(1);
         self.recovering = last_log.index.0;
     }
 
@@ -139,6 +144,34 @@ impl Shadow {
         let kept = LogIndex(from.0.saturating_sub(1));
         self.log.truncate(usize::try_from(kept.0).unwrap_or(usize::MAX));
         self.durable_index = self.durable_index.min(kept);
+        self.configurations.retain(|(index, _)| *index <= kept);
+    }
+
+    /// The last entry puts this in force.
+    pub(super) fn configure(&mut self, membership: Membership) {
+        self.configurations.push((self.last_index(), membership));
+    }
+
+    pub(super) fn begins_as_member(&self) -> bool {
+        self.configurations[0].1.is_voter(self.id)
+    }
+
+    pub(super) fn configurations(&self) -> impl Iterator<Item = &(LogIndex, Membership)> {
+        self.configurations.iter()
+    }
+
+    /// What is in force: the last configuration in the log, committed or not.
+    pub(super) fn membership(&self) -> Membership {
+        self.configurations.last().map_or_else(Membership::default, |(_, membership)| *membership)
+    }
+
+    pub(super) fn membership_index(&self) -> LogIndex {
+        self.configurations.last().map_or(LogIndex::ZERO, |(index, _)| *index)
+    }
+
+    pub(super) fn configurations_beyond_durable(&self) -> impl Iterator<Item = Membership> {
+        let after = self.configurations.partition_point(|(index, _)| *index <= self.durable_index);
+        self.configurations[after.saturating_sub(1)..].iter().map(|(_, membership)| *membership)
     }
 
     /// The node was told that its log is durable up to `durable_index`.

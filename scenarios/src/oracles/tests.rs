@@ -154,3 +154,17 @@ fn a_member_that_is_down_or_differs_in_anything_is_not_level_with_the_others() {
         assert!(!are_level(Some((status, 9))), "{what}");
     }
 }
+
+/// Three members, and two servers that are none.
+#[test]
+fn who_is_no_member_need_not_follow() {
+    let mut world = cluster("cluster voters=3\nprocesses count=5\nclients count=0\nlimits safety=20s\n");
+    world.run_until(Time(2_000_000));
+    for core in [&[0, 1, 2, 3, 4][..], &[0, 1], &[1, 2, 4]] {
+        let mut oracles = world.oracle().clone();
+        assert!(!is_content(&mut oracles, &world, set(core), 0));
+        assert!(is_content(&mut oracles, &world, set(core), REST_US), "{core:?}");
+    }
+    let stranger = world.processes().process(ProcessId(4)).expect("it is up").status();
+    assert_eq!((stranger.leader, stranger.last_log), (None, LogPosition::ZERO));
+}

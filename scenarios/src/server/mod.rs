@@ -5,14 +5,14 @@
 
 mod clients;
 mod observe;
+mod observe_membership;
+mod operator;
 mod setup;
 mod view;
 
 use std::collections::VecDeque;
 
-use squall_raft::{
-    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, NodeId, RoleKind, Status, WriteToken,
-};
+use squall_raft::{Body, Entry, Fetch, FetchPurpose, LogIndex, Message, RoleKind, Status, WriteToken};
 use squall_replica::kv::KeyValue;
 use squall_replica::{Output, Replica};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
@@ -20,8 +20,10 @@ use squall_storage::{Group, Identity, Storage};
 
 use crate::marks;
 use crate::observation::{Observation, Step};
+use operator::Deed;
 
 pub use clients::{Ask, Response, operation_id, request_id};
+pub use operator::DEEDS;
 pub use setup::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, process_id};
 pub use view::DiskView;
 
@@ -117,7 +119,7 @@ impl Process for Server {
 
     fn disk_done(&mut self, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
-        self.finish_job();
+        self.finish_job(env);
         self.drain(env);
     }
 
@@ -127,16 +129,20 @@ impl Process for Server {
         self.drain(env);
     }
 
-    /// The low half of a command names a server; the leader hands its office to it.
     fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
-        let voters = &self.setup.raft.voters;
-        let to =
-            voters[usize::try_from(command % voters.len() as u64).expect("less than the number of voters")];
-        self.observation.steps.push(Step::Administered);
-        let begun = self.replica.transfer_leadership(to).is_ok();
-        sometimes!(env, marks::NAMES, "a leadership transfer was begun", begun);
-        self.observe_change(env);
+        match operator::deed(command, self.setup.servers, self.replica.raft().configuration()) {
+            Deed::Transfer(to) => {
+                self.observation.steps.push(Step::Administered);
+                let begun = self.replica.transfer_leadership(to).is_ok();
+                sometimes!(env, marks::NAMES, "a leadership transfer was begun", begun);
+                self.observe_change(env);
+            }
+            Deed::Change(changes) => {
+                let result = self.replica.change_membership(&changes);
+                self.observe_membership_change(&changes, result, env);
+            }
+        }
         self.drain(env);
     }
 
@@ -263,11 +269,11 @@ impl Server {
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
         let leads = self.shown.role == RoleKind::Leader;
-        let Self { replica, observation, group, fetches, written_index, .. } = self;
+        let Self { replica, observation, group, fetches, written_index, shown, .. } = self;
         while let Some(output) = replica.next_output() {
             match output {
                 Output::Send(message) => {
-                    observe::sent(observation, &message, env);
+                    observe::sent(observation, &message, shown.is_voter, env);
                     env.send(process_id(message.to), message);
                 }
                 Output::Persist(write) => {
@@ -326,25 +332,25 @@ impl Server {
             Err(error) => env.halt(error.to_string()),
         }
         if env.disk().is_idle() {
-            self.finish_job();
+            self.finish_job(env);
             return true;
         }
         false
     }
 
-    fn finish_job(&mut self) {
+    fn finish_job(&mut self, env: &mut Env<'_, Self>) {
         match self.job.take() {
             None => {}
             Some(Job::Write(token)) => {
                 self.replica.persisted(token);
                 let durable_index = self.replica.status().durable_index;
                 self.observation.steps.push(Step::Persisted { sequence: token.sequence, durable_index });
-                self.observe_quietly();
+                self.observe_change(env);
             }
             Some(Job::Read(purpose, entries)) => {
                 self.replica.fetched(purpose, entries);
                 self.observation.steps.push(Step::Fetched);
-                self.observe_quietly();
+                self.observe_change(env);
             }
         }
     }
@@ -372,10 +378,4 @@ fn read_whole_log(storage: &Storage, last: LogIndex, disk: &mut SimDisk) -> Resu
         log.extend(entries);
     }
     Ok(log)
-}
-
-/// The servers of a cluster of this size.
-#[must_use]
-pub fn voters(size: u32) -> Vec<NodeId> {
-    (0..size).map(|number| node_id(ProcessId(number))).collect()
 }

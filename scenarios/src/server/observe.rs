@@ -4,8 +4,8 @@
 
 use squall_raft::{
     AppendResult, Body, Entry, FollowerStatus, Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition,
-    Message, Payload, ProposeError, ReadError, ReadId, ReadIndex, ReadIndexResponse, Recovered, RoleKind,
-    Status, Write,
+    Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex, ReadIndexResponse, Recovered,
+    RoleKind, Standing, Status, Write,
 };
 use squall_replica::kv::KeyValue;
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Server;
 use crate::marks;
+use crate::membership::Membership;
 use crate::observation::{Content, Envelope, Observation, Span, Step};
 
 impl Server {
@@ -24,6 +25,7 @@ impl Server {
         for entry in log {
             let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
             self.observation.steps.push(Step::Appended { position, payload_hash });
+            self.observation.steps.extend(configured(&entry.payload));
         }
         self.observation.status = Some(self.shown);
     }
@@ -152,10 +154,12 @@ impl Server {
     /// Shows the state where it changed, and marks what changed with it.
     pub(super) fn observe_change(&mut self, env: &mut Env<'_, Self>) {
         let before = self.shown;
-        if !self.observe_quietly() {
+        let has_changed = self.observe_quietly();
+        let after = self.shown;
+        self.mark_membership(&before, &after, env);
+        if !has_changed {
             return;
         }
-        let after = self.shown;
         let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
         let uncommitted = before.last_log.index > before.commit_index;
         sometimes!(
@@ -202,13 +206,21 @@ pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
     );
 }
 
-pub(super) fn sent(observation: &mut Observation, message: &Message, env: &mut Env<'_, Server>) {
+/// `is_voter` is whether the sender votes, by its own log.
+pub(super) fn sent(
+    observation: &mut Observation,
+    message: &Message,
+    is_voter: bool,
+    env: &mut Env<'_, Server>,
+) {
     if let Body::AppendEntriesResponse(response) = message.body {
         let refused = matches!(response.result, AppendResult::Conflict { .. });
         sometimes!(env, marks::NAMES, "a follower refused entries that do not fit", refused);
     }
     if let Body::RequestVoteResponse(response) = message.body {
         sometimes!(env, marks::NAMES, "a vote was refused", !response.granted);
+        let is_unknowing = response.granted && !is_voter;
+        sometimes!(env, marks::NAMES, "a vote was given by one that knows of none", is_unknowing);
     }
     sometimes!(env, marks::NAMES, "a leader told another to campaign", message.body == Body::TimeoutNow);
     let is_forward = matches!(message.body, Body::Forward(_));
@@ -260,6 +272,7 @@ pub(super) fn written(
     for entry in write.iter() {
         let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
         observation.steps.push(Step::Appended { position, payload_hash });
+        observation.steps.extend(configured(&entry.payload));
         *last_index = position.index;
         count += 1;
     }
@@ -317,6 +330,20 @@ pub(super) fn applied(
         operation: proposal.filter(|_| was_given).map_or(0, |(request, _)| request.0),
         state_digest: state.digest(),
     });
+}
+
+/// The configuration that an entry puts in force, in neutral terms.
+fn configured(payload: &Payload) -> Option<Step> {
+    let Payload::Configuration(configuration) = payload else { return None };
+    let set = |which: fn(&Member) -> bool| {
+        configuration.members().iter().filter(|member| which(member)).map(|member| member.id).collect()
+    };
+    Some(Step::Configured(Membership {
+        voters: set(|member| member.votes().incoming),
+        outgoing: set(|member| member.votes().outgoing),
+        learners: set(Member::is_learner),
+        promoting: set(|member| member.standing == Standing::Learner { promote: true }),
+    }))
 }
 
 fn hash_payload(payload: &Payload) -> u64 {

@@ -12,8 +12,12 @@ pub const MESSAGE_BYTES_MAX: u64 = 1 << 24;
 /// The resolved configuration of a cluster; the same for all its servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setup {
-    /// The core's configuration; `id` is replaced by each server's own.
+    /// The core's configuration; `id` and `voters` are replaced by each server's own.
     pub raft: Config,
+    /// How many servers there are.
+    pub servers: u32,
+    /// How many of them, the first ones, the cluster begins with; the others wait to be added.
+    pub voters: u32,
     /// The length of a tick on the server's own clock, in microseconds.
     pub tick_us: u64,
     /// How the log is laid out on disk.
@@ -71,8 +75,25 @@ impl Setup {
     /// The core's configuration for one server.
     #[must_use]
     pub fn config(&self, id: ProcessId) -> Config {
-        Config { id: node_id(id), ..self.raft.clone() }
+        let voters = if id.0 < self.voters { self.first_voters() } else { Vec::new() };
+        Config { id: node_id(id), voters, ..self.raft.clone() }
     }
+
+    /// Those with whom the cluster begins.
+    #[must_use]
+    pub fn first_voters(&self) -> Vec<NodeId> {
+        nodes(self.voters)
+    }
+
+    /// All servers.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeId> {
+        nodes(self.servers)
+    }
+}
+
+fn nodes(count: u32) -> Vec<NodeId> {
+    (0..count).map(|number| node_id(ProcessId(number))).collect()
 }
 
 /// Servers bear the names of their processes.

@@ -6,36 +6,39 @@
 
 use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 
-use super::model::{Cause, Model, Voters};
+use super::model::{Cause, Model};
 use super::rule::Rule;
+use crate::membership::NodeSet;
 use crate::observation::{Content, Envelope};
 
 impl Model {
     /// A message arrived; what it licenses at once is noted. One of a higher term has to be adopted first.
     pub(super) fn receive(&mut self, message: &Envelope) {
-        let Some(place) = self.place_of(message.from) else { return };
+        if !self.knows(message.from) {
+            return;
+        }
         if message.term <= self.current_term {
-            self.receive_of_any_term(place, message);
+            self.receive_of_any_term(message);
         }
         if message.term == self.current_term {
-            self.receive_of_this_term(place, message);
+            self.receive_of_this_term(message);
         }
     }
 
     /// What counts although its sender may be in an earlier term.
-    fn receive_of_any_term(&mut self, place: usize, message: &Envelope) {
+    fn receive_of_any_term(&mut self, message: &Envelope) {
         match message.content {
             Content::PreVoteResponse { granted: true } if self.role == RoleKind::PreCandidate => {
-                self.pre_votes.add(place);
+                self.pre_votes = self.pre_votes.with(message.from);
             }
             Content::AppendEntries { prev_log, .. } => {
-                self.heard.add(place);
+                self.heard = self.heard.with(message.from);
                 if message.term < self.current_term {
                     self.may_refuse(message.from, prev_log);
                 }
             }
-            Content::Heartbeat { .. } => self.heard.add(place),
-            Content::Forward => self.passed_on.add(place),
+            Content::Heartbeat { .. } => self.heard = self.heard.with(message.from),
+            Content::Forward => self.passed_on = self.passed_on.with(message.from),
             Content::PreVote { .. }
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
@@ -50,10 +53,10 @@ impl Model {
         }
     }
 
-    fn receive_of_this_term(&mut self, place: usize, message: &Envelope) {
+    fn receive_of_this_term(&mut self, message: &Envelope) {
         match message.content {
             Content::RequestVoteResponse { granted: true } if self.role == RoleKind::Candidate => {
-                self.votes.add(place);
+                self.votes = self.votes.with(message.from);
             }
             Content::AppendEntries { prev_log, entries, leader_commit } => {
                 if self.hears_leader(message.from) {
@@ -70,7 +73,8 @@ impl Model {
             }
             Content::AppendAcknowledged { match_index } => {
                 if self.role == RoleKind::Leader && match_index <= self.log.last_index() {
-                    self.match_index[place] = self.match_index[place].max(match_index);
+                    let matched = self.match_index.entry(message.from).or_default();
+                    *matched = match_index.max(*matched);
                 }
             }
             Content::TimeoutNow => {
@@ -78,7 +82,7 @@ impl Model {
             }
             Content::HeartbeatResponse { round, promise } => {
                 if self.role == RoleKind::Leader {
-                    self.answered_round(place, round, promise);
+                    self.answered_round(message.from, round, promise);
                 }
             }
             Content::ReadIndex { boot, up_to } => self.heard_question((message.from, boot, up_to)),
@@ -111,9 +115,9 @@ impl Model {
         self.matched = LogIndex::ZERO;
         self.acknowledged = LogIndex::ZERO;
         self.refusals.clear();
-        self.heard = Voters::default();
-        self.votes = Voters::default();
-        self.pre_votes = Voters::default();
+        self.heard = NodeSet::EMPTY;
+        self.votes = NodeSet::EMPTY;
+        self.pre_votes = NodeSet::EMPTY;
         self.reads.adopt_term();
     }
 
@@ -196,7 +200,9 @@ impl Model {
             )
         };
         self.require(self.role != RoleKind::Leader, Rule::CampaignInOffice, details);
-        let pre_elected = self.role == RoleKind::PreCandidate && self.is_quorum(self.pre_votes_with_own());
+        self.check_may_campaign();
+        let pre_votes = self.pre_votes.with(self.id);
+        let pre_elected = self.role == RoleKind::PreCandidate && self.in_force().has_quorum(pre_votes);
         match self.cause {
             Cause::Administered => {}
             Cause::Ticked => {
@@ -219,10 +225,6 @@ impl Model {
             | Cause::Fetched
             | Cause::Asked => self.require(false, Rule::CampaignUnprompted, details),
         }
-    }
-
-    fn pre_votes_with_own(&self) -> usize {
-        with_own(self.pre_votes, self.place_of(self.id))
     }
 
     /// HandleRequestVoteRequest(i, j): one vote per term, for a log that is not behind.
@@ -279,7 +281,8 @@ impl Model {
                 self.require(former != RoleKind::Leader, Rule::CampaignInOffice, details);
                 let prompted = matches!(self.cause, Cause::Ticked | Cause::Administered);
                 self.require(prompted, Rule::CampaignUnprompted, details);
-                self.pre_votes = Voters::default();
+                self.check_may_campaign();
+                self.pre_votes = NodeSet::EMPTY;
             }
             RoleKind::Candidate => self.require(false, Rule::CampaignSameTerm, |model| {
                 format!("{}, {former:?} of term {}", model.id, model.current_term)
@@ -294,16 +297,16 @@ impl Model {
         self.require(former == RoleKind::Candidate, Rule::LeaderNotCandidate, |model| {
             format!("{} was {former:?} of term {term}", model.id)
         });
-        let count = with_own(self.votes, self.place_of(self.id));
-        self.require(self.is_quorum(count), Rule::LeaderWithoutQuorum, |model| {
-            format!("{} has {count} of {} votes in term {term}", model.id, model.voters.len())
+        let votes = self.votes.with(self.id);
+        self.require(self.in_force().has_quorum(votes), Rule::LeaderWithoutQuorum, |model| {
+            format!("{} has the votes of {votes} in term {term}; {}", model.id, model.in_force())
         });
         let kept = self.disk.hard_state;
         let durable = kept.current_term == term && kept.voted_for == Some(self.id);
         self.require(durable, Rule::LeaderVoteNotDurable, |model| {
             format!("{} leads term {term}; {kept:?} is durable", model.id)
         });
-        self.match_index.fill(LogIndex::ZERO);
+        self.match_index.clear();
         self.first_own = self.log.last_index().next();
     }
 
@@ -321,9 +324,4 @@ fn is_campaign(role: RoleKind) -> bool {
         RoleKind::Candidate | RoleKind::Leader => true,
         RoleKind::Follower | RoleKind::PreCandidate => false,
     }
-}
-
-/// How many voters granted, the node itself among them.
-fn with_own(granted: Voters, own: Option<usize>) -> usize {
-    granted.count() + usize::from(own.is_some_and(|own| !granted.has(own)))
 }

@@ -4,8 +4,9 @@
 //! Every input a node was given and every change it showed must be a legal step, or a short sequence of legal
 //! steps; otherwise the rule is named that it broke. Each node is judged by its own inputs alone: what holds
 //! between nodes is the business of the invariants, and progress is judged elsewhere. It shares no code with
-//! the core. The voters are those of the start: it knows no change of membership yet.
+//! the core.
 
+mod configurations;
 mod disk;
 mod elections;
 mod model;
@@ -19,6 +20,7 @@ mod tests;
 use squall_raft::NodeId;
 
 use crate::Violation;
+use crate::membership::{Membership, NodeSet};
 use crate::observation::Observation;
 use model::Model;
 
@@ -35,17 +37,18 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The specification of a cluster of these voters, at most 64, before any of them has started; with a drift of clocks,
-    /// they serve reads by leases.
+    /// The specification of a cluster of these nodes, before any of them has started; it begins with these voters. With
+    /// a drift of clocks, they serve reads by leases.
     ///
     /// # Panics
-    /// With more than 64 voters.
+    /// Where a node's number is 64 or more.
     #[must_use]
-    pub fn new(voters: &[NodeId], lease_drift_ppm: Option<u32>) -> Self {
-        Self {
-            models: voters.iter().map(|id| Model::new(*id, voters, lease_drift_ppm)).collect(),
-            violations: Vec::new(),
-        }
+    pub fn new(nodes: &[NodeId], voters: &[NodeId], lease_drift_ppm: Option<u32>) -> Self {
+        let all: NodeSet = nodes.iter().copied().collect();
+        let first = Membership::first(voters);
+        let begins_with = |id| if first.voters.has(id) { first } else { Membership::default() };
+        let model = |id: &NodeId| Model::new(*id, all, begins_with(*id), lease_drift_ppm);
+        Self { models: nodes.iter().map(model).collect(), violations: Vec::new() }
     }
 
     /// Judges what was observed of `node` in one event.
@@ -55,9 +58,10 @@ impl Spec {
     /// each class.
     ///
     /// # Panics
-    /// Where `node` is none of the voters.
+    /// Where `node` is none of the nodes.
     pub fn observe(&mut self, node: NodeId, observation: &Observation) -> Result<(), Violation> {
-        let model = self.models.iter_mut().find(|model| model.id == node).expect("only voters are observed");
+        let model =
+            self.models.iter_mut().find(|model| model.id == node).expect("only known nodes are observed");
         let result = model.observe(observation);
         if let Err(violation) = &result
             && self.violations.iter().all(|known| known.class != violation.class)

@@ -10,13 +10,18 @@ use super::disk::{Disk, Log};
 use super::reads::Reads;
 use super::rule::Rule;
 use crate::Violation;
+use crate::membership::{Membership, NodeSet};
 use crate::observation::{Content, Envelope, Observation, Span, Step};
 
 /// The state of one node (Figure 2), and what it rests on.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) id: NodeId,
-    pub(super) voters: Vec<NodeId>,
+    /// All nodes there are, members or not.
+    nodes: NodeSet,
+    /// The configurations of its log, the last of them in force, each with the index of its entry; before the first
+    /// entry, the one that the node begins with.
+    pub(super) configurations: Vec<(LogIndex, Membership)>,
 
     pub(super) role: RoleKind,
     pub(super) current_term: Term,
@@ -42,14 +47,14 @@ pub(super) struct Model {
     /// Requests that it may refuse: from whom and at which index, and the term of the previous entry that was asked for.
     pub(super) refusals: BTreeMap<(NodeId, LogIndex), Term>,
     /// Who sent it an AppendEntries or a heartbeat, of this term or an earlier one.
-    pub(super) heard: Voters,
+    pub(super) heard: NodeSet,
     /// Who passed a proposal on to it, in any term.
-    pub(super) passed_on: Voters,
+    pub(super) passed_on: NodeSet,
 
     // Of this term, as a candidate and as a leader.
-    pub(super) votes: Voters,
-    pub(super) pre_votes: Voters,
-    pub(super) match_index: Vec<LogIndex>,
+    pub(super) votes: NodeSet,
+    pub(super) pre_votes: NodeSet,
+    pub(super) match_index: BTreeMap<NodeId, LogIndex>,
 
     /// The first index of its own term, as a leader.
     pub(super) first_own: LogIndex,
@@ -59,17 +64,14 @@ pub(super) struct Model {
     /// By how much clocks may differ, in parts of a million, where the cluster serves reads by leases.
     pub(super) lease_drift_ppm: Option<u32>,
 
-    /// The input that is being digested.
+    /// What was in force before the input that is being digested, and that input.
+    pub(super) in_force_before: Membership,
     pub(super) cause: Cause,
     pub(super) offer: Option<Offer>,
     /// The last entry of the recovered log, while it is being shown.
     recovering: Option<LogPosition>,
     broken: Option<Violation>,
 }
-
-/// A set of voters, by their place among all.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Voters(u64);
 
 /// What the node was given last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,26 +99,13 @@ pub(super) struct Offer {
     pub(super) held: u32,
 }
 
-impl Voters {
-    pub(super) fn add(&mut self, place: usize) {
-        self.0 |= 1 << place;
-    }
-
-    pub(super) fn has(self, place: usize) -> bool {
-        self.0 >> place & 1 == 1
-    }
-
-    pub(super) fn count(self) -> usize {
-        self.0.count_ones() as usize
-    }
-}
-
 impl Model {
-    pub(super) fn new(id: NodeId, voters: &[NodeId], lease_drift_ppm: Option<u32>) -> Self {
-        assert!(voters.len() <= 64, "a set of voters has 64 places");
+    /// A node that begins with `first`, among all these.
+    pub(super) fn new(id: NodeId, nodes: NodeSet, first: Membership, lease_drift_ppm: Option<u32>) -> Self {
         Self {
             id,
-            voters: voters.to_vec(),
+            nodes,
+            configurations: vec![(LogIndex::ZERO, first)],
             role: RoleKind::Follower,
             current_term: Term::ZERO,
             voted_for: None,
@@ -132,15 +121,16 @@ impl Model {
             matched: LogIndex::ZERO,
             acknowledged: LogIndex::ZERO,
             refusals: BTreeMap::new(),
-            heard: Voters::default(),
-            passed_on: Voters::default(),
-            votes: Voters::default(),
-            pre_votes: Voters::default(),
-            match_index: vec![LogIndex::ZERO; voters.len()],
+            heard: NodeSet::EMPTY,
+            passed_on: NodeSet::EMPTY,
+            votes: NodeSet::EMPTY,
+            pre_votes: NodeSet::EMPTY,
+            match_index: BTreeMap::new(),
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
             ticks: 0,
             lease_drift_ppm,
+            in_force_before: first,
             cause: Cause::Nothing,
             offer: None,
             recovering: None,
@@ -204,6 +194,7 @@ impl Model {
             Step::Truncated { from } => self.truncated(*from, observation),
             Step::Appended { position, .. } if self.recovering.is_some() => self.recovered(*position),
             Step::Appended { position, .. } => self.appended(*position, observation),
+            Step::Configured(membership) => self.configured(*membership),
             Step::WriteIssued { sequence } => self.disk.issue(*sequence),
             Step::Sent(message) => self.sent(message, observation),
             Step::Applied { position, .. } => self.applied(*position),
@@ -236,6 +227,7 @@ impl Model {
         self.cause = Cause::Nothing;
         self.offer = None;
         self.committed_before = self.commit_index;
+        self.in_force_before = self.in_force();
     }
 
     /// Notes a broken rule; the first of an event is the one that is told.
@@ -246,12 +238,8 @@ impl Model {
         }
     }
 
-    pub(super) fn place_of(&self, node: NodeId) -> Option<usize> {
-        self.voters.iter().position(|voter| *voter == node)
-    }
-
-    pub(super) fn is_quorum(&self, count: usize) -> bool {
-        count * 2 > self.voters.len()
+    pub(super) fn knows(&self, node: NodeId) -> bool {
+        self.nodes.has(node)
     }
 
     // Restart, and the disk.
@@ -282,6 +270,7 @@ impl Model {
         self.committed_before = LogIndex::ZERO;
         self.last_applied = LogIndex::ZERO;
         self.log.clear();
+        self.configurations.truncate(1);
         self.recovering = Some(last_log);
         self.finish_recovery();
     }
@@ -360,17 +349,21 @@ impl Model {
             && status.commit_index == self.commit_index
             && status.last_log == self.log.last()
             && status.durable_index <= self.durable_index
-            && status.last_applied <= self.last_applied;
+            && status.last_applied <= self.last_applied
+            && status.configuration_index == self.configuration_index()
+            && status.is_voter == self.in_force().is_voter(self.id);
         self.require(same, Rule::StatusDiffers, |model| {
             format!(
-                "{status:?}; expected {:?} in term {}, vote {:?}, commit {}, last {}, durable {}, applied {}",
+                "{status:?}; expected {:?} in term {}, vote {:?}, commit {}, last {}, durable {}, applied {}, {} since {}",
                 model.role,
                 model.current_term,
                 model.voted_for,
                 model.commit_index,
                 model.log.last(),
                 model.durable_index,
-                model.last_applied
+                model.last_applied,
+                model.in_force(),
+                model.configuration_index()
             )
         });
     }

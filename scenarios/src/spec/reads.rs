@@ -10,6 +10,7 @@ use squall_raft::{LogIndex, NodeId, ReadId, RoleKind, Round};
 
 use super::model::Model;
 use super::rule::Rule;
+use crate::membership::NodeSet;
 
 /// What one node's reads, and those that it was asked about, have to wait for.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +23,9 @@ pub(super) struct Reads {
     round: Round,
     /// At which tick it began the rounds of late.
     begun: VecDeque<(Round, u64)>,
-    answered: Vec<Round>,
-    /// For each voter, up to which of the leader's ticks it votes for nobody else, at least.
-    leased_until: Vec<u64>,
+    answered: BTreeMap<NodeId, Round>,
+    /// For each node, up to which of the leader's ticks it votes for nobody else, at least.
+    leased_until: BTreeMap<NodeId, u64>,
     questions: BTreeMap<Question, Needs>,
     told_to_campaign: bool,
     /// As a follower of this term: what its leader said, and when its rounds came in.
@@ -103,23 +104,24 @@ impl Model {
         self.reads.word = Some((up_to, index));
     }
 
-    pub(super) fn answered_round(&mut self, place: usize, round: Round, promise: u64) {
+    pub(super) fn answered_round(&mut self, from: NodeId, round: Round, promise: u64) {
         let Reads { begun, answered, leased_until, .. } = &mut self.reads;
-        answered.resize(self.voters.len(), Round::default());
-        answered[place] = answered[place].max(round);
+        let answered = answered.entry(from).or_default();
+        *answered = round.max(*answered);
         let Some(drift_ppm) = self.lease_drift_ppm else { return };
-        leased_until.resize(self.voters.len(), 0);
         if let Some((_, begun_at)) = begun.iter().find(|(begun, _)| *begun == round) {
             let until = begun_at.saturating_add(surely_lasts(promise, drift_ppm));
-            leased_until[place] = leased_until[place].max(until);
+            let leased_until = leased_until.entry(from).or_default();
+            *leased_until = until.max(*leased_until);
         }
     }
 
     fn holds_lease(&self) -> bool {
-        let own = self.place_of(self.id);
-        let leased = self.reads.leased_until.iter().enumerate();
-        let promised = leased.filter(|(place, until)| Some(*place) != own && self.ticks < **until).count();
-        self.is_quorum(promised + 1) && !self.reads.told_to_campaign && self.commit_index >= self.first_own
+        let leased = self.reads.leased_until.iter().filter(|(_, until)| self.ticks < **until);
+        let promised: NodeSet = leased.map(|(node, _)| *node).collect();
+        self.had_quorum(promised.with(self.id))
+            && !self.reads.told_to_campaign
+            && self.commit_index >= self.first_own
     }
 
     pub(super) fn began_round(&mut self, round: Round) {
@@ -213,10 +215,10 @@ impl Model {
     }
 
     fn check_word(&mut self, needs: Needs, index: LogIndex) {
-        let (id, own) = (self.id, self.place_of(self.id));
-        let answered = self.reads.answered.iter().enumerate();
-        let peers = answered.filter(|(place, round)| Some(*place) != own && **round >= needs.round).count();
-        let is_confirmed = self.is_quorum(peers + 1);
+        let id = self.id;
+        let answered = self.reads.answered.iter().filter(|(_, round)| **round >= needs.round);
+        let answered: NodeSet = answered.map(|(node, _)| *node).collect();
+        let is_confirmed = self.had_quorum(answered.with(id));
         let is_leased = self.holds_lease();
         self.require(is_confirmed || is_leased, Rule::ReadUnconfirmed, |model| {
             let Reads { answered, leased_until, .. } = &model.reads;

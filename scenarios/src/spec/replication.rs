@@ -7,6 +7,7 @@ use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind};
 
 use super::model::{Model, Offer};
 use super::rule::Rule;
+use crate::membership::NodeSet;
 use crate::observation::{Observation, Span};
 
 impl Model {
@@ -71,6 +72,7 @@ impl Model {
         self.check_not_campaigning();
         self.log.truncate(from);
         self.disk.truncate(from);
+        self.configurations.retain(|(index, _)| *index < from);
         let kept = LogIndex(from.0.saturating_sub(1));
         self.durable_index = self.durable_index.min(kept);
         self.matched = self.matched.min(kept);
@@ -131,16 +133,15 @@ impl Model {
         self.require(term == Some(self.current_term), Rule::CommitOldTerm, |model| {
             format!("{} leads term {} and committed {index}, of term {term:?}", model.id, model.current_term)
         });
-        let own = usize::from(self.durable_index >= index);
-        let peers = self
-            .voters
-            .iter()
-            .zip(&self.match_index)
-            .filter(|(voter, matched)| **voter != self.id && **matched >= index)
-            .count();
-        self.require(self.is_quorum(own + peers), Rule::CommitWithoutQuorum, |model| {
+        let told = self.match_index.iter().filter(|(node, matched)| **node != self.id && **matched >= index);
+        let holders: NodeSet = told.map(|(node, _)| *node).collect();
+        let holders = if self.durable_index >= index { holders.with(self.id) } else { holders };
+        self.require(self.in_force().has_quorum(holders), Rule::CommitWithoutQuorum, |model| {
             let (id, durable, matches) = (model.id, model.durable_index, &model.match_index);
-            format!("{id} committed {index}; it is durable up to {durable} and was told {matches:?}")
+            let in_force = model.in_force();
+            format!(
+                "{id} committed {index}; it is durable up to {durable} and was told {matches:?}; {in_force}"
+            )
         });
         self.known_committed = index;
     }

@@ -67,6 +67,12 @@ rules! {
     CommitOldTerm = "AdvanceCommitIndex: committed an entry of an earlier term by counting copies",
     CommitWithoutQuorum = "AdvanceCommitIndex: committed without durable copies on a quorum",
 
+    // §6; thesis §4.
+    CampaignWithoutVote = "Timeout: campaigned without a vote, and was not needed by those who have one",
+    ConfigurationNotReady = "ChangeMembership: before an entry of the leader's own term is committed",
+    ConfigurationTwice = "ChangeMembership: while the configuration before is not committed",
+    ConfigurationLeap = "ChangeMembership: votes came or went without a joint configuration",
+
     // What leaves the node.
     SentOtherTerm = "Send: another sender or term than the node's own",
     SentUndurableTerm = "Send: revealed a term that is not durable",
@@ -89,6 +95,7 @@ rules! {
     ForwardElsewhere = "Forward: to a node that it does not follow",
     RefusedUnasked = "ForwardResponse: to a node that passed nothing on",
     TimeoutNowToLaggard = "TimeoutNow: sent to a node whose log is behind",
+    TimeoutNowToOther = "TimeoutNow: sent to a node that does not vote",
 
     // §8, thesis §6.4.
     PromiseUndurable = "HeartbeatResponse: promised what a restart forgets",

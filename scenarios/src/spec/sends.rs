@@ -47,8 +47,9 @@ impl Model {
                 self.began_round(round);
             }
             Content::HeartbeatResponse { round, promise } => {
-                let heard = self.place_of(to).is_some_and(|place| self.heard.has(place));
-                self.require(heard, Rule::AnsweredUnasked, |model| format!("{} answered {to}", model.id));
+                self.require(self.heard.has(to), Rule::AnsweredUnasked, |model| {
+                    format!("{} answered {to}", model.id)
+                });
                 self.promised(round, promise);
             }
             Content::Forward => {
@@ -60,14 +61,18 @@ impl Model {
                 });
             }
             Content::ForwardRefused => {
-                let passed_on = self.place_of(to).is_some_and(|place| self.passed_on.has(place));
-                self.require(passed_on, Rule::RefusedUnasked, |model| format!("{} to {to}", model.id));
+                self.require(self.passed_on.has(to), Rule::RefusedUnasked, |model| {
+                    format!("{} to {to}", model.id)
+                });
             }
             Content::TimeoutNow => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 let (matched, last_log) = (self.match_of(to), self.log.last());
                 self.require(matched >= last_log.index, Rule::TimeoutNowToLaggard, |model| {
                     format!("{}, with {last_log}, asked {to}, which matches up to {matched}", model.id)
+                });
+                self.require(self.in_force().voters.has(to), Rule::TimeoutNowToOther, |model| {
+                    format!("{} asked {to}; {}", model.id, model.in_force())
                 });
                 self.told_to_campaign();
             }
@@ -85,7 +90,7 @@ impl Model {
     }
 
     fn match_of(&self, node: NodeId) -> LogIndex {
-        self.place_of(node).map_or(LogIndex::ZERO, |place| self.match_index[place])
+        self.match_index.get(&node).copied().unwrap_or_default()
     }
 
     fn check_sender(&mut self, message: &Envelope, role: RoleKind, rule: Rule) {

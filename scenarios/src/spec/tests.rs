@@ -1,9 +1,10 @@
 //! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
 
-use squall_raft::{HardState, LogIndex, LogPosition, ReadId, RoleKind, Round, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, Term};
 
 use super::Spec;
 use super::rule::Rule;
+use crate::membership::Membership;
 use crate::observation::{Content, Step};
 use crate::stage::{Cast, commit, commit_on_all, elect, replicate, request_vote, vote_response};
 
@@ -60,6 +61,46 @@ fn n1_committed() -> Cast<Spec> {
     let mut cast = n1_leads();
     commit_on_all(&mut cast, 1);
     cast
+}
+
+/// A configuration of these voters and learners.
+fn among(voters: &[u64], learners: &[u64]) -> Membership {
+    let set = |nodes: &[u64]| nodes.iter().copied().map(NodeId).collect();
+    Membership { voters: set(voters), learners: set(learners), ..Membership::default() }
+}
+
+fn joint(voters: &[u64], outgoing: &[u64]) -> Membership {
+    Membership { outgoing: among(outgoing, &[]).voters, ..among(voters, &[]) }
+}
+
+/// n1 leads voters n1 n2 n3, and all four know that n4 is a learner, by 1@2.
+fn n4_learns() -> Cast<Spec> {
+    let mut cast = Cast::of_spec_among(4, 3);
+    elect(&mut cast, 1);
+    commit_on_all(&mut cast, 1);
+    let learns = among(&[1, 2, 3], &[4]);
+    legal(cast.event(1, |n| n.ticks().configures(1, 2, learns).persists()));
+    stores(&mut cast, 2, 2, learns);
+    stores(&mut cast, 3, 2, learns);
+    legal(cast.event(1, |n| n.ticks().commits(2)));
+    let first = [(1, 1)];
+    legal(cast.event(4, |n| {
+        n.receives_entries_in(1, 1, (0, 0), &first, 1).adopts(1).follows(1).commits(1).appends(1, 1)
+    }));
+    stores(&mut cast, 4, 2, learns);
+    cast
+}
+
+/// A node stores a configuration that n1 sends in term 1, and n1 hears of it.
+fn stores(cast: &mut Cast<Spec>, node: u64, index: u64, membership: Membership) {
+    legal(cast.event(node, |n| {
+        n.receives_entries(1, (1, index - 1), &[(1, index)], 1)
+            .follows(1)
+            .configures(1, index, membership)
+            .persists()
+            .acknowledges(1, index)
+    }));
+    legal(cast.event(1, |n| n.receives_acknowledgement(node, index)));
 }
 
 fn legal(verdict: Verdict) {
@@ -139,6 +180,42 @@ fn a_late_completion_does_not_make_durable_what_was_overwritten_since() {
     legal(cast.event(3, |n| n.step(completes_3(1))));
     assert_eq!(cast.event(3, |n| n.step(completes_3(2))), Err(Rule::DurableBeyondWrites.class()));
     legal(cast.event(3, |n| n.persists()));
+}
+
+#[test]
+fn a_joint_configuration_commits_by_both_halves_and_is_left_for_the_one_that_comes() {
+    let halves = joint(&[1, 4], &[1, 2, 3]);
+    let stored_by = |nodes: &[u64]| {
+        let mut cast = n4_learns();
+        legal(cast.event(1, |n| n.ticks().configures(1, 3, halves).persists()));
+        nodes.iter().for_each(|node| stores(&mut cast, *node, 3, halves));
+        cast
+    };
+    for too_few in [&[2, 3][..], &[4]] {
+        let early = stored_by(too_few).event(1, |n| n.ticks().commits(3));
+        assert_eq!(early, Err(Rule::CommitWithoutQuorum.class()), "{too_few:?}");
+    }
+    let mut cast = stored_by(&[2, 4]);
+    let comes = among(&[1, 4], &[]);
+    legal(cast.event(1, |n| n.ticks().commits(3).configures(1, 4, comes).persists()));
+    stores(&mut cast, 4, 4, comes);
+    legal(cast.event(1, |n| n.ticks().commits(4)));
+}
+
+#[test]
+fn one_removed_by_what_may_not_be_committed_may_campaign_and_counts_the_others_alone() {
+    let mut cast = n1_committed();
+    let halves = joint(&[2, 3], &[1, 2, 3]);
+    legal(cast.event(1, |n| n.ticks().configures(1, 2, halves).persists()));
+    stores(&mut cast, 2, 2, halves);
+    stores(&mut cast, 3, 2, halves);
+    legal(cast.event(1, |n| n.ticks().commits(2).configures(1, 3, among(&[2, 3], &[])).persists()));
+    legal(cast.event(1, |n| n.ticks().steps_down()));
+    legal(cast.event(1, |n| n.ticks().campaigns(2)));
+    legal(cast.event(1, |n| n.persists()));
+    legal(cast.event(1, |n| n.receives(2, 2, vote_response(true))));
+    let with_its_own = cast.event(1, |n| n.ticks().becomes_leader());
+    assert_eq!(with_its_own, Err(Rule::LeaderWithoutQuorum.class()));
 }
 
 #[test]
@@ -346,6 +423,23 @@ const BROKEN: &[(Rule, History)] = &[
         cast.event(2, |n| n.ticks().commits(1))
     }),
     (Rule::CommitWithoutQuorum, || n1_leads().event(1, |n| n.ticks().commits(1))),
+    (Rule::CampaignWithoutVote, || {
+        let mut cast = n4_learns();
+        cast.event(4, |n| n.ticks().becomes(RoleKind::PreCandidate))
+    }),
+    (Rule::ConfigurationNotReady, || {
+        let mut cast = n4_learns();
+        elect(&mut cast, 2);
+        cast.event(2, |n| n.ticks().configures(2, 4, among(&[1, 2, 3], &[])))
+    }),
+    (Rule::ConfigurationTwice, || {
+        let mut cast = n4_learns();
+        legal(cast.event(1, |n| n.ticks().configures(1, 3, among(&[1, 2, 3], &[]))));
+        cast.event(1, |n| n.ticks().configures(1, 4, among(&[1, 2, 3], &[4])))
+    }),
+    (Rule::ConfigurationLeap, || {
+        n4_learns().event(1, |n| n.ticks().configures(1, 3, among(&[1, 2, 3, 4], &[])))
+    }),
     (Rule::SentOtherTerm, || n1_leads().event(2, |n| n.ticks().sends_in(0, 1, vote_response(false)))),
     (Rule::SentUndurableTerm, || {
         n1_leads().event(2, |n| n.receives(3, 2, heartbeat(0)).adopts(2).sends(3, heartbeat_response(1)))
@@ -400,6 +494,7 @@ const BROKEN: &[(Rule, History)] = &[
         n1_committed().event(2, |n| n.step(Step::Proposed { accepted: None }).sends(3, Content::Forward))
     }),
     (Rule::RefusedUnasked, || n1_leads().event(1, |n| n.ticks().sends(2, Content::ForwardRefused))),
+    (Rule::TimeoutNowToOther, || n4_learns().event(1, |n| n.ticks().sends(4, Content::TimeoutNow))),
     (Rule::TimeoutNowToLaggard, || n1_leads().event(1, |n| n.ticks().sends(2, Content::TimeoutNow))),
     (Rule::PromiseUndurable, || {
         let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };
@@ -483,7 +578,7 @@ fn a_violation_says_what_happened_with_the_values() {
     assert_eq!(
         violation.message,
         "AdvanceCommitIndex: committed without durable copies on a quorum: \
-         n1 committed 1; it is durable up to 1 and was told [0, 0, 0]"
+         n1 committed 1; it is durable up to 1 and was told {}; voters n1 n2 n3"
     );
 }
 

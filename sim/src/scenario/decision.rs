@@ -132,7 +132,7 @@ pub(super) const fn fields(purpose: Purpose) -> &'static [&'static str] {
             "sector",
             "writes_lost",
         ],
-        Purpose::Core => &["member"],
+        Purpose::Core => &["member", "spared"],
         Purpose::Client | Purpose::Plan | Purpose::Parameter | Purpose::User => &[],
     }
 }

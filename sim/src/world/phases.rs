@@ -146,7 +146,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// The oracle's choice, or one drawn among those that can be healed.
     fn choose_core(&mut self) -> Option<ProcessSet> {
         let size = self.parameters.limits.core_size;
-        let chosen = self.oracle.choose_core(size, &Processes::new(&self.slots, &self.network));
+        let mut draw = self.choice.draw(Purpose::Core, 1, 0);
+        let processes = Processes::new(&self.slots, &self.network);
+        let chosen = self.oracle.choose_core(size, &mut draw, &processes);
         if let Some(core) = chosen {
             let is_possible = |id: ProcessId| self.slots.get(id.slot()).is_some_and(|slot| !slot.stays_down);
             return Some(core).filter(|core| !core.is_empty() && core.iter().all(is_possible));

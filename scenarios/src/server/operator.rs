@@ -1,0 +1,88 @@
+//! What an operator's command asks for: its lowest byte names a server, the rest the deed.
+//!
+//! Some deeds are what a careful operator does next with a server, as far as the one who is asked can tell; others are
+//! asked for whether they make sense or not. Nobody waits for an answer: two commands close to each other are two
+//! administrators at once.
+
+use squall_raft::{Change, Configuration, Member, NodeId};
+use squall_sim::ProcessId;
+
+use super::setup::node_id;
+
+/// How many deeds there are; commands are below `DEEDS << 8`.
+pub const DEEDS: u64 = 12;
+
+/// One deed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Deed {
+    /// The leader hands its office over.
+    Transfer(NodeId),
+    /// Members come, go, or get another standing.
+    Change(Vec<Change>),
+}
+
+/// What `command` means to one who knows of this configuration.
+pub(super) fn deed(command: u64, servers: u32, configuration: &Configuration) -> Deed {
+    let number =
+        u32::try_from((command & 0xff) % u64::from(servers)).expect("less than the number of servers");
+    let id = node_id(ProcessId(number));
+    Deed::Change(match command >> 8 {
+        1 => vec![Change::AddLearner { id, promote: true }],
+        2 => vec![Change::AddLearner { id, promote: false }],
+        3 => vec![Change::Promote { id }],
+        4 => vec![Change::Demote { id }],
+        5 => vec![Change::Remove { id }],
+        6 => replace(id, configuration, servers),
+        7 => exchange(id, configuration),
+        8.. if command >> 8 < DEEDS => vec![turn(id, configuration)],
+        _ => return Deed::Transfer(id),
+    })
+}
+
+/// The next step with this server: in, up, or out.
+fn turn(id: NodeId, configuration: &Configuration) -> Change {
+    match configuration.member(id) {
+        None => Change::AddLearner { id, promote: true },
+        Some(member) if member.is_learner() => Change::Promote { id },
+        Some(_) => Change::Remove { id },
+    }
+}
+
+/// A new server comes, and this one goes at once.
+fn replace(id: NodeId, configuration: &Configuration, servers: u32) -> Vec<Change> {
+    let mut others = (0..servers).map(|number| node_id(ProcessId(number)));
+    let new = others.find(|other| configuration.member(*other).is_none());
+    let add = new.map(|id| Change::AddLearner { id, promote: true });
+    add.into_iter().chain([Change::Remove { id }]).collect()
+}
+
+/// This server makes room for all learners.
+fn exchange(id: NodeId, configuration: &Configuration) -> Vec<Change> {
+    let learners = configuration.members().iter().filter(|member: &&Member| member.is_learner());
+    let promote = learners.map(|member| Change::Promote { id: member.id });
+    promote.chain([Change::Demote { id }]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_command_is_a_transfer_as_it_always_was() {
+        let configuration = Configuration::first(&[NodeId(0), NodeId(1), NodeId(2)]);
+        for command in 0..256 {
+            assert_eq!(deed(command, 5, &configuration), Deed::Transfer(NodeId(command % 5)));
+        }
+        assert_eq!(deed(DEEDS << 8, 5, &configuration), Deed::Transfer(NodeId(0)), "no such deed");
+    }
+
+    #[test]
+    fn a_server_is_turned_in_up_and_out() {
+        let begin = Configuration::first(&[NodeId(0), NodeId(1)]);
+        assert_eq!(turn(NodeId(2), &begin), Change::AddLearner { id: NodeId(2), promote: true });
+        assert_eq!(turn(NodeId(1), &begin), Change::Remove { id: NodeId(1) });
+        let add = Change::AddLearner { id: NodeId(2), promote: true };
+        assert_eq!(replace(NodeId(1), &begin, 4), [add, Change::Remove { id: NodeId(1) }]);
+        assert_eq!(exchange(NodeId(1), &begin), [Change::Demote { id: NodeId(1) }]);
+    }
+}
