@@ -363,7 +363,6 @@ impl Driver {
                 && old.voted_for.is_some()
                 && hard_state.voted_for != old.voted_for;
             assert!(!changed_mind, "one vote in a term: {old:?} to {hard_state:?}");
-            assert!(hard_state.longest_promise >= old.longest_promise, "{old:?} to {hard_state:?}");
         }
         if let Some(from) = write.truncate_from {
             assert!(from > self.last_asked.index, "what is applied is never removed, as {write:?} would");

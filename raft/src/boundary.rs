@@ -58,7 +58,9 @@ impl Raft {
     ///
     /// Ticks are the core's only clock, and it dates by them whatever comes in. So those that are due are fed before any
     /// other input: a message that is taken before the ticks that went by is dated too early, and a follower that has
-    /// just heard its leader campaigns too soon. That costs an election, never safety.
+    /// just heard its leader campaigns too soon. That costs an election, and no more, but for leases: where
+    /// [`Config::lease_drift_ppm`] is set, ticks that are fed late can make a read stale. The clock is to be read after the
+    /// input was taken up, a client's read too, and it is to be one that goes on while the machine sleeps.
     pub fn tick(&mut self, ticks: u64) {
         if ticks > 0 {
             self.resume_fetches();
@@ -87,7 +89,8 @@ impl Raft {
     }
 
     /// A client wants to read what is committed, or what comes later (thesis §6.4), here or on a follower. A `ReadReady`
-    /// or a `ReadDropped` that covers the read follows in this life.
+    /// or a `ReadDropped` that covers the read follows in this life; where `check_quorum` is off, a leader that is cut off
+    /// has neither to say until it hears of another term.
     ///
     /// # Errors
     /// Says why it was refused; then nothing follows.

@@ -28,7 +28,7 @@ pub(crate) struct Lease {
     /// The first reading of its clock in this stretch of hearing it, and the last.
     first: Option<Reading>,
     last: Option<Reading>,
-    /// Its clock and the leader's ran apart by more than the bound: its promises are worth nothing in this term.
+    /// Its clock and the leader's ran apart by more than the bound: its promises are worth nothing in this stretch.
     is_distrusted: bool,
 }
 
@@ -48,7 +48,7 @@ impl Lease {
             reading.clock >= last.clock && reading.received_at - last.received_at <= unheard_max
         });
         if !continues {
-            self.first = Some(reading);
+            (self.first, self.is_distrusted) = (Some(reading), false);
         }
         self.last = Some(reading);
         if let Some(first) = self.first
@@ -115,6 +115,10 @@ impl Raft {
     pub(crate) fn renew_lease(&mut self, position: usize, response: &HeartbeatResponse) {
         let (now, timeout) = (self.now, self.config.election_timeout);
         let Some(drift_ppm) = self.config.lease_drift_ppm else { return };
+        // The answer to an earlier term promises nothing, and says nothing of the clock.
+        if response.promise == 0 {
+            return;
+        }
         let Role::Leader(leader) = &mut self.role else { return };
         let Leader { round, round_at, followers, .. } = leader;
         let progress: &mut Progress = &mut followers[position];
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_within_the_bound_is_trusted_and_one_beyond_it_never_again() {
+    fn a_clock_within_the_bound_is_trusted_and_one_beyond_it_is_not() {
         let until = |clock| {
             let mut lease = Lease::default();
             lease.renew(Reading::new(0, 10, 500), 101, TENTH, 2_000);
@@ -183,5 +187,15 @@ mod tests {
         lease.renew(Reading::new(20, 30, 3), 101, TENTH, 50);
         lease.renew(Reading::new(900, 910, 10), 101, TENTH, 50);
         assert_eq!(lease.until, 900 + lease_ticks(101, TENTH));
+    }
+
+    #[test]
+    fn a_clock_that_misbehaved_is_looked_at_afresh_after_a_silence() {
+        let mut lease = Lease::default();
+        lease.renew(Reading::new(0, 10, 500), 101, TENTH, 2_000);
+        lease.renew(Reading::new(1_000, 1_010, 5_000), 101, TENTH, 2_000);
+        assert_eq!(lease.until, 0);
+        lease.renew(Reading::new(9_000, 9_010, 13_000), 101, TENTH, 2_000);
+        assert_eq!(lease.until, 9_000 + lease_ticks(101, TENTH));
     }
 }

@@ -158,8 +158,10 @@ impl Raft {
         } else {
             self.held.clear();
         }
-        // The promise goes along, so that no write is needed for it when the first is given.
-        let longest_promise = old.longest_promise.max(self.promise());
+        // The promise goes along, so that no write is needed for it when the first is given. One that has run out, and is
+        // longer than any that may be given now, need not be remembered.
+        let in_force = if self.is_promised() { old.longest_promise } else { 0 };
+        let longest_promise = in_force.max(self.promise());
         self.hard_state = HardState { current_term, voted_for, longest_promise };
         self.ledger.hard_state_changed();
     }

@@ -128,8 +128,9 @@ impl Raft {
     /// A request of an earlier term is answered with the present one, so that a sender left behind by a
     /// partition learns of it; an answer of an earlier term is of no use.
     fn answer_stale_term(&mut self, from: NodeId, body: &Body) -> Result<(), Ignored> {
-        let heartbeat_response = |session, round| {
-            let (received, promise, clock) = (LogIndex::ZERO, 0, 0);
+        // Rounds are numbered anew in each term: the round that was asked about is none of the term that this answers in.
+        let heartbeat_response = |session| {
+            let (round, received, promise, clock) = (Round::default(), LogIndex::ZERO, 0, 0);
             Body::HeartbeatResponse(HeartbeatResponse { session, round, received, promise, clock })
         };
         match body {
@@ -141,9 +142,9 @@ impl Raft {
                 self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted: false }));
             }
             Body::AppendEntries(request) => {
-                self.send(from, heartbeat_response(request.session, Round::default()));
+                self.send(from, heartbeat_response(request.session));
             }
-            Body::Heartbeat(request) => self.send(from, heartbeat_response(request.session, request.round)),
+            Body::Heartbeat(request) => self.send(from, heartbeat_response(request.session)),
             Body::Forward(forward) => {
                 self.refuse_forward(from, forward.number, ProposeError::NotLeader { leader: self.leader() });
             }

@@ -1,6 +1,6 @@
 //! The reads that wait: for the core's word that they may be served, and then for the state machine to come that far.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use squall_raft::{LogIndex, ReadId};
@@ -29,40 +29,48 @@ pub(crate) struct Reads {
     /// Wait for the core's word.
     /// Invariant: ids rise.
     asked: VecDeque<(ReadId, Waiting)>,
-    /// Wait until the state machine has applied an index.
-    /// Invariant: indices never fall.
-    ready: VecDeque<(LogIndex, Waiting)>,
+    /// Wait until the state machine has applied an index: by that, and then in the order in which they came.
+    ready: BTreeMap<(LogIndex, ReadId), Waiting>,
+    /// What all of them ask takes.
+    bytes: u64,
 }
 
 impl Reads {
     pub(crate) fn ask(&mut self, id: ReadId, waiting: Waiting) {
         assert!(self.asked.back().is_none_or(|(last, _)| *last < id), "{id:?} comes out of order");
+        self.bytes += waiting.query.len() as u64;
         self.asked.push_back((id, waiting));
     }
 
     /// Those up to `up_to` may be served from `index` on.
     pub(crate) fn make_ready(&mut self, up_to: ReadId, index: LogIndex) {
-        // What is committed stays: who was told an index earlier may as well wait for no more than this one.
-        let index = self.ready.back().map_or(index, |(last, _)| index.max(*last));
-        while let Some(waiting) = self.take_asked(up_to) {
-            self.ready.push_back((index, waiting));
+        while let Some((id, waiting)) = self.pop_asked(up_to) {
+            self.ready.insert((index, id), waiting);
         }
     }
 
     /// Takes out one that still waits for the core's word, up to `up_to`.
     pub(crate) fn take_asked(&mut self, up_to: ReadId) -> Option<Waiting> {
-        if self.asked.front()?.0 > up_to {
-            return None;
-        }
-        self.asked.pop_front().map(|(_, waiting)| waiting)
+        let (_, waiting) = self.pop_asked(up_to)?;
+        self.bytes -= waiting.query.len() as u64;
+        Some(waiting)
+    }
+
+    fn pop_asked(&mut self, up_to: ReadId) -> Option<(ReadId, Waiting)> {
+        if self.asked.front()?.0 > up_to { None } else { self.asked.pop_front() }
     }
 
     /// Takes out one that may be served now, where so much is applied.
     pub(crate) fn serve_next(&mut self, applied: LogIndex) -> Option<Waiting> {
-        if self.ready.front()?.0 > applied {
-            return None;
-        }
-        self.ready.pop_front().map(|(_, waiting)| waiting)
+        let first = self.ready.first_entry().filter(|first| first.key().0 <= applied)?;
+        let waiting = first.remove();
+        self.bytes -= waiting.query.len() as u64;
+        Some(waiting)
+    }
+
+    /// What all that wait ask takes, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// How many wait.
@@ -94,6 +102,16 @@ mod tests {
         assert_eq!(served(&mut reads, 9), []);
         assert_eq!(served(&mut reads, 10), [1, 2]);
         assert_eq!(reads.take_asked(ReadId(3)), Some(waiting(3)));
-        assert_eq!(reads.len(), 0);
+        assert_eq!((reads.len(), reads.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_read_that_waits_for_what_never_comes_holds_up_no_other() {
+        let mut reads = Reads::default();
+        reads.ask(ReadId(1), waiting(1));
+        reads.make_ready(ReadId(1), LogIndex(u64::MAX));
+        reads.ask(ReadId(2), waiting(2));
+        reads.make_ready(ReadId(2), LogIndex(7));
+        assert_eq!(served(&mut reads, 7), [2]);
     }
 }

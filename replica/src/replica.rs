@@ -159,13 +159,13 @@ impl<S: StateMachine> Replica<S> {
         self.raft.change_membership(changes)
     }
 
-    /// Campaigns at once, as if the election timeout had passed.
+    /// Campaigns at once, as if the election timeout had passed; not while a promise to a leader is in force.
     pub fn campaign(&mut self) {
         self.raft.campaign();
     }
 
     /// Asks the state machine, without an entry in the log. A `Respond` for it follows in this life; a linearizable read
-    /// waits for the word of a leader, which may be another replica, and never for a disk. Returns the number that the
+    /// waits for the word of a leader, which may be another replica, and for this one to apply what is committed. Returns the number that the
     /// core gave it, where it is linearizable.
     ///
     /// # Errors
@@ -187,7 +187,10 @@ impl<S: StateMachine> Replica<S> {
                 Ok(None)
             }
             Consistency::Linearizable => {
-                if self.reads.len() >= self.raft.config().max_pending_reads {
+                let config = self.raft.config();
+                let is_full = self.reads.len() >= config.max_pending_reads
+                    || self.reads.bytes().saturating_add(size) > config.max_uncommitted_bytes.max(max);
+                if is_full {
                     return Err(ReadError::Busy);
                 }
                 let id = self.raft.read()?;

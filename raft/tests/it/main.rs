@@ -7,4 +7,5 @@ mod golden;
 mod hostile;
 mod paper;
 mod random;
+mod reads;
 mod slow_disks;

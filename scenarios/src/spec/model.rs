@@ -303,7 +303,8 @@ impl Model {
         // How much a node may promise is its own affair, as long as it keeps it.
         let (former, longest_promise) = (self.longest_promise, hard_state.longest_promise);
         self.longest_promise = longest_promise;
-        self.require(longest_promise >= former, Rule::PromiseFell, |model| {
+        let has_run_out = self.promise_has_run_out();
+        self.require(longest_promise >= former || has_run_out, Rule::PromiseFell, |model| {
             format!("{} had promised {former} ticks, and wrote {longest_promise}", model.id)
         });
         let own = HardState { current_term: self.current_term, voted_for: self.voted_for, longest_promise };

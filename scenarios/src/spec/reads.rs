@@ -144,13 +144,27 @@ impl Model {
 
     /// The promise counts from when the round came in, however long the answer waited.
     pub(super) fn promised(&mut self, round: Round, promise: u64) {
+        let is_of_this_term = round == Round::default() || self.reads.heard_at.contains_key(&round);
+        self.require(is_of_this_term, Rule::AnsweredOtherRound, |model| {
+            format!(
+                "{} answers round {} in term {}; it heard none such",
+                model.id, round.0, model.current_term
+            )
+        });
         let kept = self.disk.hard_state.longest_promise;
         self.require(promise <= kept, Rule::PromiseUndurable, |model| {
             format!("{} promises {promise} ticks; it would remember {kept} after a restart", model.id)
         });
         let heard_at = self.reads.heard_at.get(&round).copied().unwrap_or(0);
-        self.reads.heard_at.retain(|heard, _| *heard >= round);
+        if round > Round::default() {
+            self.reads.heard_at.retain(|heard, _| *heard >= round);
+        }
         self.reads.promised_until = self.reads.promised_until.max(heard_at.saturating_add(promise));
+    }
+
+    /// Whether no promise is in force any more.
+    pub(super) fn promise_has_run_out(&self) -> bool {
+        self.ticks >= self.reads.promised_until
     }
 
     /// A vote, or a campaign that no leader wished.

@@ -98,6 +98,7 @@ rules! {
     TimeoutNowToOther = "TimeoutNow: sent to a node that does not vote",
 
     // §8, thesis §6.4.
+    AnsweredOtherRound = "HeartbeatResponse: answered a round that its leader of this term did not begin",
     PromiseUndurable = "HeartbeatResponse: promised what a restart forgets",
     PromiseBroken = "HandleRequestVoteRequest: voted though it had promised a leader not to",
     PromiseFell = "Persist: the longest promise became shorter",

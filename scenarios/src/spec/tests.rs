@@ -515,10 +515,24 @@ const BROKEN: &[(Rule, History)] = &[
         })
     }),
     (Rule::PromiseFell, || {
-        let hard_state = |longest_promise| HardState { longest_promise, ..HardState::default() };
-        let mut cast = Cast::of_spec(3);
-        legal(cast.event(1, |n| n.ticks().step(Step::WroteHardState(hard_state(20)))));
-        cast.event(1, |n| n.ticks().step(Step::WroteHardState(hard_state(10))))
+        let mut cast = n1_committed();
+        legal(cast.event(2, |n| {
+            n.longest_promise = 20;
+            n.receives(1, 1, beat(1)).writes().persists()
+        }));
+        let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };
+        legal(cast.event(2, |n| n.ticks().sends(1, promise)));
+        cast.event(2, |n| {
+            n.longest_promise = 10;
+            n.ticks().writes()
+        })
+    }),
+    // Rounds begin anew with each term: this one is of the term before.
+    (Rule::AnsweredOtherRound, || {
+        let mut cast = n1_committed();
+        elect(&mut cast, 2);
+        legal(cast.event(3, |n| n.receives(1, 1, beat(4))));
+        cast.event(3, |n| n.ticks().sends(1, heartbeat_response(4)))
     }),
     (Rule::RoundFell, || {
         let mut cast = n1_committed();
