@@ -89,8 +89,8 @@ impl Raft {
     }
 
     /// A client wants to read what is committed, or what comes later (thesis §6.4), here or on a follower. A `ReadReady`
-    /// or a `ReadDropped` that covers the read follows in this life; where `check_quorum` is off, a leader that is cut off
-    /// has neither to say until it hears of another term.
+    /// or a `ReadDropped` that covers the read follows in this life, the latter where nobody has answered for four
+    /// election timeouts.
     ///
     /// # Errors
     /// Says why it was refused; then nothing follows.

@@ -14,7 +14,7 @@ use crate::{
 
 /// A quorum that takes nothing for so many election timeouts is of no use to its leader. One timeout would depose leaders
 /// of followers whose disks are slow and work.
-const STUCK_TIMEOUTS: u64 = 4;
+pub(crate) const STUCK_TIMEOUTS: u64 = 4;
 
 impl Raft {
     pub(crate) fn handle_proposal(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
@@ -271,6 +271,7 @@ impl Raft {
         if self.config.check_quorum && !alone && !serves {
             return self.become_follower(self.current_term());
         }
+        self.drop_reads_nobody_answers();
         self.maybe_move_membership();
     }
 

@@ -7,6 +7,7 @@
 
 use alloc::collections::VecDeque;
 
+use crate::leader::STUCK_TIMEOUTS;
 use crate::role::{Follower, Leader, Role};
 use crate::{
     Action, Body, Ignored, LogIndex, NodeId, Raft, ReadError, ReadId, ReadIndex, ReadIndexResponse, Round,
@@ -20,6 +21,8 @@ pub(crate) struct Reads {
     /// The last one asked for, and the last one whose fate is known; so is that of all before it.
     asked: u64,
     settled: u64,
+    /// Since when the first that is open has waited, or an answer came.
+    open_since: u64,
     /// What the driver is to be told.
     answers: VecDeque<Answer>,
 }
@@ -81,6 +84,9 @@ impl Raft {
         }
         if self.reads.asked - self.reads.settled >= self.config.max_pending_reads {
             return Err(ReadError::Busy);
+        }
+        if self.reads.are_settled() {
+            self.reads.open_since = self.now;
         }
         self.reads.asked += 1;
         let up_to = ReadId(self.reads.asked);
@@ -144,7 +150,10 @@ impl Raft {
             && let Some(batch) = leader.reads.pop_front()
         {
             match batch.reader {
-                Reader::Own { up_to } => self.reads.settle(up_to, Some(batch.index)),
+                Reader::Own { up_to } => {
+                    self.reads.open_since = self.now;
+                    self.reads.settle(up_to, Some(batch.index));
+                }
                 Reader::Follower { id, boot, up_to } => {
                     let response = ReadIndexResponse { boot, up_to, index: batch.index };
                     self.send(id, Body::ReadIndexResponse(response));
@@ -178,6 +187,7 @@ impl Raft {
         if is_open && self.now >= follower.asked_at + self.config.heartbeat_interval {
             self.send_read_index();
         }
+        self.drop_reads_nobody_answers();
     }
 
     fn send_read_index(&mut self) {
@@ -201,8 +211,18 @@ impl Raft {
         if heard.leader != from || !is_awaited {
             return Err(Ignored::StaleResponse);
         }
+        self.reads.open_since = self.now;
         self.reads.settle(up_to, Some(index));
         Ok(())
+    }
+
+    /// Who is heard and does not hear, or leads and is cut off, will not say so: reads that have waited so long had better be
+    /// asked elsewhere.
+    pub(crate) fn drop_reads_nobody_answers(&mut self) {
+        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
+        if !self.reads.are_settled() && self.now >= self.reads.open_since + patience {
+            self.drop_reads();
+        }
     }
 
     /// The node leaves its role: whom its reads waited for is not asked any more.

@@ -58,3 +58,39 @@ fn the_late_answer_to_a_round_of_an_earlier_term_confirms_no_read() {
     let _stale = cluster.deliver(slow);
     assert_eq!(cluster.reads[&NodeId(1)], [], "nobody has confirmed that n1 leads");
 }
+
+/// n2 hears its leader, which does not hear n2.
+#[test]
+fn a_follower_drops_reads_that_its_leader_does_not_answer() {
+    let mut cluster = Cluster::new(3);
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.tick(1, 5);
+    cluster.settle();
+    let read = cluster.read(2).expect("n2 hears a leader");
+    cluster.network.clear();
+    for _ in 0..13 {
+        for id in [1, 2, 3] {
+            cluster.tick(id, 5);
+        }
+        while let Some(message) = cluster.network.pop() {
+            if message.from != NodeId(2) {
+                let _stale = cluster.deliver(message);
+            }
+        }
+    }
+    assert_eq!(cluster.status(2).leader, Some(NodeId(1)));
+    assert_eq!(cluster.reads[&NodeId(2)], [(read, None)]);
+}
+
+/// Without CheckQuorum a leader that is cut off keeps its office, and cannot serve.
+#[test]
+fn a_leader_that_nobody_answers_drops_its_reads_whatever_it_thinks_of_its_office() {
+    let mut cluster = Cluster::with(3, |config| config.check_quorum = false);
+    cluster.campaign(1);
+    cluster.settle();
+    let read = cluster.read(1).expect("n1 leads");
+    pass(&mut cluster, &[1], 100);
+    assert_eq!(cluster.status(1).role, RoleKind::Leader);
+    assert_eq!(cluster.reads[&NodeId(1)], [(read, None)]);
+}
