@@ -4,16 +4,18 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, AppendResult, Body, Change, Config, ENTRY_OVERHEAD_BYTES, Entry, Fetch, FetchPurpose, HardState,
-    LogIndex, LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadId, Recovered, RoleKind, Round,
-    Session, Status, Term, Write, WriteToken,
+    Action, AppendResult, Body, Change, Config, Configuration, ENTRY_OVERHEAD_BYTES, Entry, Fetch,
+    FetchPurpose, LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadId, Recovered, RoleKind,
+    Round, Session, SnapshotAction, SnapshotId, SnapshotRequest, Status, Term, WriteToken,
 };
 
+use crate::disk::{Disk, OwnedWrite};
 use crate::input::Setup;
 use crate::message::{Context, HostileMessage};
+use crate::promises::{check_progress, check_promise};
 use crate::{Input, Mark};
 
-const SELF: NodeId = NodeId(1);
+pub(crate) const SELF: NodeId = NodeId(1);
 
 /// One core, its disk and its state machine.
 pub struct Driver {
@@ -29,6 +31,10 @@ pub struct Driver {
     /// Completed writes of all lives.
     completed: Vec<WriteToken>,
     fetches: Vec<Fetch>,
+    /// What is to be done with snapshots, in order.
+    snapshot_jobs: VecDeque<SnapshotAction>,
+    /// The latest request for a part of a snapshot, which an honest peer would answer.
+    wanted: SnapshotRequest,
     /// What of the `Apply` under way is not yet reported.
     applying: Option<(LogIndex, LogIndex)>,
     /// The last entry that this life has been asked to apply.
@@ -45,22 +51,6 @@ pub struct Driver {
     matched: (Term, LogIndex),
     /// What this run came across.
     pub(crate) reached: BTreeSet<Mark>,
-}
-
-/// A disk's contents.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Disk {
-    hard_state: HardState,
-    entries: Vec<Entry>,
-}
-
-/// A write that outlives the core's next input.
-#[derive(Debug)]
-struct OwnedWrite {
-    token: WriteToken,
-    hard_state: Option<HardState>,
-    truncate_from: Option<LogIndex>,
-    entries: Vec<Entry>,
 }
 
 impl Driver {
@@ -82,6 +72,8 @@ impl Driver {
             writes: VecDeque::new(),
             completed: Vec::new(),
             fetches: Vec::new(),
+            snapshot_jobs: VecDeque::new(),
+            wanted: SnapshotRequest { snapshot: SnapshotId::default(), offset: 0, max_bytes: 0 },
             applying: None,
             last_asked: LogPosition::ZERO,
             session: Session::default(),
@@ -131,6 +123,12 @@ impl Driver {
             Input::Change { first, second } => self.change(first, second),
             Input::Campaign => self.raft.campaign(),
             Input::Fetched { fetch, entries } => self.answer_fetch(fetch, entries),
+            Input::TakeSnapshot { bytes } => self.take_snapshot(bytes),
+            Input::Compact { keep } => {
+                let applied = self.raft.status().last_applied.0;
+                self.raft.compact(LogIndex(applied.saturating_sub(u64::from(keep % 64))));
+            }
+            Input::SnapshotJob { outcome } => self.do_snapshot_job(outcome),
             Input::Restart { writes, tail } => self.restart(writes, tail),
         }
     }
@@ -153,12 +151,14 @@ impl Driver {
                     let write = OwnedWrite::new(&write);
                     self.check_write(&write);
                     self.reached.extend(write.truncate_from.map(|_| Mark::Truncates));
+                    self.reached.extend(write.reset_to.map(|_| Mark::BeginsAnew));
+                    self.reached.extend(write.compact_to.map(|_| Mark::Compacts));
                     self.written.write(&write);
                     self.writes.push_back(write);
                 }
                 Some(Action::Apply { first, last }) => self.start_applying(first, last),
                 Some(Action::Fetch(fetch)) => {
-                    let readable = LogIndex(self.written.entries.len() as u64);
+                    let readable = self.written.last_index();
                     assert!(
                         fetch.first <= fetch.last && fetch.last <= readable,
                         "{fetch:?} of {readable} entries"
@@ -174,6 +174,7 @@ impl Driver {
                     self.settle_read(up_to);
                 }
                 Some(Action::ReadDropped { up_to }) => self.settle_read(up_to),
+                Some(Action::Snapshot(action)) => self.start_snapshot_job(action),
             }
         }
     }
@@ -264,6 +265,8 @@ impl Driver {
             session: self.session,
             round: self.round,
             asked: self.asked,
+            wanted: self.wanted,
+            snapshot: self.durable.snapshot,
         };
         let message = message.resolve(&context, |index| self.raft.term_at(index));
         let claimed = last_position(&message);
@@ -328,6 +331,83 @@ impl Driver {
         self.raft.fetched(fetch.purpose, answer);
     }
 
+    /// The state machine's state, as far as it was reported, becomes a snapshot at once.
+    fn take_snapshot(&mut self, bytes: u8) {
+        let index = self.raft.status().last_applied;
+        let Some(term) = self.raft.term_at(index).filter(|_| index > LogIndex::ZERO) else { return };
+        let (bytes, checksum) = (u64::from(bytes) % 20 + 1, u64::from(bytes));
+        let snapshot = SnapshotId { last: LogPosition { term, index }, bytes, checksum };
+        self.written.keep(snapshot);
+        self.durable.keep(snapshot);
+        self.raft.snapshot_taken(snapshot);
+        let newest = self.raft.snapshot();
+        assert_eq!(newest, self.durable.snapshot, "the newest of all that are there");
+    }
+
+    fn start_snapshot_job(&mut self, action: SnapshotAction) {
+        match &action {
+            SnapshotAction::Read { snapshot, offset, max_bytes, .. } => {
+                let end = offset.checked_add(*max_bytes);
+                assert!(*max_bytes > 0 && end.is_some_and(|end| end <= snapshot.bytes), "{action:?}");
+            }
+            SnapshotAction::Store { snapshot, offset, data } => {
+                let part_bytes = self.config.max_snapshot_chunk_bytes;
+                assert!((1..=part_bytes).contains(&(data.len() as u64)), "{action:?}");
+                assert!(offset + data.len() as u64 <= snapshot.bytes, "{action:?}");
+            }
+            SnapshotAction::Restore(snapshot) => {
+                assert_eq!(Some(*snapshot), self.durable.snapshot, "only the newest is restored");
+                assert!(
+                    snapshot.last.index > self.last_asked.index,
+                    "{action:?} takes back what was applied"
+                );
+                (self.applying, self.last_asked) = (None, snapshot.last);
+            }
+        }
+        self.snapshot_jobs.push_back(action);
+    }
+
+    /// Does the first job; what comes of it is drawn.
+    fn do_snapshot_job(&mut self, outcome: u8) {
+        match self.snapshot_jobs.pop_front() {
+            None => {}
+            Some(SnapshotAction::Read { to, snapshot, offset, max_bytes }) => {
+                let bytes = usize::from(outcome).min(usize::try_from(max_bytes).unwrap_or(usize::MAX));
+                let data = (bytes > 0).then(|| Bytes::from(vec![0x3c; bytes]));
+                self.raft.snapshot_read(to, snapshot, offset, data);
+            }
+            Some(SnapshotAction::Store { snapshot, offset, data }) => {
+                self.store(snapshot, offset, &data, outcome)
+            }
+            Some(SnapshotAction::Restore(snapshot)) => {
+                let configuration = Configuration::first(&self.raft.config().voters);
+                self.raft.restored(snapshot, LogIndex::ZERO, configuration);
+                self.reached.insert(Mark::Restores);
+            }
+        }
+    }
+
+    fn store(&mut self, snapshot: SnapshotId, offset: u64, data: &[u8], outcome: u8) {
+        let kept =
+            self.durable.receiving.filter(|(id, _)| *id == snapshot && offset > 0).map_or(0, |kept| kept.1);
+        assert_eq!(kept, offset, "parts of {snapshot:?} are stored in order");
+        let bytes = offset + data.len() as u64;
+        self.durable.receiving = (bytes < snapshot.bytes).then_some((snapshot, bytes));
+        self.raft.snapshot_stored(snapshot, bytes);
+        if bytes == snapshot.bytes && outcome < 200 {
+            self.raft.snapshot_received(snapshot);
+            // One that contradicts what the core knows comes from no leader of its cluster. To start from it would be
+            // sound, but not what the rest of this run is about.
+            if self.raft.snapshot() == Some(snapshot) {
+                self.durable.keep(snapshot);
+            }
+        } else if bytes == snapshot.bytes {
+            self.raft.snapshot_refused(snapshot);
+        }
+        let Disk { snapshot, receiving, .. } = self.durable;
+        (self.written.snapshot, self.written.receiving) = (snapshot, receiving);
+    }
+
     /// Everything that is not durable is lost, and some of the writes under way are durable all the same.
     fn restart(&mut self, writes: u8, tail: u8) {
         if writes > 0 {
@@ -335,6 +415,7 @@ impl Driver {
         }
         self.writes.clear();
         self.fetches.clear();
+        self.snapshot_jobs.clear();
         self.applying = None;
         self.last_asked = LogPosition::ZERO;
         (self.last_read, self.settled_read) = (ReadId::default(), ReadId::default());
@@ -344,8 +425,9 @@ impl Driver {
         let recovered = self.durable.recover(self.boot, usize::from(tail));
         self.raft = Raft::new(self.config.clone(), &recovered).expect("what was written is sound");
         self.last_status = self.raft.status();
-        assert_eq!(self.last_status.last_log.index, recovered.last_index);
-        assert_eq!(self.last_status.durable_index, recovered.last_index);
+        let last_index = self.durable.recovered_last_index();
+        assert_eq!(self.last_status.last_log.index, last_index);
+        assert_eq!(self.last_status.durable_index, last_index);
         self.reached.extend((recovered.last_index > LogIndex::ZERO).then_some(Mark::Recovers));
     }
 
@@ -367,8 +449,18 @@ impl Driver {
         if let Some(from) = write.truncate_from {
             assert!(from > self.last_asked.index, "what is applied is never removed, as {write:?} would");
         }
-        let kept = write.truncate_from.map_or(self.written.entries.len() as u64, |from| from.0 - 1);
-        assert!(kept <= self.written.entries.len() as u64, "{write:?} leaves a hole");
+        for given_up in write.reset_to.iter().chain(&write.compact_to) {
+            let stands_for =
+                self.durable.snapshot.is_some_and(|snapshot| snapshot.last.index >= given_up.index);
+            assert!(stands_for, "{write:?} gives up entries for no snapshot");
+        }
+        if let Some(base) = write.reset_to {
+            assert!(base.index >= self.last_asked.index, "what is applied stays, but not after {write:?}");
+            assert_eq!(write.truncate_from, None, "nothing is left to truncate: {write:?}");
+        }
+        let end = write.reset_to.map_or(self.written.last_index(), |base| base.index);
+        let kept = write.truncate_from.map_or(end.0, |from| from.0 - 1);
+        assert!(kept <= end.0, "{write:?} leaves a hole");
         for (index, entry) in (kept + 1..).zip(&write.entries) {
             assert_eq!(entry.index, LogIndex(index), "{write:?} leaves a hole");
         }
@@ -391,6 +483,15 @@ impl Driver {
                 AppendResult::Conflict { .. } => Mark::Contradicts,
             }),
             Body::TimeoutNow => Some(Mark::HandsOver),
+            Body::InstallSnapshot(offer) => {
+                self.session = offer.session;
+                Some(Mark::OffersSnapshot)
+            }
+            Body::SnapshotRequest(request) => {
+                self.wanted = *request;
+                None
+            }
+            Body::SnapshotChunk(chunk) => (!chunk.data.is_empty()).then_some(Mark::ServesSnapshot),
             Body::PreVote(_)
             | Body::PreVoteResponse(_)
             | Body::RequestVote(_)
@@ -420,123 +521,31 @@ fn config(setup: Setup) -> Config {
         config.cache_bytes = 2 * ENTRY_OVERHEAD_BYTES;
         config.max_log_bytes = 20 * ENTRY_OVERHEAD_BYTES;
         config.max_apply_bytes = 3 * ENTRY_OVERHEAD_BYTES;
+        config.max_snapshot_chunk_bytes = 3;
+        config.max_snapshot_in_flight = 2;
     }
     config
 }
 
-/// The last entry that an AppendEntries speaks of.
+/// The last entry of which a leader says that it has it.
 fn last_position(message: &Message) -> Option<LogPosition> {
-    let Body::AppendEntries(append) = &message.body else { return None };
-    Some(append.entries.last().map_or(append.prev_log, Entry::position))
-}
-
-/// Between two looks at one life, some things only ever rise, and some never pass others.
-pub(crate) fn check_progress(before: &Status, now: &Status) {
-    assert!(before.current_term <= now.current_term, "terms never fall: {before:?} to {now:?}");
-    let changed_mind = before.current_term == now.current_term
-        && before.voted_for.is_some()
-        && before.voted_for != now.voted_for;
-    assert!(!changed_mind, "one vote in a term: {before:?} to {now:?}");
-    assert!(before.commit_index <= now.commit_index, "what is committed stays: {before:?} to {now:?}");
-    assert!(before.last_applied <= now.last_applied, "what is applied stays: {before:?} to {now:?}");
-    assert!(now.last_applied <= now.commit_index, "only what is committed is applied: {now:?}");
-    assert!(now.last_applied <= now.durable_index, "only what is durable is applied: {now:?}");
-    assert!(now.commit_index <= now.last_log.index, "what is committed is in the log: {now:?}");
-    assert!(now.durable_index <= now.last_log.index, "what is durable is in the log: {now:?}");
-    assert!(now.last_log.term <= now.current_term, "no entry is of the future: {now:?}");
-}
-
-/// What a message promises must be durable when it is sent.
-pub(crate) fn check_promise(message: &Message, durable: &Disk) {
-    assert_eq!(message.from, SELF);
-    assert_ne!(message.to, SELF);
-    let hard_state = durable.hard_state;
-    let voted_for = |candidate| {
-        assert_eq!(hard_state.voted_for, Some(candidate), "{message:?} reveals a vote that is not durable");
-    };
-    // Even a message without promise reveals its term, in which a restarted node must not begin anew.
-    assert!(message.term <= hard_state.current_term, "{message:?} reveals a term that is not durable");
-    if message.term < hard_state.current_term {
-        // It was due when its term was; what it promised then binds nobody now.
-        return;
-    }
     match &message.body {
-        Body::RequestVote(_) => voted_for(SELF),
-        Body::RequestVoteResponse(response) if response.granted => voted_for(message.to),
-        Body::AppendEntriesResponse(response) => match response.result {
-            AppendResult::Matched(index) => {
-                assert!(durable.last_index() >= index, "{message:?} acknowledges what is not durable");
-            }
-            AppendResult::Conflict { rejected, hint } => assert!(hint.index <= rejected, "{message:?}"),
-        },
-        Body::AppendEntries(append) => {
-            voted_for(SELF);
-            let mut previous = append.prev_log;
-            for entry in append.entries.iter() {
-                assert_eq!(entry.index, previous.index.next(), "{message:?} leaves a hole");
-                assert!(entry.term >= previous.term && entry.term <= message.term, "{message:?}");
-                previous = entry.position();
-            }
-        }
-        Body::Heartbeat(_) | Body::TimeoutNow | Body::ReadIndexResponse(_) => voted_for(SELF),
-        Body::HeartbeatResponse(response) => {
-            let kept = durable.hard_state.longest_promise;
-            assert!(response.promise <= kept, "{message:?} promises what a restart forgets");
-        }
+        Body::AppendEntries(append) => Some(append.entries.last().map_or(append.prev_log, Entry::position)),
+        Body::InstallSnapshot(offer) => Some(offer.snapshot.last),
         Body::PreVote(_)
         | Body::PreVoteResponse(_)
+        | Body::RequestVote(_)
         | Body::RequestVoteResponse(_)
+        | Body::AppendEntriesResponse(_)
+        | Body::Heartbeat(_)
+        | Body::HeartbeatResponse(_)
+        | Body::TimeoutNow
         | Body::ReadIndex(_)
+        | Body::ReadIndexResponse(_)
         | Body::Forward(_)
-        | Body::ForwardResponse(_) => {}
-    }
-}
-
-impl Disk {
-    fn last_index(&self) -> LogIndex {
-        LogIndex(self.entries.len() as u64)
-    }
-
-    fn entry(&self, index: LogIndex) -> Option<&Entry> {
-        self.entries.get(usize::try_from(index.0.checked_sub(1)?).ok()?)
-    }
-
-    fn write(&mut self, write: &OwnedWrite) {
-        self.hard_state = write.hard_state.unwrap_or(self.hard_state);
-        if let Some(from) = write.truncate_from {
-            self.entries.retain(|entry| entry.index < from);
-        }
-        self.entries.extend_from_slice(&write.entries);
-    }
-
-    fn recover(&self, boot: u64, tail: usize) -> Recovered {
-        let mut terms: Vec<LogPosition> = self.entries.iter().map(Entry::position).collect();
-        terms.dedup_by_key(|position| position.term);
-        let tail = self.entries[self.entries.len().saturating_sub(tail)..].to_vec();
-        let configurations = self.entries.iter().filter_map(|entry| match &entry.payload {
-            Payload::Configuration(configuration) => Some((entry.index, configuration.clone())),
-            Payload::Noop | Payload::Command(_) => None,
-        });
-        Recovered {
-            boot,
-            hard_state: self.hard_state,
-            terms,
-            last_index: self.last_index(),
-            tail,
-            configurations: configurations.collect(),
-            ..Recovered::default()
-        }
-    }
-}
-
-impl OwnedWrite {
-    fn new(write: &Write<'_>) -> Self {
-        Self {
-            token: write.token,
-            hard_state: write.hard_state,
-            truncate_from: write.truncate_from,
-            entries: write.iter().cloned().collect(),
-        }
+        | Body::ForwardResponse(_)
+        | Body::SnapshotRequest(_)
+        | Body::SnapshotChunk(_) => None,
     }
 }
 

@@ -81,6 +81,21 @@ pub enum Input {
         /// How many entries, at most.
         entries: u8,
     },
+    /// A snapshot of what was reported applied, of so many bytes.
+    TakeSnapshot {
+        /// How many, modulo 20, and one at least.
+        bytes: u8,
+    },
+    /// The log is compacted, but for so many entries.
+    Compact {
+        /// How many, modulo 64.
+        keep: u8,
+    },
+    /// The first job of those with snapshots is done.
+    SnapshotJob {
+        /// What comes of it: how many bytes are read, 0 where it failed; from 200 on a whole snapshot is refused.
+        outcome: u8,
+    },
     /// The node restarts; so many of the writes under way are durable.
     Restart {
         /// How many writes.
@@ -109,9 +124,12 @@ impl<'a> Arbitrary<'a> for Input {
             0..112 => Self::Receive(bytes.arbitrary()?),
             112..152 => Self::Persisted(bytes.arbitrary()?),
             152..176 => Self::Applied(bytes.arbitrary()?),
-            176..200 => Self::Propose(bytes.arbitrary()?),
-            200..208 => Self::Change { first: bytes.arbitrary()?, second: bytes.arbitrary()? },
-            208..220 => Self::Tick(bytes.arbitrary()?),
+            176..192 => Self::Propose(bytes.arbitrary()?),
+            192..202 => Self::Change { first: bytes.arbitrary()?, second: bytes.arbitrary()? },
+            202..208 => Self::SnapshotJob { outcome: bytes.arbitrary()? },
+            208..216 => Self::Tick(bytes.arbitrary()?),
+            216..219 => Self::TakeSnapshot { bytes: bytes.arbitrary()? },
+            219 => Self::Compact { keep: bytes.arbitrary()? },
             220..228 => Self::TickUntilDue,
             228 => Self::TickFar(bytes.arbitrary()?),
             229..234 => Self::Campaign,

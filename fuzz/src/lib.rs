@@ -9,10 +9,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod disk;
 mod driver;
 mod input;
 mod mark;
 mod message;
+mod promises;
 #[cfg(test)]
 mod tests;
 

@@ -33,11 +33,21 @@ pub enum Mark {
     ChangesMembership,
     /// Is in a joint configuration.
     IsJoint,
+    /// Gives up the beginning of its log.
+    Compacts,
+    /// Offers a snapshot.
+    OffersSnapshot,
+    /// Sends a part of one.
+    ServesSnapshot,
+    /// Discards its log for one that it received.
+    BeginsAnew,
+    /// Has its state machine put into one.
+    Restores,
 }
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Leads,
         Self::CommitsAsLeader,
         Self::RefusesForWantOfRoom,
@@ -53,5 +63,10 @@ impl Mark {
         Self::ServesReads,
         Self::ChangesMembership,
         Self::IsJoint,
+        Self::Compacts,
+        Self::OffersSnapshot,
+        Self::ServesSnapshot,
+        Self::BeginsAnew,
+        Self::Restores,
     ];
 }

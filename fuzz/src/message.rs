@@ -6,9 +6,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Member, Message, NodeId, Payload,
-    PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote,
-    RequestVoteResponse, Round, Session, Standing, Term,
+    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member, Message,
+    NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
+    RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Standing,
+    Term,
 };
 
 /// What a voter promises by default, in ticks.
@@ -26,6 +27,10 @@ pub(crate) struct Context {
     pub(crate) round: Round,
     /// The previous entry that it asked a follower for last.
     pub(crate) asked: LogPosition,
+    /// The part of a snapshot that it asked for last.
+    pub(crate) wanted: SnapshotRequest,
+    /// The snapshot that it has.
+    pub(crate) snapshot: Option<SnapshotId>,
 }
 
 /// A number: mostly the truth, as a message in which much is wrong is refused for the first wrong thing only.
@@ -48,20 +53,82 @@ pub struct HostileMessage {
 
 #[derive(Clone, Debug, Arbitrary)]
 enum HostileBody {
-    PreVote { last_log: Position },
-    PreVoteResponse { asked_in: Number, granted: bool },
-    RequestVote { last_log: Position, leadership_transfer: bool },
-    RequestVoteResponse { granted: bool },
-    AppendEntries { session: Number, prev_log: Position, entries: Vec<HostileEntry>, leader_commit: Number },
-    Matched { session: Number, index: Number },
-    Conflict { session: Number, rejected: Number, hint: Position },
-    Heartbeat { session: Number, round: Number, commit: Number },
-    HeartbeatResponse { session: Number, round: Number, received: Number, promise: Number, clock: Number },
+    PreVote {
+        last_log: Position,
+    },
+    PreVoteResponse {
+        asked_in: Number,
+        granted: bool,
+    },
+    RequestVote {
+        last_log: Position,
+        leadership_transfer: bool,
+    },
+    RequestVoteResponse {
+        granted: bool,
+    },
+    AppendEntries {
+        session: Number,
+        prev_log: Position,
+        entries: Vec<HostileEntry>,
+        leader_commit: Number,
+    },
+    Matched {
+        session: Number,
+        index: Number,
+    },
+    Conflict {
+        session: Number,
+        rejected: Number,
+        hint: Position,
+    },
+    Heartbeat {
+        session: Number,
+        round: Number,
+        commit: Number,
+    },
+    HeartbeatResponse {
+        session: Number,
+        round: Number,
+        received: Number,
+        promise: Number,
+        clock: Number,
+        snapshot_received: u8,
+    },
     TimeoutNow,
-    ReadIndex { boot: Number, up_to: Number },
-    ReadIndexResponse { boot: Number, up_to: Number, index: Number },
-    Forward { number: u64, bytes: u8 },
-    ForwardRefused { number: u64, leader: u8 },
+    ReadIndex {
+        boot: Number,
+        up_to: Number,
+    },
+    ReadIndexResponse {
+        boot: Number,
+        up_to: Number,
+        index: Number,
+    },
+    Forward {
+        number: u64,
+        bytes: u8,
+    },
+    ForwardRefused {
+        number: u64,
+        leader: u8,
+    },
+    /// Of a snapshot that ends so many entries behind the receiver's log, in the sender's term.
+    InstallSnapshot {
+        session: Number,
+        ahead: u8,
+        term: Number,
+        bytes: u8,
+    },
+    SnapshotRequest {
+        offset: u8,
+        max_bytes: Number,
+    },
+    SnapshotChunk {
+        offset: Number,
+        bytes: u8,
+        other: bool,
+    },
 }
 
 /// A position near the end of the log.
@@ -116,6 +183,8 @@ impl HostileMessage {
             session: true_session,
             round: true_round,
             asked,
+            wanted,
+            snapshot: present,
         } = *context;
         let session = |number: Number| Session(number.near(true_session.0));
         let round = |number: Number| Round(number.near(true_round.0));
@@ -164,15 +233,21 @@ impl HostileMessage {
                 round: round(theirs),
                 commit: LogIndex(commit.near(commit_index.0)),
             }),
-            HostileBody::HeartbeatResponse { session: number, round: theirs, received, promise, clock } => {
-                Body::HeartbeatResponse(HeartbeatResponse {
-                    session: session(number),
-                    round: round(theirs),
-                    received: from_index(received),
-                    promise: promise.near(PROMISE),
-                    clock: clock.near(PROMISE),
-                })
-            }
+            HostileBody::HeartbeatResponse {
+                session: number,
+                round: theirs,
+                received,
+                promise,
+                clock,
+                snapshot_received,
+            } => Body::HeartbeatResponse(HeartbeatResponse {
+                session: session(number),
+                round: round(theirs),
+                received: from_index(received),
+                promise: promise.near(PROMISE),
+                clock: clock.near(PROMISE),
+                snapshot_received: u64::from(snapshot_received),
+            }),
             HostileBody::TimeoutNow => Body::TimeoutNow,
             HostileBody::ReadIndex { boot, up_to } => {
                 Body::ReadIndex(ReadIndex { boot: boot.near(1), up_to: ReadId(up_to.near(1)) })
@@ -191,6 +266,25 @@ impl HostileMessage {
                 let refusal = ProposeError::NotLeader { leader: Some(NodeId(leader.into())) };
                 Body::ForwardResponse(ForwardResponse { number, refusal })
             }
+            HostileBody::InstallSnapshot { session: number, ahead, term: of, bytes } => {
+                let index = LogIndex(last_log.index.0.saturating_add(u64::from(ahead % 8)).saturating_sub(2));
+                let last = LogPosition { term: Term(of.near(context.term.0)), index };
+                let snapshot = SnapshotId { last, bytes: u64::from(bytes % 20), checksum: 1 };
+                Body::InstallSnapshot(InstallSnapshot { session: session(number), snapshot })
+            }
+            HostileBody::SnapshotRequest { offset, max_bytes } => {
+                let snapshot = present.unwrap_or_default();
+                let (offset, max_bytes) = (u64::from(offset) % 20, max_bytes.near(10));
+                Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes })
+            }
+            HostileBody::SnapshotChunk { offset, bytes, other } => {
+                let SnapshotRequest { mut snapshot, offset: asked, max_bytes } = wanted;
+                snapshot.checksum ^= u64::from(other);
+                // Mostly as much as was asked for.
+                let count = if bytes < 200 { max_bytes.min(20) } else { u64::from(bytes % 8) };
+                let data = Bytes::from(vec![0x3c; usize::try_from(count).unwrap_or_default()]);
+                Body::SnapshotChunk(SnapshotChunk { snapshot, offset: offset.near(asked), data })
+            }
         };
         let from = NodeId(2 + u64::from(self.from % 4));
         Message { from, to: NodeId(self.to.near(receiver.0)), term, body }
@@ -200,7 +294,7 @@ impl HostileMessage {
 /// Some configuration of the first five nodes.
 fn configuration(bits: u8) -> Option<Arc<Configuration>> {
     let member = |id: u64| {
-        let kind = (u64::from(bits) * id * 37 >> 3) % 6;
+        let kind = ((u64::from(bits) * id * 37) >> 3) % 6;
         let standing = match kind {
             0..3 => Standing::Voter,
             3 => Standing::Learner { promote: id.is_multiple_of(2) },

@@ -9,7 +9,8 @@ use squall_raft::{
     RequestVoteResponse, Session, Status, Term,
 };
 
-use crate::driver::{Disk, check_progress, check_promise};
+use crate::disk::Disk;
+use crate::promises::{check_progress, check_promise};
 use crate::{Mark, Run};
 
 /// So many bytes, the same every time (SplitMix64).
@@ -26,7 +27,7 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 #[test]
 fn runs_made_of_random_bytes_reach_everything_worth_reaching() {
     let mut reached = BTreeSet::new();
-    for seed in 0..4_000 {
+    for seed in 0..8_000 {
         let bytes = bytes(seed, 4_000);
         let run = Run::arbitrary(&mut Unstructured::new(&bytes)).expect("there are bytes enough for a setup");
         reached.extend(run.carry_out());

@@ -26,6 +26,7 @@ fn drain(node: &mut Raft, network: &mut VecDeque<Message>) {
             }
             Action::Fetch(_) => unreachable!("so short a log is all in memory"),
             Action::ReadReady { .. } | Action::ReadDropped { .. } => unreachable!("nobody reads"),
+            Action::Snapshot(_) => unreachable!("nobody takes a snapshot of it, either"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the core asks of its driver.
 
-use crate::{Entry, HardState, LogIndex, LogPosition, Message, NodeId, ReadId, WriteToken};
+use bytes::Bytes;
+
+use crate::{Entry, HardState, LogIndex, LogPosition, Message, NodeId, ReadId, SnapshotId, WriteToken};
 
 /// One thing to do. It borrows from the core, so it is carried out (or copied) before the next input.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +33,39 @@ pub enum Action<'a> {
         /// The last of them.
         up_to: ReadId,
     },
+    /// Do something with a snapshot; those that are handed out are carried out in order.
+    Snapshot(SnapshotAction),
+}
+
+/// One thing to do with a snapshot.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum SnapshotAction {
+    /// Read a part for another replica and hand it to `snapshot_read`, or say there that it cannot be had.
+    Read {
+        /// For whom.
+        to: NodeId,
+        /// Of which snapshot; not always one that is still there, or ever was.
+        snapshot: SnapshotId,
+        /// Where the part begins.
+        offset: u64,
+        /// At most so many bytes, and at least one.
+        max_bytes: u64,
+    },
+    /// Keep a part of a snapshot that is being received, and say `snapshot_stored` when there is room for more. The parts
+    /// of one come in order, from 0 on or from where storage said that it had got to. What was kept of another may go.
+    /// With the last one the snapshot is to be made whole: say `snapshot_received` when it is verified and durable,
+    /// or `snapshot_refused`.
+    Store {
+        /// Of which snapshot.
+        snapshot: SnapshotId,
+        /// Where the part begins: where the one before it ended.
+        offset: u64,
+        /// Its bytes; never none.
+        data: Bytes,
+    },
+    /// Put the state machine into the state of this snapshot, which is whole and durable here, and say `restored`. An
+    /// `Apply` or a `Restore` that is under way is void.
+    Restore(SnapshotId),
 }
 
 /// One write: its parts become durable together, in the order of the fields.
@@ -51,7 +86,7 @@ pub struct Write<'a> {
     pub entries: (&'a [Entry], &'a [Entry]),
 }
 
-/// Asks for entries that are no longer in memory.
+/// Asks for entries that are no longer in memory. Those that were given up for a snapshot meanwhile need not be found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fetch {
     /// Who needs them.

@@ -161,6 +161,54 @@ impl Raft {
     pub fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
         self.handle_fetched(purpose, entries);
     }
+
+    /// A snapshot of the state machine, as it was when it had applied the entry `snapshot.last`, is whole and durable.
+    ///
+    /// # Panics
+    /// Where the state machine has not come so far, or the log holds another entry there.
+    pub fn snapshot_taken(&mut self, snapshot: SnapshotId) {
+        self.handle_snapshot_taken(snapshot);
+    }
+
+    /// Entries up to `up_to` need not be kept: as far as the newest snapshot stands for them, they go. A follower that
+    /// still lacks them will be sent the snapshot.
+    pub fn compact(&mut self, up_to: LogIndex) {
+        self.handle_compact(up_to);
+    }
+
+    /// What a `Read` of a snapshot brought; `None` where the snapshot is not there.
+    ///
+    /// # Panics
+    /// Where it brings more than was asked for.
+    pub fn snapshot_read(&mut self, to: NodeId, snapshot: SnapshotId, offset: u64, data: Option<Bytes>) {
+        self.handle_snapshot_read(to, snapshot, offset, data);
+    }
+
+    /// So many first bytes of a snapshot that is being received were taken: there is room for more. They need not be
+    /// durable yet; what a restart takes away is asked for again ([`Recovered::receiving`]).
+    pub fn snapshot_stored(&mut self, snapshot: SnapshotId, bytes: u64) {
+        self.handle_snapshot_stored(snapshot, bytes);
+    }
+
+    /// A snapshot that was being received is whole, verified and durable.
+    pub fn snapshot_received(&mut self, snapshot: SnapshotId) {
+        self.handle_snapshot_received(snapshot);
+    }
+
+    /// A snapshot that was received is not what its name says, and is gone: it is asked for anew.
+    pub fn snapshot_refused(&mut self, snapshot: SnapshotId) {
+        self.handle_snapshot_refused(snapshot);
+    }
+
+    /// The state machine is in the state of the snapshot that `Restore` named, which also says which configuration is in
+    /// force at its last entry: the one that [`configuration_at`](Self::configuration_at) gave whoever took it, whose
+    /// entry stands at `index`. One that was overtaken by another `Restore` is ignored.
+    ///
+    /// # Panics
+    /// Where that entry would come after the snapshot.
+    pub fn restored(&mut self, snapshot: SnapshotId, index: LogIndex, configuration: Configuration) {
+        self.handle_restored(snapshot, index, configuration);
+    }
 }
 
 /// Outputs and views.
@@ -182,14 +230,17 @@ impl Raft {
         if let Some(fetch) = self.fetches.pop_front() {
             return Some(Action::Fetch(fetch));
         }
+        if let Some(action) = self.snapshots.actions.pop_front() {
+            return Some(Action::Snapshot(action));
+        }
         let last_index = self.log.last_index();
         let due = self.ledger.take_due(last_index, self.now)?;
         Some(Action::Persist(Write {
             token: due.token,
             hard_state: due.hard_state.then_some(self.hard_state),
             truncate_from: due.truncate_from,
-            reset_to: None,
-            compact_to: None,
+            reset_to: due.reset_to,
+            compact_to: due.compact_to,
             entries: self.log.slices(due.first, last_index),
         }))
     }
@@ -251,17 +302,18 @@ impl Raft {
         self.configurations.latest()
     }
 
-    /// All configurations of the log, in log order, each with the index of its entry; first, at 0, the one that the log
-    /// begins with.
+    /// All configurations of the log, in log order, each with the index of its entry; first the one that is in force
+    /// at the log's base, which is that of nobody until [`restored`](Self::restored) says which one it is.
     pub fn configurations(&self) -> impl Iterator<Item = (LogIndex, &Configuration)> {
-        let all = self.configurations.from(LogIndex::ZERO).iter();
+        let all = self.configurations.all().iter();
         all.map(|(index, configuration)| (*index, &**configuration))
     }
 
-    /// The configuration that the entries up to `index` leave in force.
+    /// The configuration that the entries up to `index` leave in force, and the index of its entry; `None` where that
+    /// entry was given up for another one.
     #[must_use]
-    pub fn configuration_at(&self, index: LogIndex) -> &Arc<Configuration> {
-        self.configurations.at(index)
+    pub fn configuration_at(&self, index: LogIndex) -> Option<(LogIndex, &Configuration)> {
+        self.configurations().take_while(|(entry, _)| *entry <= index).last()
     }
 
     /// The followers, as this leader sees them, learners among them; none where it does not lead.
@@ -273,7 +325,33 @@ impl Raft {
         followers.iter().map(|progress| progress.status(&self.config))
     }
 
-    /// The term of the entry at `index`, in memory or not: 0 at index 0, `None` past the end of the log.
+    /// The entry before the first of the log: a snapshot stands for all up to it.
+    #[must_use]
+    pub fn base(&self) -> LogPosition {
+        self.log.base()
+    }
+
+    /// The newest snapshot that is whole and durable here.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.newest
+    }
+
+    /// The snapshot that is on its way here, and how many of its bytes are stored.
+    #[must_use]
+    pub fn receiving_snapshot(&self) -> Option<(SnapshotId, u64)> {
+        self.snapshots.receiving()
+    }
+
+    /// Whether a follower of this leader gets on with a snapshot. Whoever takes another meanwhile, and compacts the log
+    /// behind it, sends that follower back to its start.
+    #[must_use]
+    pub fn is_sending_snapshot(&self) -> bool {
+        self.snapshot_is_under_way()
+    }
+
+    /// The term of the entry at `index`, in memory or not: 0 at index 0, `None` past the end of the log and before its
+    /// base.
     #[must_use]
     pub fn term_at(&self, index: LogIndex) -> Option<Term> {
         self.log.term_at(index)

@@ -45,6 +45,10 @@ pub struct Config {
     pub max_log_bytes: u64,
     /// Entry bytes of one `Apply`, or of a `Fetch` for it, at most (one entry may exceed it alone).
     pub max_apply_bytes: u64,
+    /// Bytes of one part of a snapshot, as this replica asks for it and hands it out, at most.
+    pub max_snapshot_chunk_bytes: u64,
+    /// Parts of a snapshot that may be under way to this replica, or be read for one other, at most.
+    pub max_snapshot_in_flight: u64,
     /// Keys the random election timeouts, together with `id` and the boot number.
     pub seed: u64,
 }
@@ -86,6 +90,8 @@ impl Config {
             cache_bytes: 16 << 20,
             max_log_bytes: 256 << 20,
             max_apply_bytes: 1 << 20,
+            max_snapshot_chunk_bytes: 256 << 10,
+            max_snapshot_in_flight: 4,
             seed: 0,
         }
     }
@@ -131,6 +137,8 @@ impl Config {
             ("max_uncommitted_bytes", self.max_uncommitted_bytes),
             ("max_log_bytes", self.max_log_bytes),
             ("max_apply_bytes", self.max_apply_bytes),
+            ("max_snapshot_chunk_bytes", self.max_snapshot_chunk_bytes),
+            ("max_snapshot_in_flight", self.max_snapshot_in_flight),
         ];
         for (field, value) in positive {
             if value == 0 {

@@ -267,6 +267,8 @@ fn decode_member(chunk: &[u8; MEMBER_BYTES]) -> Option<Member> {
 }
 
 /// The configurations of one log, each with the index of its entry. The last one is in force, committed or not (§6).
+/// The first one is in force at the log's base; it is that of nobody while a snapshot stands for the entries up to
+/// there, and has not said yet which one it is.
 ///
 /// Invariant: never empty; indices rise strictly.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -290,8 +292,16 @@ impl Configurations {
     }
 
     /// The one that an entry at `index` leaves in force.
-    pub(crate) fn at(&self, index: LogIndex) -> &Arc<Configuration> {
+    ///
+    /// # Panics
+    /// Where it was compacted.
+    pub(crate) fn at(&self, index: LogIndex) -> &Configuration {
         &self.0[self.place_at(index)].1
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[(LogIndex, Arc<Configuration>)] {
+        &self.0
     }
 
     /// The one in force at `index`, and those after it.
@@ -310,13 +320,32 @@ impl Configurations {
         self.0.truncate(self.place_at(from.prev()) + 1);
     }
 
+    /// The entries up to `base` are given up; what they leave in force stays. The first configuration may stand behind
+    /// it, where a snapshot told it.
+    pub(crate) fn compact(&mut self, base: LogIndex) {
+        let up_to_base = self.0.partition_point(|(entry, _)| *entry <= base);
+        self.0.drain(..up_to_base.saturating_sub(1));
+    }
+
+    /// A snapshot stands for all up to `last`, and has yet to say what is in force there.
+    pub(crate) fn forget(&mut self, last: LogIndex) {
+        let forgotten = self.0.partition_point(|(entry, _)| *entry <= last);
+        self.0.splice(..forgotten, [(LogIndex::ZERO, Arc::default())]);
+    }
+
+    /// The snapshot says it: the configuration of the entry at `index`.
+    pub(crate) fn learn(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
+        self.0[0] = (index, configuration);
+        assert!(self.0.is_sorted_by(|a, b| a.0 < b.0), "{index} is no entry before those after the snapshot");
+    }
+
     fn last(&self) -> &(LogIndex, Arc<Configuration>) {
         self.0.last().expect("there is one to begin with")
     }
 
     fn place_at(&self, index: LogIndex) -> usize {
         let following = self.0.partition_point(|(entry, _)| *entry <= index);
-        following.checked_sub(1).expect("the first one stands before every entry")
+        following.checked_sub(1).expect("the first one stands before every entry that is asked for")
     }
 }
 
@@ -464,5 +493,39 @@ mod tests {
         all.truncate(LogIndex(1));
         assert_eq!((all.latest_index(), all.latest()), (LogIndex(0), &first(&[1, 2, 3])));
         assert!(Configurations::new(first(&[1]), &[following[1].clone(), following[0].clone()]).is_none());
+    }
+
+    #[test]
+    fn what_is_in_force_where_the_log_begins_stays_when_its_entry_is_given_up() {
+        let following = [(LogIndex(5), Arc::new(joint())), (LogIndex(9), Arc::new(first(&[3, 4])))];
+        let all = Configurations::new(first(&[1, 2, 3]), &following).expect("they rise");
+        for (base, left) in
+            [(0, [0, 5, 9].as_slice()), (4, &[0, 5, 9]), (5, &[5, 9]), (8, &[5, 9]), (99, &[9])]
+        {
+            let mut compacted = all.clone();
+            compacted.compact(LogIndex(base));
+            let indices: Vec<u64> = compacted.all().iter().map(|(index, _)| index.0).collect();
+            assert_eq!(indices, left, "after entry {base}");
+            assert_eq!(compacted.at(LogIndex(base)), all.at(LogIndex(base)), "in force at {base}");
+        }
+    }
+
+    /// Nobody may be elected by a configuration that is not known, and what the log holds behind the snapshot is.
+    #[test]
+    fn until_the_snapshot_says_what_is_in_force_nobody_is_a_member() {
+        let following = [(LogIndex(5), Arc::new(joint())), (LogIndex(9), Arc::new(first(&[3, 4])))];
+        let all = Configurations::new(first(&[1, 2, 3]), &following).expect("they rise");
+
+        let mut whole = all.clone();
+        whole.forget(LogIndex(20));
+        assert_eq!(whole.latest(), &first(&[]));
+        whole.learn(LogIndex(15), Arc::new(first(&[7])));
+        assert_eq!((whole.latest_index(), whole.latest()), (LogIndex(15), &first(&[7])));
+
+        let mut in_part = all;
+        in_part.forget(LogIndex(8));
+        assert_eq!((in_part.at(LogIndex(8)), in_part.latest()), (&first(&[]), &first(&[3, 4])));
+        in_part.learn(LogIndex(5), Arc::new(joint()));
+        assert_eq!((in_part.at(LogIndex(8)), in_part.latest()), (&joint(), &first(&[3, 4])));
     }
 }

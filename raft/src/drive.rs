@@ -9,7 +9,8 @@ impl Raft {
     /// The tick at which something is due next.
     pub(crate) fn due_at(&self) -> u64 {
         match &self.role {
-            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => self.election_at,
+            Role::Follower(_) => self.election_at.min(self.pull_due_at()),
+            Role::PreCandidate(_) | Role::Candidate(_) => self.election_at,
             Role::Leader(Leader { heartbeat_at, check_at, transfer, .. }) => {
                 let due = (*heartbeat_at).min(*check_at);
                 transfer.map_or(due, |transfer| due.min(transfer.deadline))
@@ -19,7 +20,10 @@ impl Raft {
 
     pub(crate) fn handle_time(&mut self) {
         let Role::Leader(leader) = &mut self.role else {
-            return self.handle_election_timeout();
+            if self.now >= self.election_at {
+                return self.handle_election_timeout();
+            }
+            return self.pull_snapshot();
         };
         if leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline) {
             leader.transfer = None;
@@ -46,6 +50,7 @@ impl Raft {
         if self.ledger.hard_state_is_durable() {
             self.outbox.extend(self.held.drain(..));
             self.maybe_count_own_vote();
+            self.pull_snapshot();
         }
         self.maybe_acknowledge(false);
         self.maybe_commit(self.ledger.durable_index());
@@ -57,6 +62,10 @@ impl Raft {
             "entry {index} is reported applied, but {} was asked for",
             self.applying
         );
+        if self.snapshots.restoring.is_some() {
+            // It was applied to a state that a snapshot replaces.
+            return;
+        }
         self.last_applied = self.last_applied.max(index);
         if self.last_applied == self.applying {
             self.fetched_for_apply.clear();
@@ -70,7 +79,7 @@ impl Raft {
         let max_bytes = self.config.max_log_bytes;
         if self.log.bytes() > max_bytes {
             let mut up_to = self.ledger.durable_index();
-            if self.last_applied < self.applying {
+            if self.last_applied < self.applying && self.snapshots.restoring.is_none() {
                 up_to = up_to.min(self.last_applied);
             }
             if let Role::Leader(leader) = &self.role {
@@ -120,6 +129,10 @@ impl Raft {
 
     fn handle_fetched_for_apply(&mut self, mut entries: Vec<Entry>) {
         let Some(last) = self.fetching_for_apply.take() else { return };
+        if last <= self.applying {
+            // A snapshot has overtaken it.
+            return;
+        }
         let Some(first) = entries.first() else {
             self.fetches_pause = true;
             return;

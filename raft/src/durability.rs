@@ -6,7 +6,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::{LogIndex, WriteToken};
+use crate::{LogIndex, LogPosition, WriteToken};
 
 /// Writes that may wait for the disk at one time.
 const WRITES_IN_FLIGHT_MAX: usize = 1024;
@@ -27,6 +27,9 @@ pub(crate) struct Ledger {
     written_index: LogIndex,
     /// A truncation that no write carries yet.
     truncate_from: Option<LogIndex>,
+    /// A new beginning of the log that no write carries yet, and up to where entries are no longer needed.
+    reset_to: Option<LogPosition>,
+    compact_to: Option<LogPosition>,
     durable_index: LogIndex,
 }
 
@@ -45,6 +48,8 @@ pub(crate) struct Due {
     pub(crate) token: WriteToken,
     pub(crate) hard_state: bool,
     pub(crate) truncate_from: Option<LogIndex>,
+    pub(crate) reset_to: Option<LogPosition>,
+    pub(crate) compact_to: Option<LogPosition>,
     /// The first entry to write; all from there to the log's end are.
     pub(crate) first: LogIndex,
 }
@@ -60,6 +65,8 @@ impl Ledger {
             hard_state_sequence: 0,
             written_index: last_index,
             truncate_from: None,
+            reset_to: None,
+            compact_to: None,
             durable_index: last_index,
         }
     }
@@ -106,10 +113,29 @@ impl Ledger {
         }
     }
 
+    /// The log was discarded: a snapshot, which is durable, stands for all up to `base`. So all up to there is durable
+    /// whether or not this write is: without it, recovery compares log and snapshot and comes to the same.
+    pub(crate) fn reset(&mut self, base: LogPosition) {
+        (self.written_index, self.durable_index) = (base.index, base.index);
+        self.reset_to = Some(base);
+        (self.truncate_from, self.compact_to) = (None, None);
+        for write in &mut self.in_flight {
+            write.durable_to = base.index;
+        }
+    }
+
+    /// Entries up to `to` are no longer needed. The next write says so; none is made for it.
+    pub(crate) fn compacted(&mut self, to: LogPosition) {
+        assert!(to.index <= self.durable_index, "entry {to} is given up for a snapshot before it is durable");
+        self.compact_to = Some(to);
+    }
+
     /// Takes what the next write has to carry, where there is anything, given the log's last index.
     pub(crate) fn take_due(&mut self, last_index: LogIndex, now: u64) -> Option<Due> {
         let hard_state = self.hard_state_sequence > self.asked;
-        let nothing_is_due = !hard_state && self.truncate_from.is_none() && self.written_index == last_index;
+        let log_changed =
+            self.reset_to.is_some() || self.truncate_from.is_some() || self.written_index != last_index;
+        let nothing_is_due = !hard_state && !log_changed;
         if nothing_is_due || !self.takes_writes() {
             return None;
         }
@@ -120,6 +146,8 @@ impl Ledger {
             token: WriteToken { boot: self.boot, sequence: self.asked },
             hard_state,
             truncate_from: self.truncate_from.take(),
+            reset_to: self.reset_to.take(),
+            compact_to: self.compact_to.take(),
             first: self.written_index.next(),
         };
         self.written_index = last_index;
@@ -204,6 +232,32 @@ mod tests {
         let due = ledger.take_due(LogIndex(9), 0).expect("a truncation");
         assert_eq!((due.truncate_from, due.first), (Some(LogIndex(9)), LogIndex(9)));
         assert_eq!(ledger.durable_index(), LogIndex(8), "entry 9 is a new one, and not yet on disk");
+    }
+
+    #[test]
+    fn a_reset_is_written_once_and_old_writes_confirm_nothing_behind_it() {
+        let mut ledger = ledger();
+        ledger.take_due(LogIndex(15), 0).expect("entries 11 to 15");
+        ledger.truncated(LogIndex(12));
+        ledger.reset(LogPosition::new(3, 13));
+        assert_eq!(ledger.durable_index(), LogIndex(13), "the snapshot is");
+        let due = ledger.take_due(LogIndex(14), 0).expect("a reset, and an entry after it");
+        assert_eq!((due.reset_to, due.truncate_from), (Some(LogPosition::new(3, 13)), None));
+        assert_eq!(due.first, LogIndex(14));
+        ledger.persisted(token(1));
+        assert_eq!(ledger.durable_index(), LogIndex(13));
+        ledger.persisted(token(2));
+        assert_eq!(ledger.durable_index(), LogIndex(14));
+        assert_eq!(ledger.take_due(LogIndex(14), 0), None);
+    }
+
+    #[test]
+    fn a_compaction_waits_for_a_write_that_is_made_anyway() {
+        let mut ledger = ledger();
+        ledger.compacted(LogPosition::new(1, 7));
+        assert_eq!(ledger.take_due(LogIndex(10), 0), None);
+        let due = ledger.take_due(LogIndex(11), 0).expect("an entry");
+        assert_eq!(due.compact_to, Some(LogPosition::new(1, 7)));
     }
 
     #[test]

@@ -18,14 +18,16 @@ impl Raft {
         let AppendEntries { session, prev_log, entries, leader_commit } = request;
         let last_new = self.check_shape(prev_log, &entries)?;
         self.follow(from)?;
-        if !self.log.contains(prev_log) {
+        if !self.log.agrees_with(prev_log) {
             let index = prev_log.index.min(self.log.last_index());
-            let hint = self.log.latest_within(index, prev_log.term);
+            let Some(hint) = self.log.latest_within(index, prev_log.term) else {
+                return Err(Ignored::ContradictsCommitted);
+            };
             let result = AppendResult::Conflict { rejected: prev_log.index, hint };
             self.send(from, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
             return Ok(());
         }
-        let brings_news = entries.last().is_some_and(|entry| !self.log.contains(entry.position()));
+        let brings_news = entries.last().is_some_and(|entry| !self.log.agrees_with(entry.position()));
         if brings_news && !(self.has_room() && self.ledger.takes_writes()) {
             return Err(Ignored::Busy);
         }
@@ -52,7 +54,8 @@ impl Raft {
         self.advance_commit(commit);
         let Heartbeat { session, round, .. } = request;
         let (promise, clock) = (self.give_promise(), self.now);
-        let response = HeartbeatResponse { session, round, received, promise, clock };
+        let snapshot_received = self.snapshots.receiving().map_or(0, |(_, bytes)| bytes);
+        let response = HeartbeatResponse { session, round, received, promise, clock, snapshot_received };
         self.send(from, Body::HeartbeatResponse(response));
         self.maybe_ask_again();
         Ok(())
@@ -78,7 +81,7 @@ impl Raft {
     }
 
     /// Takes `from` for the leader of the current term, whose word has just been heard.
-    fn follow(&mut self, from: NodeId) -> Result<(), Ignored> {
+    pub(crate) fn follow(&mut self, from: NodeId) -> Result<(), Ignored> {
         match &self.role {
             Role::Leader(_) => return Err(Ignored::SecondLeader),
             Role::Follower(Follower { leader: Some(heard), .. }) if heard.leader != from => {
@@ -114,7 +117,7 @@ impl Raft {
 
     /// Skips what the log has, removes what conflicts, appends the rest (§5.3).
     fn append_missing(&mut self, entries: Entries) -> Result<(), Ignored> {
-        let known = entries.iter().take_while(|entry| self.log.contains(entry.position())).count();
+        let known = entries.iter().take_while(|entry| self.log.agrees_with(entry.position())).count();
         let Some(first_new) = entries.get(known) else { return Ok(()) };
         let from = first_new.index;
         if from <= self.log.last_index() {
@@ -139,7 +142,7 @@ impl Raft {
         Ok(())
     }
 
-    fn follower_mut(&mut self) -> &mut Follower {
+    pub(crate) fn follower_mut(&mut self) -> &mut Follower {
         match &mut self.role {
             Role::Follower(follower) => follower,
             Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {

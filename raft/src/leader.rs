@@ -52,6 +52,9 @@ impl Raft {
     /// Sends one follower what its mode and its window allow.
     fn replicate_to(&mut self, position: usize) {
         loop {
+            if self.needs_snapshot(position) {
+                return self.offer_snapshot(position);
+            }
             let last_index = self.log.last_index();
             let first_in_memory = self.log.first_in_memory();
             let Role::Leader(leader) = &mut self.role else { return };
@@ -60,6 +63,7 @@ impl Raft {
             let ready = match &progress.mode {
                 Mode::Probe { asked } => !asked,
                 Mode::Replicate(window) => next <= last_index && window.has_room(&self.config),
+                Mode::Snapshot(_) => false,
             };
             if !ready || progress.fetching {
                 return;
@@ -98,6 +102,7 @@ impl Raft {
                     progress.next_index = last.index.next();
                 }
             }
+            Mode::Snapshot(_) => panic!("{to} is sent entries before its snapshot"),
         }
         let term = self.log.term_at(prev_index).expect("a next index is at most one past the log");
         let prev_log = LogPosition { term, index: prev_index };
@@ -107,6 +112,8 @@ impl Raft {
 
     /// Asks a follower to acknowledge once more what it has up to `index`.
     fn send_reminder(&mut self, to: NodeId, session: Session, index: LogIndex) {
+        // What was compacted since then is asked for as a whole.
+        let index = index.max(self.log.base().index);
         let term = self.log.term_at(index).expect("what was sent is in the log");
         let request = AppendEntries {
             session,
@@ -148,12 +155,15 @@ impl Raft {
                 let current = match &progress.mode {
                     Mode::Probe { .. } => rejected == progress.next_index.prev(),
                     Mode::Replicate(_) => rejected < progress.next_index,
+                    Mode::Snapshot(_) => false,
                 };
                 if !current || rejected <= progress.match_index || hint.index > rejected {
                     return Err(Ignored::StaleResponse);
                 }
-                let may_agree = log.latest_within(hint.index, hint.term).index;
-                progress.become_probe(may_agree.next().min(rejected));
+                // Where the logs part before this one begins, what the follower lacks first was compacted.
+                let may_agree = log.latest_within(hint.index, hint.term);
+                let next_index = may_agree.map_or(log.base().index, |position| position.index.next());
+                progress.become_probe(next_index.min(rejected));
                 leader.replication_due = true;
             }
         }
@@ -194,7 +204,7 @@ impl Raft {
         }
         // What was sent before the round before this one has had more than a heartbeat's time to arrive.
         let sent = progress.next_at_previous_round.prev();
-        match &progress.mode {
+        match &mut progress.mode {
             // The probe or its answer was lost, or waits for the follower's disk: ask again, without entries.
             Mode::Probe { asked: true } => {
                 let index = progress.next_index.prev();
@@ -208,6 +218,11 @@ impl Raft {
             // All was received; the acknowledgement was lost, or waits for the follower's disk.
             Mode::Replicate(_) if progress.match_index < sent => self.send_reminder(from, session, sent),
             Mode::Replicate(_) => {}
+            // A transfer that gets on needs no word; else the offer was lost, or there is nobody left to ask.
+            Mode::Snapshot(offer) => {
+                offer.sent = offer.advance(response.snapshot_received, now);
+                leader.replication_due |= !offer.sent;
+            }
         }
         Ok(())
     }
@@ -264,6 +279,8 @@ impl Raft {
         if reached > leader.quorum_match || reached == last_index {
             (leader.quorum_match, leader.advanced_at) = (reached, now);
         }
+        let transfers = leader.followers.iter().filter_map(Progress::transfer_advanced_at);
+        leader.advanced_at = transfers.fold(leader.advanced_at, u64::max);
         let quorum_is_heard = leader.has_quorum(|progress| progress.heard_at + timeout >= now);
         let quorum_advances = leader.advanced_at + timeout * STUCK_TIMEOUTS >= now;
         let alone = leader.followers.iter().all(|progress| !progress.votes().any());
@@ -302,5 +319,6 @@ fn may_send(progress: &Progress, config: &Config) -> bool {
     match &progress.mode {
         Mode::Probe { asked } => !asked,
         Mode::Replicate(window) => window.has_room(config),
+        Mode::Snapshot(_) => false,
     }
 }

@@ -18,11 +18,11 @@
 //!
 //! # What is here, and what is not
 //!
-//! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, linearizable reads without a log entry (by
-//! rounds of heartbeats and by leases, on followers too), leadership transfer, changes of membership by joint consensus
-//! with learners, bounds on memory.
+//! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, log compaction and snapshots, linearizable
+//! reads without a log entry (by rounds of heartbeats and by leases, on followers too), leadership transfer, changes of
+//! membership by joint consensus with learners, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
-//! "thesis" is Ongaro's. Not here: snapshots; client sessions are the replica's.
+//! "thesis" is Ongaro's. Not here: client sessions, which are the replica's.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -51,13 +51,15 @@ mod raft;
 mod random;
 mod read;
 mod receive;
+mod receiving;
 mod role;
+mod snapshot;
 mod status;
 mod terms;
 mod transfer;
 mod types;
 
-pub use action::{Action, Fetch, FetchPurpose, Write};
+pub use action::{Action, Fetch, FetchPurpose, SnapshotAction, Write};
 pub use boundary::Recovered;
 pub use change::Change;
 pub use config::{Config, ConfigError};
@@ -66,8 +68,8 @@ pub use entry::{ENTRY_OVERHEAD_BYTES, Entries, Entry, Payload};
 pub use error::{ChangeError, Ignored, ProposeError, ReadError, TransferError};
 pub use message::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Forward, ForwardResponse, Heartbeat,
-    HeartbeatResponse, Message, PreVote, PreVoteResponse, ReadIndex, ReadIndexResponse, RequestVote,
-    RequestVoteResponse,
+    HeartbeatResponse, InstallSnapshot, Message, PreVote, PreVoteResponse, ReadIndex, ReadIndexResponse,
+    RequestVote, RequestVoteResponse, SnapshotChunk, SnapshotRequest,
 };
 pub use raft::Raft;
 pub use status::{FollowerStatus, RoleKind, Status};

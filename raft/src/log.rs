@@ -1,4 +1,4 @@
-//! The log in memory: the terms of all entries, and the latest entries themselves.
+//! The log in memory: the terms of its entries, and the latest entries themselves. What was compacted is gone.
 //!
 //! Older entries live on disk only and come back by `Fetch`. Nothing here is durable by itself.
 
@@ -21,12 +21,11 @@ pub(crate) struct Log {
 impl Log {
     /// The log that storage found. Returns `None` where it contradicts itself.
     pub(crate) fn recover(recovered: &Recovered) -> Option<Self> {
-        let terms = Terms::from_runs(recovered.terms.clone(), recovered.last_index)?;
-        let mut expected = recovered.last_index;
+        let Recovered { base, last_index, .. } = *recovered;
+        let terms = Terms::from_runs(base, recovered.terms.clone(), last_index)?;
+        let mut expected = last_index;
         for entry in recovered.tail.iter().rev() {
-            if expected == LogIndex::ZERO
-                || entry.index != expected
-                || terms.at(entry.index) != Some(entry.term)
+            if expected == base.index || entry.index != expected || terms.at(entry.index) != Some(entry.term)
             {
                 return None;
             }
@@ -38,6 +37,11 @@ impl Log {
 
     pub(crate) fn last(&self) -> LogPosition {
         self.terms.last()
+    }
+
+    /// The entry before the first: a snapshot stands for all up to it.
+    pub(crate) fn base(&self) -> LogPosition {
+        self.terms.base()
     }
 
     pub(crate) fn last_index(&self) -> LogIndex {
@@ -62,8 +66,13 @@ impl Log {
         self.terms.at(position.index) == Some(position.term)
     }
 
+    /// Whether the entry stands in the log, or did: what was compacted is committed, and a leader has it.
+    pub(crate) fn agrees_with(&self, position: LogPosition) -> bool {
+        position.index < self.base().index || self.contains(position)
+    }
+
     /// See [`Terms::latest_within`].
-    pub(crate) fn latest_within(&self, index: LogIndex, term: Term) -> LogPosition {
+    pub(crate) fn latest_within(&self, index: LogIndex, term: Term) -> Option<LogPosition> {
         self.terms.latest_within(index, term)
     }
 
@@ -89,6 +98,19 @@ impl Log {
             let entry = self.entries.pop_back().expect("the loop has just seen it");
             self.bytes -= entry.size_bytes();
         }
+    }
+
+    /// Forgets the entries up to `to`, for which a snapshot stands.
+    pub(crate) fn compact(&mut self, to: LogIndex) {
+        self.terms.compact(to);
+        self.evict(to, 0);
+    }
+
+    /// Empties the log: a snapshot stands for all up to `base`.
+    pub(crate) fn reset(&mut self, base: LogPosition) {
+        self.terms.reset(base);
+        self.entries.clear();
+        self.bytes = 0;
     }
 
     /// The entries `first..=last`, all of which are in memory.
@@ -202,6 +224,22 @@ mod tests {
         log.append(entry(2, 5, 3));
         assert_eq!(log.last(), LogPosition::new(2, 5));
         assert_eq!(log.slices(LogIndex(5), LogIndex(5)).0.len(), 1);
+    }
+
+    #[test]
+    fn a_compacted_log_forgets_entries_in_memory_and_a_reset_one_all() {
+        let mut log = log(10);
+        let one = log.bytes() / 10;
+        log.compact(LogIndex(7));
+        assert_eq!((log.base(), log.first_in_memory()), (LogPosition::new(1, 7), LogIndex(8)));
+        assert_eq!(log.bytes(), 3 * one);
+        assert!(!log.contains(LogPosition::new(1, 6)) && log.agrees_with(LogPosition::new(1, 6)));
+        assert!(!log.agrees_with(LogPosition::new(2, 7)), "the term of the base is known");
+        log.compact(LogIndex(10));
+        assert_eq!((log.bytes(), log.last()), (0, LogPosition::new(1, 10)));
+        log.append(entry(1, 11, 10));
+        log.reset(LogPosition::new(4, 30));
+        assert_eq!((log.bytes(), log.first_in_memory()), (0, LogIndex(31)));
     }
 
     #[test]

@@ -15,8 +15,12 @@ use crate::{Change, ChangeError, Configuration, LogIndex, LogPosition, NodeId, P
 impl Raft {
     /// Whether this node may campaign: it votes, or it did before an entry that may not be committed yet. Without
     /// the latter nobody could be elected where the node that has that entry is needed for a majority by those who do
-    /// not have it, and refuses them for their shorter logs (thesis §4.2.2, Figure 4.6).
+    /// not have it, and refuses them for their shorter logs (thesis §4.2.2, Figure 4.6). While a snapshot is being
+    /// restored, it does not know.
     pub(crate) fn may_campaign(&self) -> bool {
+        if self.snapshots.restoring.is_some() {
+            return false;
+        }
         let votes = |configuration: &Configuration| configuration.votes(self.config.id).any();
         let index = self.configurations.latest_index();
         votes(self.configurations.latest())

@@ -6,7 +6,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::{Entries, LogIndex, LogPosition, NodeId, ProposeError, ReadId, Round, Session, Term};
+use crate::{Entries, LogIndex, LogPosition, NodeId, ProposeError, ReadId, Round, Session, SnapshotId, Term};
 
 /// One message from one replica to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -50,6 +50,13 @@ pub enum Body {
     Forward(Forward),
     /// Refuses a [`Forward`]; one that is accepted is answered by the log.
     ForwardResponse(ForwardResponse),
+    /// Offers a snapshot to one whose next entry was compacted (§7); it is answered by drawing it, or by an
+    /// [`AppendEntriesResponse`] once it is there.
+    InstallSnapshot(InstallSnapshot),
+    /// Asks for a part of a snapshot, of whoever may have it.
+    SnapshotRequest(SnapshotRequest),
+    /// Answers a [`SnapshotRequest`].
+    SnapshotChunk(SnapshotChunk),
 }
 
 /// Asks whether a campaign would succeed.
@@ -147,6 +154,8 @@ pub struct HeartbeatResponse {
     pub promise: u64,
     /// The follower's ticks, by which the leader compares the clocks.
     pub clock: u64,
+    /// So many bytes of a snapshot that is being received are stored; 0 where none is.
+    pub snapshot_received: u64,
 }
 
 /// Asks for a read index.
@@ -185,6 +194,37 @@ pub struct ForwardResponse {
     pub number: u64,
     /// Why, and who leads where the refuser does not.
     pub refusal: ProposeError,
+}
+
+/// Offers a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct InstallSnapshot {
+    /// The stay of the receiver that this is for.
+    pub session: Session,
+    /// The snapshot: it stands for all that the receiver lacks from the leader's log.
+    pub snapshot: SnapshotId,
+}
+
+/// Asks for a part of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SnapshotRequest {
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// Where the part begins.
+    pub offset: u64,
+    /// At most so many bytes.
+    pub max_bytes: u64,
+}
+
+/// A part of a snapshot. It counts for exactly the one that it names, whoever sends it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SnapshotChunk {
+    /// Echoed.
+    pub snapshot: SnapshotId,
+    /// Echoed.
+    pub offset: u64,
+    /// The bytes from there on; none where the sender does not have this snapshot.
+    pub data: Bytes,
 }
 
 impl fmt::Display for Message {
@@ -227,7 +267,11 @@ impl fmt::Display for Body {
                 write!(f, "Heartbeat round {} commit {}", request.round.0, request.commit)
             }
             Self::HeartbeatResponse(response) => {
-                write!(f, "HeartbeatResponse round {} received {}", response.round.0, response.received)
+                write!(f, "HeartbeatResponse round {} received {}", response.round.0, response.received)?;
+                match response.snapshot_received {
+                    0 => Ok(()),
+                    bytes => write!(f, " and {bytes} bytes"),
+                }
             }
             Self::TimeoutNow => f.write_str("TimeoutNow"),
             Self::ReadIndex(request) => write!(f, "ReadIndex up to {}", request.up_to.0),
@@ -236,6 +280,16 @@ impl fmt::Display for Body {
             }
             Self::Forward(request) => write!(f, "Forward {} bytes", request.data.len()),
             Self::ForwardResponse(response) => write!(f, "ForwardResponse {}", response.refusal),
+            Self::InstallSnapshot(offer) => {
+                write!(f, "InstallSnapshot {} of {} bytes", offer.snapshot.last, offer.snapshot.bytes)
+            }
+            Self::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes }) => {
+                write!(f, "SnapshotRequest {} from {offset}, {max_bytes} bytes", snapshot.last)
+            }
+            Self::SnapshotChunk(SnapshotChunk { snapshot, offset, data }) => match data.len() {
+                0 => write!(f, "SnapshotChunk {} is not here", snapshot.last),
+                bytes => write!(f, "SnapshotChunk {} from {offset}, {bytes} bytes", snapshot.last),
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 use alloc::collections::VecDeque;
 
 use crate::lease::Lease;
-use crate::{Config, FollowerStatus, LogIndex, Member, NodeId, Round, Session, Votes};
+use crate::{Config, FollowerStatus, LogIndex, Member, NodeId, Round, Session, SnapshotId, Votes};
 
 /// One follower, as its leader sees it.
 ///
@@ -82,6 +82,31 @@ pub(crate) enum Mode {
     },
     /// The logs agree up to what was sent: messages follow one another without waiting.
     Replicate(Window),
+    /// What comes next was compacted: a snapshot stands for it, and entries go on after it (§7).
+    Snapshot(Offer),
+}
+
+/// A snapshot that a follower has to get, from whomever.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Offer {
+    pub(crate) snapshot: SnapshotId,
+    /// The offer is under way, or was taken up.
+    pub(crate) sent: bool,
+    /// So many bytes are stored, and when there were last more than ever before.
+    received: u64,
+    advanced_at: u64,
+}
+
+impl Offer {
+    /// The follower says how much it has. Returns whether that is more than it ever had: a transfer that begins anew
+    /// gets no further until it passes where an earlier one was.
+    pub(crate) fn advance(&mut self, received: u64, now: u64) -> bool {
+        let further = received.min(self.snapshot.bytes) > self.received;
+        if further {
+            (self.received, self.advanced_at) = (received.min(self.snapshot.bytes), now);
+        }
+        further
+    }
 }
 
 /// The AppendEntries under way to one follower.
@@ -201,13 +226,31 @@ impl Progress {
 
     /// What an observer may see of it.
     pub(crate) fn status(&self, config: &Config) -> FollowerStatus {
-        let (is_replicating, is_window_full) = match &self.mode {
-            Mode::Probe { asked } => (false, *asked),
-            Mode::Replicate(window) => (true, !window.has_room(config)),
+        let (is_replicating, is_window_full, snapshot) = match &self.mode {
+            Mode::Probe { asked } => (false, *asked, None),
+            Mode::Replicate(window) => (true, !window.has_room(config), None),
+            Mode::Snapshot(offer) => (false, offer.sent, Some(offer.snapshot)),
         };
         let Self { id, session, match_index, next_index, .. } = *self;
         let votes = self.votes();
-        FollowerStatus { id, session, votes, match_index, next_index, is_replicating, is_window_full }
+        FollowerStatus {
+            id,
+            session,
+            votes,
+            match_index,
+            next_index,
+            is_replicating,
+            is_window_full,
+            snapshot,
+        }
+    }
+
+    /// When the transfer of a snapshot to it last got further, where one is under way and ever did.
+    pub(crate) fn transfer_advanced_at(&self) -> Option<u64> {
+        match &self.mode {
+            Mode::Snapshot(offer) if offer.received > 0 => Some(offer.advanced_at),
+            Mode::Snapshot(_) | Mode::Probe { .. } | Mode::Replicate(_) => None,
+        }
     }
 
     /// The follower acknowledged up to `index`. Returns whether it told anything new.
@@ -217,12 +260,13 @@ impl Progress {
         self.next_index = self.next_index.max(self.match_index.next());
         match &mut self.mode {
             // The answer to a probe: the logs agree up to `index`, and from there messages may follow one
-            // another. An older answer tells nothing about the place that is probed.
-            Mode::Probe { .. } if index.next() >= self.next_index => {
+            // another. An older answer tells nothing about the place that is probed. So with a snapshot, once all
+            // that it stands for is there.
+            Mode::Probe { .. } | Mode::Snapshot(_) if index.next() >= self.next_index => {
                 self.next_index = index.next();
                 self.mode = Mode::Replicate(Window::default());
             }
-            Mode::Probe { .. } => {}
+            Mode::Probe { .. } | Mode::Snapshot(_) => {}
             Mode::Replicate(window) => window.free_up_to(index),
         }
         self.check();
@@ -231,11 +275,24 @@ impl Progress {
 
     /// Looks for agreement again, from `next_index` on, which is brought above `match_index`.
     pub(crate) fn become_probe(&mut self, next_index: LogIndex) {
-        self.next_index = next_index.max(self.match_index.next());
-        self.next_at_round = self.next_at_round.min(self.next_index);
-        self.next_at_previous_round = self.next_at_previous_round.min(self.next_index);
+        self.go_on_from(next_index.max(self.match_index.next()));
         self.mode = Mode::Probe { asked: false };
         self.check();
+    }
+
+    /// What the follower lacks was compacted: it has to get `snapshot`, and entries go on after that.
+    pub(crate) fn become_snapshot(&mut self, snapshot: SnapshotId, now: u64) {
+        assert!(snapshot.last.index >= self.next_index, "{}: {snapshot} does not help", self.id);
+        self.go_on_from(snapshot.last.index.next());
+        self.mode = Mode::Snapshot(Offer { snapshot, sent: false, received: 0, advanced_at: now });
+        self.check();
+    }
+
+    /// What was sent before says nothing about what is lost from `next_index` on.
+    fn go_on_from(&mut self, next_index: LogIndex) {
+        self.next_index = next_index;
+        self.next_at_round = self.next_at_round.min(next_index);
+        self.next_at_previous_round = self.next_at_previous_round.min(next_index);
     }
 
     /// A heartbeat of `round` is being sent, which tells that entries up to `commit` are committed. While an earlier one
@@ -267,8 +324,10 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
-    use crate::Standing;
+    use crate::{LogPosition, Standing};
 
     fn progress() -> Progress {
         Progress::new(&member(Standing::Voter), LogIndex(11), 0)
@@ -323,6 +382,30 @@ mod tests {
         assert!(!window.has_room(&config), "a hundred bytes are under way");
         window.free_up_to(LogIndex(12));
         assert_eq!(window, Window::default());
+    }
+
+    #[test]
+    fn entries_go_on_after_the_snapshot_once_all_that_it_stands_for_is_there() {
+        let snapshot = SnapshotId { last: LogPosition::new(1, 30), bytes: 100, checksum: 7 };
+        let mut progress = progress();
+        progress.become_snapshot(snapshot, 5);
+        assert!(progress.acknowledge(LogIndex(29)), "of entries from an earlier probe, say");
+        assert!(matches!(progress.mode, Mode::Snapshot(_)));
+        progress.acknowledge(LogIndex(30));
+        assert_eq!(
+            (&progress.mode, progress.next_index),
+            (&Mode::Replicate(Window::default()), LogIndex(31))
+        );
+    }
+
+    #[test]
+    fn a_transfer_gets_further_only_where_none_of_it_has_been_before() {
+        let snapshot = SnapshotId { last: LogPosition::new(1, 30), bytes: 100, checksum: 7 };
+        let mut offer = Offer { snapshot, sent: true, received: 0, advanced_at: 5 };
+        let heard = [(40, 10), (0, 11), (40, 12), (41, 13), (u64::MAX, 14), (u64::MAX, 15)];
+        let further: Vec<bool> = heard.iter().map(|(bytes, now)| offer.advance(*bytes, *now)).collect();
+        assert_eq!(further, [true, false, false, true, true, false]);
+        assert_eq!(offer.advanced_at, 14);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
 use crate::role::{Candidate, Follower, Leader, Role};
+use crate::snapshot::Snapshots;
 use crate::{
     Body, Config, Entry, Fetch, HardState, LogIndex, Message, NodeId, Payload, PreVote, RequestVote, Round,
     Term,
@@ -58,6 +59,7 @@ pub struct Raft {
     pub(crate) fetches: VecDeque<Fetch>,
     /// One brought nothing of use: no more are asked for until time has passed.
     pub(crate) fetches_pause: bool,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Raft {

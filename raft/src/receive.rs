@@ -3,15 +3,18 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::configuration::{Configuration, Configurations};
 use crate::durability::Ledger;
 use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
 use crate::role::{Follower, Role};
+use crate::snapshot::Snapshots;
 use crate::{
     Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, Payload,
-    PreVoteResponse, ProposeError, Raft, Recovered, RequestVoteResponse, Round,
+    PreVoteResponse, ProposeError, Raft, Recovered, RequestVoteResponse, Round, Term,
 };
 
 impl Raft {
@@ -24,11 +27,12 @@ impl Raft {
                 expected: "the end of a log whose terms rise and whose tail is contiguous",
             });
         };
-        if log.last().term > recovered.hard_state.current_term {
+        let snapshot_term = recovered.snapshot.map_or(Term::ZERO, |snapshot| snapshot.last.term);
+        if log.last().term.max(snapshot_term) > recovered.hard_state.current_term {
             return Err(ConfigError {
                 field: "recovered.hard_state.current_term",
                 value: recovered.hard_state.current_term.0,
-                expected: "no less than the term of the last entry",
+                expected: "no less than the term of the last entry, and of a snapshot's",
             });
         }
         let Some(configurations) = recover_configurations(&config, recovered) else {
@@ -59,8 +63,10 @@ impl Raft {
             held: Vec::new(),
             fetches: VecDeque::new(),
             fetches_pause: false,
+            snapshots: Snapshots::new(recovered.receiving),
             config,
         };
+        raft.recover_snapshot(recovered.snapshot)?;
         raft.draw_election_timeout();
         Ok(raft)
     }
@@ -104,7 +110,10 @@ impl Raft {
                 | Body::HeartbeatResponse(_)
                 | Body::TimeoutNow
                 | Body::ReadIndex(_)
-                | Body::ReadIndexResponse(_) => self.become_follower(term),
+                | Body::ReadIndexResponse(_)
+                | Body::InstallSnapshot(_)
+                | Body::SnapshotRequest(_)
+                | Body::SnapshotChunk(_) => self.become_follower(term),
             }
         }
         match body {
@@ -122,6 +131,9 @@ impl Raft {
             Body::Forward(forward) => self.handle_forward(from, forward),
             // Whose proposal was refused is known to the driver alone.
             Body::ForwardResponse(_) => Ok(()),
+            Body::InstallSnapshot(offer) => self.handle_install_snapshot(from, offer),
+            Body::SnapshotRequest(request) => self.handle_snapshot_request(from, request),
+            Body::SnapshotChunk(chunk) => self.handle_snapshot_chunk(from, chunk),
         }
     }
 
@@ -130,8 +142,16 @@ impl Raft {
     fn answer_stale_term(&mut self, from: NodeId, body: &Body) -> Result<(), Ignored> {
         // Rounds are numbered anew in each term: the round that was asked about is none of the term that this answers in.
         let heartbeat_response = |session| {
-            let (round, received, promise, clock) = (Round::default(), LogIndex::ZERO, 0, 0);
-            Body::HeartbeatResponse(HeartbeatResponse { session, round, received, promise, clock })
+            let (round, received, promise, clock, snapshot_received) =
+                (Round::default(), LogIndex::ZERO, 0, 0, 0);
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round,
+                received,
+                promise,
+                clock,
+                snapshot_received,
+            })
         };
         match body {
             Body::PreVote(_) => {
@@ -148,6 +168,12 @@ impl Raft {
             Body::Forward(forward) => {
                 self.refuse_forward(from, forward.number, ProposeError::NotLeader { leader: self.leader() });
             }
+            Body::InstallSnapshot(offer) => {
+                self.send(from, heartbeat_response(offer.session));
+            }
+            Body::SnapshotRequest(request) => {
+                self.send_chunk(from, request.snapshot, request.offset, Bytes::new());
+            }
             Body::PreVoteResponse(_)
             | Body::RequestVoteResponse(_)
             | Body::AppendEntriesResponse(_)
@@ -155,7 +181,8 @@ impl Raft {
             | Body::TimeoutNow
             | Body::ReadIndex(_)
             | Body::ReadIndexResponse(_)
-            | Body::ForwardResponse(_) => {}
+            | Body::ForwardResponse(_)
+            | Body::SnapshotChunk(_) => {}
         }
         Err(Ignored::StaleTerm)
     }
@@ -179,6 +206,9 @@ impl Raft {
 /// The configurations of the log, and the one that it begins with. Returns `None` where they contradict the log.
 fn recover_configurations(config: &Config, recovered: &Recovered) -> Option<Configurations> {
     let following = &recovered.configurations;
+    if following.first().is_some_and(|(index, _)| *index <= recovered.base.index) {
+        return None;
+    }
     if following.last().is_some_and(|(index, _)| *index > recovered.last_index) {
         return None;
     }

@@ -1,6 +1,6 @@
 //! What a replica shows of itself.
 
-use crate::{LogIndex, LogPosition, NodeId, Session, Term, Votes};
+use crate::{LogIndex, LogPosition, NodeId, Session, SnapshotId, Term, Votes};
 
 /// A replica's state at a glance (Figure 2, "State").
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -48,6 +48,8 @@ pub struct FollowerStatus {
     pub is_replicating: bool,
     /// Whether nothing more may be under way to it.
     pub is_window_full: bool,
+    /// The snapshot that it has to get before entries can go on.
+    pub snapshot: Option<SnapshotId>,
 }
 
 /// A role (§5.1), without what it holds.

@@ -2,7 +2,7 @@
 //! requests that wait for their entries.
 //!
 //! It owns no disk, socket, clock or thread: a driver feeds it inputs, drains its outputs, and decides when
-//! the state machine may work. Snapshots are not part of it yet.
+//! the state machine may work. By a [`SnapshotPolicy`] it takes snapshots and has its log compacted.
 //!
 //! A request outside a session may take effect twice where its client does not hear the answer and asks again; one
 //! within a session does not ([`Replica::request_in_session`]).
@@ -29,6 +29,7 @@
 //!         Some(Output::Respond { .. }) => break,
 //!         Some(Output::Send(_) | Output::Fetch(_)) => unreachable!("it is alone, and all is in memory"),
 //!         Some(Output::ReadsSettled { .. }) => unreachable!("nobody reads"),
+//!         Some(Output::Snapshot(_)) => unreachable!("it has no policy that would say when to take one"),
 //!         None => {
 //!             let command = put.take().expect("the answer follows without any further input");
 //!             replica.request(RequestId(7), command)?;
@@ -42,6 +43,7 @@
 
 mod forwards;
 mod hash;
+mod image;
 pub mod kv;
 mod outcome;
 mod pending;
@@ -50,6 +52,7 @@ mod reads;
 mod replica;
 mod requests;
 mod sessions;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -59,9 +62,12 @@ pub use proposal::{Proposal, RequestId, open_proposal, seal_proposal};
 pub use reads::Consistency;
 pub use replica::{MAX_PENDING_REQUESTS, Output, Replica};
 pub use sessions::{SessionId, SessionLimits, Sessions, SessionsError, Ticket};
+pub use snapshot::{SnapshotJob, SnapshotPolicy};
 pub use state::State;
 
-use bytes::Bytes;
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
 use squall_raft::LogPosition;
 
 /// What is replicated: a deterministic machine that changes only through the commands it is given.
@@ -69,6 +75,12 @@ use squall_raft::LogPosition;
 /// Two machines that were given the same commands at the same positions are equal, in every answer and in
 /// [`digest`](Self::digest) (§2: "if two state machines are in the same state and receive the same commands").
 pub trait StateMachine: Clone {
+    /// Its state at one moment.
+    type Image: Image;
+
+    /// What reads it from its bytes.
+    type Loader: Loader<Machine = Self>;
+
     /// Applies one command and returns its answer. It cannot fail: what makes no sense gets an answer that
     /// says so, on every replica alike.
     fn apply(&mut self, position: LogPosition, command: &[u8]) -> Bytes;
@@ -78,4 +90,58 @@ pub trait StateMachine: Clone {
 
     /// A digest of the whole state, kept up to date by `apply`, so that reading it costs nothing.
     fn digest(&self) -> u64;
+
+    /// Its state as it is now. This is done between two commands, and so must be done in an instant, however large the
+    /// state: by sharing what changes later with what is kept.
+    fn image(&self) -> Self::Image;
 }
+
+/// A state machine's state at one moment, as a stream of its bytes. Equal states have equal bytes.
+pub trait Image: Clone + fmt::Debug {
+    /// How many bytes are left to read.
+    fn bytes_left(&self) -> u64;
+
+    /// Appends the next bytes to `out`: exactly `max_bytes`, or all that are left.
+    fn read(&mut self, max_bytes: u64, out: &mut BytesMut);
+}
+
+/// Reads a state machine from the bytes of its image. It is not to believe them: a number among them sizes nothing
+/// before it was compared with what is there.
+pub trait Loader: Clone + Default {
+    /// What is read.
+    type Machine;
+
+    /// Takes the next bytes, cut anywhere.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), LoadError>;
+
+    /// All bytes were given.
+    ///
+    /// # Errors
+    /// Where there should have been more.
+    fn finish(self) -> Result<Self::Machine, LoadError>;
+}
+
+/// Bytes that are no image of a state machine, or of a replica.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LoadError {
+    what: &'static str,
+}
+
+impl LoadError {
+    /// An error that says what is wrong.
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
+        Self { what }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl std::error::Error for LoadError {}

@@ -90,6 +90,20 @@ impl Pending {
         }
     }
 
+    /// Takes out the requests that wait for an index up to `last`, of which nobody here will know what became.
+    pub(crate) fn abandon(&mut self, last: LogIndex, mut abandoned: impl FnMut(RequestId)) {
+        for office in &mut self.offices {
+            while let Some(&(index, request)) = office.requests.front()
+                && index <= last
+            {
+                office.requests.pop_front();
+                self.len -= 1;
+                abandoned(request);
+            }
+        }
+        self.drop_empty_offices();
+    }
+
     fn drop_empty_offices(&mut self) {
         if self.offices.len() > 1 {
             self.offices.retain(|office| !office.requests.is_empty());
@@ -132,6 +146,19 @@ mod tests {
         assert_eq!(settled(&mut pending, 4, 6), [(16, false)]);
         pending.push(LogPosition::new(5, 7), RequestId(57));
         assert_eq!(settled(&mut pending, 5, 7), [(57, true)]);
+    }
+
+    #[test]
+    fn what_a_snapshot_has_passed_over_is_abandoned_and_nothing_else() {
+        let mut pending = Pending::default();
+        pending.push(LogPosition::new(1, 5), RequestId(15));
+        pending.push(LogPosition::new(1, 6), RequestId(16));
+        pending.push(LogPosition::new(3, 6), RequestId(36));
+        pending.push(LogPosition::new(3, 7), RequestId(37));
+        let mut abandoned = Vec::new();
+        pending.abandon(LogIndex(6), |request| abandoned.push(request.0));
+        assert_eq!((abandoned, pending.len()), (vec![15, 16, 36], 1));
+        assert_eq!(settled(&mut pending, 3, 7), [(37, true)]);
     }
 
     #[test]

@@ -9,22 +9,26 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use squall_raft::{
     Action, Body, Change, ChangeError, Config, ConfigError, Entry, Fetch, FetchPurpose, ForwardResponse,
-    Ignored, LogIndex, LogPosition, Message, NodeId, Raft, ReadError, ReadId, Recovered, Status,
-    TransferError, Write, WriteToken,
+    Ignored, LogIndex, LogPosition, Message, NodeId, Raft, ReadError, ReadId, Recovered, SnapshotAction,
+    SnapshotId, Status, TransferError, Write, WriteToken,
 };
 
 use crate::forwards::Forwards;
+use crate::image::{InForce, LogSummary, ReplicaImage};
 use crate::pending::Pending;
 use crate::reads::{Reads, Waiting};
+use crate::snapshot::{Restoring, SnapshotJob, SnapshotPolicy, Taking};
 use crate::state::Effect;
-use crate::{Consistency, Outcome, Proposal, RequestId, SessionLimits, State, StateMachine, open_proposal};
+use crate::{
+    Consistency, LoadError, Outcome, Proposal, RequestId, SessionLimits, State, StateMachine, open_proposal,
+};
 
 /// Requests that may wait at one replica unless [`Replica::limit_pending_requests`] says otherwise.
 pub const MAX_PENDING_REQUESTS: u64 = 1 << 16;
 
 /// One replica.
 #[derive(Clone, Debug)]
-pub struct Replica<S> {
+pub struct Replica<S: StateMachine> {
     pub(crate) raft: Raft,
     pub(crate) state: State<S>,
     pub(crate) pending: Pending,
@@ -39,8 +43,13 @@ pub struct Replica<S> {
     pub(crate) applied: LogIndex,
     /// The last entry that the core asked to apply.
     apply_until: LogIndex,
+    /// Bytes that the entries up to `applied` count for.
+    applied_bytes: u64,
     pub(crate) answers: VecDeque<(RequestId, Outcome)>,
     reads: Reads,
+    snapshot_policy: Option<SnapshotPolicy>,
+    taking: Option<Taking<S>>,
+    restoring: Option<Restoring<S>>,
 }
 
 /// One thing for the driver to do, in the order in which it is handed out.
@@ -61,6 +70,8 @@ pub enum Output<'a> {
         /// From which index on they are served, where they are.
         index: Option<LogIndex>,
     },
+    /// Do something with snapshots on disk.
+    Snapshot(SnapshotJob),
     /// Answer a request.
     Respond {
         /// Whose.
@@ -71,7 +82,9 @@ pub enum Output<'a> {
 }
 
 impl<S: StateMachine> Replica<S> {
-    /// A replica at the start of one life, with what its storage recovered, and a state machine in its first state.
+    /// A replica at the start of one life, with what its storage recovered, and a state machine in its first state: where
+    /// there is a snapshot, the first outputs put the machine into it. It takes none itself until it is told when
+    /// ([`take_snapshots`](Self::take_snapshots)).
     ///
     /// # Errors
     /// Names what is wrong with the configuration.
@@ -87,9 +100,22 @@ impl<S: StateMachine> Replica<S> {
             now: 0,
             applied: LogIndex::ZERO,
             apply_until: LogIndex::ZERO,
+            applied_bytes: 0,
             answers: VecDeque::new(),
             reads: Reads::default(),
+            snapshot_policy: None,
+            taking: None,
+            restoring: None,
         })
+    }
+
+    /// Takes snapshots from now on, and has the log compacted behind them.
+    ///
+    /// # Panics
+    /// Where the policy asks for one after each 0 entries or bytes.
+    pub fn take_snapshots(&mut self, policy: SnapshotPolicy) {
+        assert!(policy.every_entries > 0 && policy.every_bytes > 0, "{policy:?} would never come to an end");
+        self.snapshot_policy = Some(policy);
     }
 
     /// Lets time pass; ticks that are due are fed before any other input.
@@ -119,7 +145,10 @@ impl<S: StateMachine> Replica<S> {
             | Body::HeartbeatResponse(_)
             | Body::TimeoutNow
             | Body::ReadIndex(_)
-            | Body::ReadIndexResponse(_) => None,
+            | Body::ReadIndexResponse(_)
+            | Body::InstallSnapshot(_)
+            | Body::SnapshotRequest(_)
+            | Body::SnapshotChunk(_) => None,
         };
         self.raft.receive(message)?;
         if let Some(ForwardResponse { number, refusal }) = refused
@@ -217,12 +246,24 @@ impl<S: StateMachine> Replica<S> {
             return 0;
         }
         let last = LogIndex(self.applied.0 + count);
-        let Self { raft, state, pending, forwards, answers, reads, applied, .. } = self;
+        let policy = self.snapshot_policy.filter(|policy| !policy.waits(&self.raft, last));
+        let Self { raft, state, pending, forwards, answers, reads, applied, applied_bytes, taking, .. } =
+            self;
         let (head, rest) = raft.committed(applied.next(), last);
         for entry in head.iter().chain(rest) {
             assert_eq!(entry.index, applied.next(), "entries are applied one after the other");
             let Effect { ticket, outcome } = state.apply(entry);
-            *applied = entry.index;
+            let log = LogSummary { last: entry.position(), bytes: *applied_bytes + entry.size_bytes() };
+            // A node that others added does not know who was a member before they did.
+            if taking.is_none()
+                && policy.is_some_and(|policy| policy.is_due(*applied_bytes, log))
+                && let Some(in_force) = raft.configuration_at(entry.index)
+                && !in_force.1.members().is_empty()
+            {
+                let image = ReplicaImage::new(log, state, in_force);
+                *taking = Some(Taking { last: log.last, image, told: false });
+            }
+            (*applied, *applied_bytes) = (entry.index, log.bytes);
             pending.settle(entry.position(), |request, own| {
                 let outcome = if own { outcome.clone() } else { Outcome::Dropped };
                 answers.push_back((request, outcome));
@@ -249,6 +290,10 @@ impl<S: StateMachine> Replica<S> {
         if let Some((request, outcome)) = self.answers.pop_front() {
             return Some(Output::Respond { request, outcome });
         }
+        if let Some(job) = self.next_snapshot_job() {
+            return Some(Output::Snapshot(job));
+        }
+        let max_part_bytes = self.raft.config().max_snapshot_chunk_bytes;
         Some(match self.raft.next_action()? {
             Action::Send(message) => Output::Send(message),
             Action::Persist(write) => Output::Persist(write),
@@ -269,6 +314,12 @@ impl<S: StateMachine> Replica<S> {
                 assert!(last >= first, "the core asks for no empty stretch");
                 self.apply_until = last;
                 Output::Apply
+            }
+            Action::Snapshot(action) => {
+                if matches!(action, SnapshotAction::Restore(_)) {
+                    self.apply_until = self.applied;
+                }
+                Output::Snapshot(job_for(action, &mut self.restoring, max_part_bytes))
             }
         })
     }
@@ -314,6 +365,124 @@ impl<S: StateMachine> Replica<S> {
     pub fn ticks_until_due(&self) -> u64 {
         let ticks = self.raft.ticks_until_due();
         self.forwards.due_at().map_or(ticks, |due_at| ticks.min(due_at.saturating_sub(self.now)))
+    }
+}
+
+/// Snapshots.
+impl<S: StateMachine> Replica<S> {
+    /// The next bytes of the snapshot that a `Take` asked for, at most so many; none where there are no more.
+    ///
+    /// # Panics
+    /// Where none is being taken.
+    pub fn read_image(&mut self, max_bytes: u64) -> Bytes {
+        let taking = self.taking.as_mut().expect("a snapshot is being taken");
+        taking.image.read(max_bytes)
+    }
+
+    /// The snapshot that a `Take` asked for is whole and durable.
+    ///
+    /// # Panics
+    /// Where another one was asked for.
+    pub fn snapshot_taken(&mut self, snapshot: SnapshotId) {
+        let taken = self.taking.take().expect("a snapshot is being taken");
+        assert_eq!(taken.last, snapshot.last, "{snapshot} was taken");
+        self.raft.snapshot_taken(snapshot);
+        self.compact();
+    }
+
+    /// A part of a snapshot, for another replica. See [`Raft::snapshot_read`].
+    ///
+    /// # Panics
+    /// Where the core does.
+    pub fn snapshot_read(&mut self, to: NodeId, snapshot: SnapshotId, offset: u64, data: Option<Bytes>) {
+        self.raft.snapshot_read(to, snapshot, offset, data);
+    }
+
+    /// So many first bytes of a snapshot that is being received are stored. See [`Raft::snapshot_stored`].
+    pub fn snapshot_stored(&mut self, snapshot: SnapshotId, bytes: u64) {
+        self.raft.snapshot_stored(snapshot, bytes);
+    }
+
+    /// A snapshot that was being received is whole, verified and durable.
+    pub fn snapshot_received(&mut self, snapshot: SnapshotId) {
+        self.raft.snapshot_received(snapshot);
+        if self.raft.base().index > self.applied {
+            // What was to be applied is gone from the log: the snapshot takes its place.
+            self.apply_until = self.applied;
+        }
+        self.compact();
+    }
+
+    /// A snapshot that was received is not what its name says, and is gone.
+    pub fn snapshot_refused(&mut self, snapshot: SnapshotId) {
+        self.raft.snapshot_refused(snapshot);
+    }
+
+    /// A part of the newest snapshot that a `Load` asked for; `None` where it cannot be had.
+    ///
+    /// # Errors
+    /// Where the bytes are no state of this state machine, or are not there: what was applied and acknowledged is lost,
+    /// and with it this replica's life.
+    pub fn loaded(
+        &mut self,
+        snapshot: SnapshotId,
+        offset: u64,
+        data: Option<&[u8]>,
+    ) -> Result<(), LoadError> {
+        let awaited = |restoring: &mut Restoring<S>| restoring.awaits(snapshot, offset);
+        let Some(mut restoring) = self.restoring.take_if(awaited) else { return Ok(()) };
+        let data = data.ok_or(LoadError::new("the newest snapshot is gone"))?;
+        if !restoring.load(data)? {
+            self.restoring = Some(restoring);
+            return Ok(());
+        }
+        let (log, state, InForce { index, configuration }) = restoring.finish()?;
+        self.state = state;
+        (self.applied, self.apply_until, self.applied_bytes) = (log.last.index, log.last.index, log.bytes);
+        let answers = &mut self.answers;
+        // Whether their entries took effect is in the state, but not whose they were.
+        self.pending.abandon(log.last.index, |request| answers.push_back((request, Outcome::Unknown)));
+        self.raft.restored(snapshot, index, configuration);
+        serve_reads(&mut self.reads, self.state.machine(), self.applied, &mut self.answers);
+        self.compact();
+        Ok(())
+    }
+
+    /// Has the log compacted behind the newest snapshot, as far as the policy lets it.
+    fn compact(&mut self) {
+        if let Some(policy) = self.snapshot_policy
+            && let Some(newest) = self.raft.snapshot()
+        {
+            self.raft.compact(LogIndex(newest.last.index.0.saturating_sub(policy.keep_entries)));
+        }
+    }
+
+    fn next_snapshot_job(&mut self) -> Option<SnapshotJob> {
+        if let Some(taking) = &mut self.taking
+            && !std::mem::replace(&mut taking.told, true)
+        {
+            return Some(SnapshotJob::Take { last: taking.last });
+        }
+        let max_bytes = self.raft.config().max_snapshot_chunk_bytes;
+        self.restoring.as_mut()?.next_job(max_bytes)
+    }
+}
+
+/// What an action of the core comes to.
+fn job_for<S: StateMachine>(
+    action: SnapshotAction,
+    restoring: &mut Option<Restoring<S>>,
+    max_bytes: u64,
+) -> SnapshotJob {
+    match action {
+        SnapshotAction::Read { to, snapshot, offset, max_bytes } => {
+            SnapshotJob::Serve { to, snapshot, offset, max_bytes }
+        }
+        SnapshotAction::Store { snapshot, offset, data } => SnapshotJob::Store { snapshot, offset, data },
+        SnapshotAction::Restore(snapshot) => {
+            let restoring = restoring.insert(Restoring::new(snapshot));
+            restoring.next_job(max_bytes).expect("nothing has been asked for yet")
+        }
     }
 }
 

@@ -29,6 +29,11 @@ impl<S: StateMachine> State<S> {
         Self { machine, sessions: Sessions::default() }
     }
 
+    /// The state that a snapshot holds.
+    pub(crate) fn restored(machine: S, sessions: Sessions) -> Self {
+        Self { machine, sessions }
+    }
+
     /// The state machine.
     #[must_use]
     pub fn machine(&self) -> &S {

@@ -1,17 +1,18 @@
 //! Replicas among themselves: what becomes of requests when leaders come and go.
 
 mod sessions;
+mod snapshots;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, Body, Config, Entries, Entry, LogIndex, LogPosition, Message, NodeId, Payload,
-    ProposeError, ReadError, ReadId, Recovered, RoleKind, Session, Term, WriteToken,
+    ProposeError, ReadError, ReadId, Recovered, RoleKind, Session, SnapshotId, Term, WriteToken,
 };
 
 use crate::kv::{Command, KeyValue, Reply};
-use crate::{Consistency, Outcome, Output, Replica, RequestId};
+use crate::{Consistency, Outcome, Output, Replica, RequestId, SnapshotJob, StateMachine};
 
 /// Replicas on perfect disks, joined by links that deliver at once or, where cut, never.
 struct Cluster {
@@ -19,17 +20,26 @@ struct Cluster {
     cut: BTreeSet<(u64, u64)>,
     answers: Vec<(u64, RequestId, Outcome)>,
     apply_by_itself: bool,
+    /// The snapshots of each replica: the whole ones, and one that is being received.
+    shelves: Vec<Shelf>,
+}
+
+#[derive(Clone, Default)]
+struct Shelf {
+    whole: Vec<(SnapshotId, Bytes)>,
+    receiving: Vec<u8>,
 }
 
 impl Cluster {
     fn new(size: u64) -> Self {
         let nodes: Vec<NodeId> = (1..=size).map(NodeId).collect();
         let replica = |&id| {
-            let config = Config { pre_vote: false, check_quorum: false, ..Config::new(id, nodes.clone()) };
+            let config = config(id, &nodes);
             Replica::new(config, &Recovered::default(), KeyValue::default()).unwrap()
         };
         let replicas = nodes.iter().map(replica).collect();
-        Self { replicas, cut: BTreeSet::new(), answers: Vec::new(), apply_by_itself: true }
+        let shelves = vec![Shelf::default(); nodes.len()];
+        Self { replicas, cut: BTreeSet::new(), answers: Vec::new(), apply_by_itself: true, shelves }
     }
 
     fn replica(&mut self, node: u64) -> &mut Replica<KeyValue> {
@@ -67,7 +77,7 @@ impl Cluster {
     }
 
     fn drain(&mut self, node: u64, messages: &mut VecDeque<Message>) {
-        let Self { replicas, cut, answers, apply_by_itself } = self;
+        let Self { replicas, cut, answers, apply_by_itself, shelves } = self;
         let replica = &mut replicas[node as usize - 1];
         loop {
             let mut written: Option<WriteToken> = None;
@@ -79,6 +89,7 @@ impl Cluster {
                 Some(Output::Apply) if !*apply_by_itself => {}
                 Some(Output::ReadsSettled { .. }) => {}
                 Some(Output::Apply) => assert!(replica.apply(u64::MAX) > 0),
+                Some(Output::Snapshot(job)) => shelves[node as usize - 1].carry_out(job, replica),
                 Some(Output::Respond { request, outcome }) => answers.push((node, request, outcome)),
                 None => return,
             }
@@ -92,6 +103,58 @@ impl Cluster {
     fn heartbeat(&mut self, leader: u64) {
         self.replica(leader).tick(5);
         self.settle();
+    }
+}
+
+impl Shelf {
+    fn carry_out(&mut self, job: SnapshotJob, replica: &mut Replica<KeyValue>) {
+        match job {
+            SnapshotJob::Take { last } => {
+                let parts =
+                    std::iter::repeat_with(|| replica.read_image(7)).take_while(|part| !part.is_empty());
+                let bytes = Bytes::from(parts.collect::<Vec<Bytes>>().concat());
+                let snapshot = snapshot_id(last, &bytes);
+                self.whole.push((snapshot, bytes));
+                replica.snapshot_taken(snapshot);
+            }
+            SnapshotJob::Load { snapshot, offset, max_bytes } => {
+                let part = self.read(snapshot, offset, max_bytes);
+                replica.loaded(snapshot, offset, part.as_deref()).unwrap();
+            }
+            SnapshotJob::Serve { to, snapshot, offset, max_bytes } => {
+                replica.snapshot_read(to, snapshot, offset, self.read(snapshot, offset, max_bytes));
+            }
+            SnapshotJob::Store { snapshot, offset, data } => {
+                self.receiving.truncate(offset as usize);
+                self.receiving.extend_from_slice(&data);
+                replica.snapshot_stored(snapshot, self.receiving.len() as u64);
+                if self.receiving.len() as u64 == snapshot.bytes {
+                    assert_eq!(snapshot_id(snapshot.last, &self.receiving), snapshot);
+                    self.whole.push((snapshot, std::mem::take(&mut self.receiving).into()));
+                    replica.snapshot_received(snapshot);
+                }
+            }
+        }
+    }
+
+    fn read(&self, snapshot: SnapshotId, offset: u64, max_bytes: u64) -> Option<Bytes> {
+        let (_, bytes) = self.whole.iter().find(|(whole, _)| *whole == snapshot)?;
+        Some(bytes.slice(offset as usize..bytes.len().min((offset + max_bytes) as usize)))
+    }
+}
+
+/// The name of the snapshot with these bytes; its checksum is FNV-1a.
+fn snapshot_id(last: LogPosition, bytes: &[u8]) -> SnapshotId {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    SnapshotId { last, bytes: bytes.len() as u64, checksum: bytes.iter().fold(0xcbf2_9ce4_8422_2325, step) }
+}
+
+fn config(id: NodeId, nodes: &[NodeId]) -> Config {
+    Config {
+        pre_vote: false,
+        check_quorum: false,
+        max_snapshot_chunk_bytes: 50,
+        ..Config::new(id, nodes.to_vec())
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 24] = [
+pub const BESIDE_THE_RULES: [&str; 26] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -26,6 +26,8 @@ pub const BESIDE_THE_RULES: [&str; 24] = [
     "LogMatching",
     "OneVotePerTerm",
     "ProgressNeverFalls",
+    "SnapshotSafety",
+    "SnapshotsDiffer",
     "StaleRead",
     "StateMachineSafety",
     "TermIsDurable",

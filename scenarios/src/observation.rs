@@ -3,7 +3,9 @@
 //! An adapter gathers one `Observation` during each event of its node; the oracles read it and clear it. The
 //! buffers are kept, so that observing allocates nothing once they have grown.
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, Status, Term};
+use squall_raft::{
+    HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Status, Term,
+};
 
 use crate::membership::Membership;
 
@@ -36,7 +38,11 @@ pub enum Step {
     Started {
         /// The hard state that was recovered.
         hard_state: HardState,
-        /// The last entry that was recovered (`Appended` steps for the whole log follow).
+        /// The newest snapshot that was recovered.
+        snapshot: Option<SnapshotId>,
+        /// The entry before the first that was recovered.
+        base: LogPosition,
+        /// The last entry that was recovered (`Appended` steps for the whole log follow), or the base.
         last_log: LogPosition,
     },
     /// Input: a message was delivered.
@@ -64,6 +70,21 @@ pub enum Step {
         /// Its number, where it was accepted; numbers rise by one within a life.
         read: Option<ReadId>,
     },
+    /// Input: a snapshot of the node's own state is whole and durable.
+    SnapshotTaken(SnapshotId),
+    /// Input: a snapshot that was received is whole, verified and durable.
+    SnapshotReceived(SnapshotId),
+    /// Input: a part of a snapshot was read or stored, or what was received turned out to be wrong.
+    SnapshotStepped,
+    /// Input: the state machine was put into the state of a snapshot.
+    Restored {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// A digest of the state machine after it.
+        state_digest: u64,
+        /// The configuration in force there, as the snapshot says, and the index of its entry.
+        configuration: (LogIndex, Membership),
+    },
     /// State after the input above, where role, term, vote, leader or commit index changed.
     Changed(Status),
     /// The node asked for its hard state to be written.
@@ -72,6 +93,16 @@ pub enum Step {
     Truncated {
         /// The first index that is gone.
         from: LogIndex,
+    },
+    /// The node discarded its log, which begins anew after this entry (and asked for it to be written).
+    Reset {
+        /// The last entry that its snapshot stands for.
+        base: LogPosition,
+    },
+    /// The node gave up its entries up to here (and said so with a write).
+    Compacted {
+        /// The last of them.
+        base: LogPosition,
     },
     /// The node appended an entry (and asked for it to be written).
     Appended {
@@ -122,10 +153,16 @@ impl Step {
             | Self::Administered
             | Self::Persisted { .. }
             | Self::Fetched
-            | Self::ReadAsked { .. } => true,
+            | Self::ReadAsked { .. }
+            | Self::SnapshotTaken(_)
+            | Self::SnapshotReceived(_)
+            | Self::SnapshotStepped
+            | Self::Restored { .. } => true,
             Self::Changed(_)
             | Self::WroteHardState(_)
             | Self::Truncated { .. }
+            | Self::Reset { .. }
+            | Self::Compacted { .. }
             | Self::Appended { .. }
             | Self::Configured(_)
             | Self::WriteIssued { .. }
@@ -231,6 +268,23 @@ pub enum Content {
     Forward,
     /// Refuses a proposal that was passed on.
     ForwardRefused,
+    /// Offers a snapshot to one that lacks what was compacted.
+    InstallSnapshot {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// Asks for a part of a snapshot.
+    SnapshotRequest {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// Carries a part of a snapshot.
+    SnapshotChunk {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// How many bytes of it; 0 where the sender does not have it.
+        bytes: u64,
+    },
 }
 
 impl Observation {

@@ -67,6 +67,19 @@ impl Oracles {
                 let is_spread = self.invariants.copies(node, *from) > 1;
                 sometimes!(self.marks, marks::NAMES, "an entry on several disks was overwritten", is_spread);
             }
+            if let Step::Reset { base } = step {
+                let is_over = self.invariants.is_in_conflict(node, *base);
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "a snapshot was installed over a log in conflict",
+                    is_over
+                );
+            }
+            if let Step::SnapshotTaken(snapshot) = step {
+                let is_second = self.invariants.taker(*snapshot).is_some_and(|taker| taker != node);
+                sometimes!(self.marks, marks::NAMES, "two servers took the same snapshot", is_second);
+            }
         }
         let invariants = self.invariants.observe(node, &observation, &DiskView::new(server, disk));
         let spec = self.spec.observe(node, &observation);
@@ -177,10 +190,18 @@ impl Oracle<Server> for Oracles {
     }
 
     /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.
-    /// Until then it comes further with each entry that is durable on one of the core, and with each that it applies.
+    /// Until then it comes further with each entry that is durable on one of the core, with each that it applies, and with
+    /// each part of a snapshot that reaches it.
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {
-        let statuses = core.iter().filter_map(|id| Some(processes.process(id)?.status()));
-        let reached = statuses.map(|status| status.durable_index.0 + status.last_applied.0).sum();
+        let members = || core.iter().filter_map(|id| processes.process(id)).map(Server::replica);
+        let entries: u64 = members()
+            .map(|replica| replica.status())
+            .map(|status| status.durable_index.0 + status.last_applied.0)
+            .sum();
+        let received = members().filter_map(|replica| replica.raft().receiving_snapshot());
+        let bytes: u64 = received.map(|(_, bytes)| bytes).sum();
+        // A snapshot that is installed gives up its bytes for at least one entry.
+        let reached = entries.saturating_mul(1 << 32).saturating_add(bytes);
         let Some((leader, term)) = self.leader_at_rest(core, processes) else {
             self.at_rest = None;
             return Standing::Advancing(reached);

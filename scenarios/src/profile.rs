@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use squall_raft::Config;
-use squall_replica::SessionLimits;
+use squall_replica::{SessionLimits, SnapshotPolicy};
 use squall_sim::fault::{Fault, PausedClock};
 use squall_sim::parameters::CLIENTS_MAX;
 use squall_sim::parameters::ClockParameters;
@@ -106,6 +106,20 @@ pub struct Cluster {
     pub slow_apply_entries: Numbers,
     /// See `slow_apply_entries`.
     pub slow_apply_rest_us: Numbers,
+    /// How many runs take snapshots, and compact their logs.
+    pub snapshots: Probability,
+    /// See [`SnapshotPolicy`].
+    pub snapshot_every_entries: Numbers,
+    /// See [`SnapshotPolicy`].
+    pub snapshot_every_bytes: Numbers,
+    /// See [`SnapshotPolicy`].
+    pub snapshot_keep_entries: Numbers,
+    /// How long a server rests between two steps of work on a snapshot that it takes.
+    pub snapshot_rest_us: Numbers,
+    /// See [`Config`].
+    pub max_snapshot_chunk_bytes: Numbers,
+    /// See [`Config`].
+    pub max_snapshot_in_flight: Numbers,
     /// Requests that may wait at one server until their entries are applied: what keeps a slow state machine from
     /// falling behind for good.
     pub pending_requests_max: Numbers,
@@ -228,6 +242,10 @@ impl Profile {
             ("cluster", "max_proposal_bytes", cluster.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
             ("cluster", "pending_requests_max", cluster.pending_requests_max, 1..=u64::MAX),
             ("cluster", "slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
+            ("cluster", "snapshot_every_entries", cluster.snapshot_every_entries, 1..=u64::MAX),
+            ("cluster", "snapshot_every_bytes", cluster.snapshot_every_bytes, 1..=u64::MAX),
+            ("cluster", "max_snapshot_chunk_bytes", cluster.max_snapshot_chunk_bytes, 1..=MESSAGE_BYTES_MAX),
+            ("cluster", "max_snapshot_in_flight", cluster.max_snapshot_in_flight, 1..=u64::MAX),
             ("workload", "keys", workload.keys, 1..=u64::MAX),
             ("workload", "timeout_us", workload.timeout_us, 1..=u64::MAX),
             ("workload", "session_sharers", workload.session_sharers, 1..=u64::MAX),
@@ -338,12 +356,19 @@ impl Cluster {
             max_proposal_bytes,
             max_uncommitted_bytes: draw.number("max_uncommitted_bytes", self.max_uncommitted_bytes),
             cache_bytes: draw.number("cache_bytes", self.cache_bytes),
+            max_snapshot_chunk_bytes: draw.number("max_snapshot_chunk_bytes", self.max_snapshot_chunk_bytes),
+            max_snapshot_in_flight: draw.number("max_snapshot_in_flight", self.max_snapshot_in_flight),
             seed: draw.number("seed", Between { low: 0, high: u64::MAX }),
             ..Config::new(node_id(ProcessId(0)), Vec::new())
         };
         let slow = SlowApply {
             entries: draw.number("slow_apply_entries", self.slow_apply_entries),
             rest_us: draw.number("slow_apply_rest_us", self.slow_apply_rest_us),
+        };
+        let policy = SnapshotPolicy {
+            every_entries: draw.number("snapshot_every_entries", self.snapshot_every_entries),
+            every_bytes: draw.number("snapshot_every_bytes", self.snapshot_every_bytes),
+            keep_entries: draw.number("snapshot_keep_entries", self.snapshot_keep_entries),
         };
         let mut setup = Setup {
             raft,
@@ -356,6 +381,8 @@ impl Cluster {
                 salt_seed: draw.number("salt_seed", Between { low: 0, high: u64::MAX }),
             },
             slow_apply: draw.chance("slow_apply", self.slow_apply).then_some(slow),
+            snapshots: draw.chance("snapshots", self.snapshots).then_some(policy),
+            snapshot_rest_us: draw.number("snapshot_rest_us", self.snapshot_rest_us),
             pending_requests_max: draw.number("pending_requests_max", self.pending_requests_max),
             session_limits: SessionLimits {
                 max_sessions: draw.number("max_sessions", self.max_sessions),
@@ -375,6 +402,7 @@ impl Cluster {
 /// Makes some of the core's bounds very tight, each by its own coin: behind one that is, others hide.
 fn tighten(setup: &mut Setup, choice: &mut Choice) {
     let raft = &mut setup.raft;
+    let mut policy = setup.snapshots.unwrap_or_default();
     let bounds = [
         ("messages", &mut raft.max_in_flight_messages, Between { low: 1, high: 2 }),
         ("message_bytes", &mut raft.max_message_bytes, Between { low: 1, high: 200 }),
@@ -384,12 +412,17 @@ fn tighten(setup: &mut Setup, choice: &mut Choice) {
         ("pending_requests", &mut setup.pending_requests_max, Between { low: 1, high: 4 }),
         ("pending_reads", &mut raft.max_pending_reads, Between { low: 1, high: 4 }),
         ("log", &mut raft.max_log_bytes, Between { low: 500, high: 20_000 }),
+        ("snapshot_chunk", &mut raft.max_snapshot_chunk_bytes, Between { low: 30, high: 300 }),
+        ("snapshot_in_flight", &mut raft.max_snapshot_in_flight, Between { low: 1, high: 1 }),
+        ("snapshot_every", &mut policy.every_entries, Between { low: 1, high: 10 }),
+        ("snapshot_keep", &mut policy.keep_entries, Between { low: 0, high: 0 }),
     ];
     for (field, bound, range) in bounds {
         if Resolver::new(choice, "extreme").chance(field, Probability::new(1, 2)) {
             *bound = Resolver::new(choice, "extreme_bound").number(field, range);
         }
     }
+    setup.snapshots = setup.snapshots.map(|_| policy);
 }
 
 impl Workload {

@@ -26,6 +26,11 @@ pub(crate) fn check(
                 .check_hard_state(node_id(id), recovered.hard_state)
                 .map_err(|violation| format!("less than was said: {}", violation.message))?;
             let raft = server.replica().raft();
+            let known = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+            let found = recovered.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+            if found < known {
+                return Err(format!("a snapshot of {found}, where there is one of {known}"));
+            }
             check_log(&recovered, raft.status().durable_index, |index| raft.term_at(index))
         });
     checked.map_err(|what| Violation {
@@ -34,30 +39,38 @@ pub(crate) fn check(
     })
 }
 
-/// Checks the log up to `durable` against the terms of its entries. Terms never fall along a log, so that a run
-/// which begins and ends in the right term is right throughout, and the runs leave nothing out where the first
-/// begins with the log. Nothing is compacted: every log begins at 1.
+/// Checks the log up to `durable` against the terms of its entries, as far as the core still knows them. Terms never fall
+/// along a log, so that a run which begins and ends in the right term is right throughout, and the runs leave nothing
+/// out where the first follows the base, and a snapshot stands for all up to there. A log that does not hold the
+/// snapshot's last entry is discarded for it, so that it need not be right.
 fn check_log(
     recovered: &Recovered,
     durable: LogIndex,
     term_at: impl Fn(LogIndex) -> Option<Term>,
 ) -> Result<(), String> {
-    let Recovered { terms, last_index, .. } = recovered;
+    let Recovered { snapshot, base, terms, last_index, .. } = recovered;
+    let kept = snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+    if base.index > kept {
+        return Err(format!("a log that begins after {base}, and a snapshot of {kept}"));
+    }
+    if durable <= kept {
+        return Ok(());
+    }
     if *last_index < durable {
         return Err(format!("a log that ends at {last_index}, where it is durable up to {durable}"));
     }
     let first = terms.first().map_or(LogIndex::ZERO, |run| run.index);
-    if durable > LogIndex::ZERO && first != LogIndex(1) {
-        return Err(format!("a log whose first known entry is {first}, where it begins at 1"));
+    if first != base.index.next() {
+        return Err(format!("a log whose first known entry is {first}, where it begins after {base}"));
     }
     let ends = terms.iter().skip(1).map(|run| run.index.prev()).chain([*last_index]);
     for (run, end) in terms.iter().zip(ends).filter(|(run, _)| run.index <= durable) {
-        let end = end.min(durable);
-        let terms = [term_at(run.index), term_at(end)];
-        if terms != [Some(run.term); 2] {
-            let index = run.index;
+        let (first, end) = (run.index, end.min(durable));
+        // What the core has compacted it cannot tell.
+        let terms = [term_at(first).unwrap_or(run.term), term_at(end).unwrap_or(run.term)];
+        if terms != [run.term; 2] {
             return Err(format!(
-                "entries {index} to {end} of term {}, where they are of {terms:?}",
+                "entries {first} to {end} of term {}, where they are of {terms:?}",
                 run.term
             ));
         }

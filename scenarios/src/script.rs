@@ -68,6 +68,8 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
         tick_us: 10_000,
         storage: Options { segment_bytes: 1 << 20, ..Options::default() },
         slow_apply: None,
+        snapshots: None,
+        snapshot_rest_us: 0,
         pending_requests_max: 10_000,
         session_limits: SessionLimits::default(),
         forwards: false,
@@ -131,6 +133,7 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
         return reject("cluster", "segment_bytes", segment, "a multiple of 4096 from 16 KiB to 1 GiB");
     }
     let slow_apply_entries = setup.slow_apply.map_or(1, |slow| slow.entries);
+    let policy = setup.snapshots.unwrap_or_default();
     let bounds = [
         ("cluster", "voters", u64::from(setup.voters), 1..=u64::from(setup.servers)),
         ("cluster", "tick_us", setup.tick_us, 1..=u64::MAX),
@@ -138,6 +141,9 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
         ("cluster", "max_proposal_bytes", setup.raft.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
         ("cluster", "recovery_check_every", setup.recovery_check_every, 1..=u64::MAX),
         ("cluster", "slow_apply_entries", slow_apply_entries, 1..=u64::MAX),
+        ("cluster", "max_snapshot_chunk_bytes", setup.raft.max_snapshot_chunk_bytes, 1..=MESSAGE_BYTES_MAX),
+        ("cluster", "snapshot_every_entries", policy.every_entries, 1..=u64::MAX),
+        ("cluster", "snapshot_every_bytes", policy.every_bytes, 1..=u64::MAX),
         ("workload", "keys", workload.keys, 1..=u64::MAX),
         ("workload", "value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
         ("workload", "large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
@@ -178,6 +184,8 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("cache_bytes", &mut raft.cache_bytes);
     fields.number("max_log_bytes", &mut raft.max_log_bytes);
     fields.number("max_apply_bytes", &mut raft.max_apply_bytes);
+    fields.number("max_snapshot_chunk_bytes", &mut raft.max_snapshot_chunk_bytes);
+    fields.number("max_snapshot_in_flight", &mut raft.max_snapshot_in_flight);
     fields.number("seed", &mut raft.seed);
     fields.number("segment_bytes", &mut setup.storage.segment_bytes);
     fields.number("tail_bytes", &mut setup.storage.tail_bytes);
@@ -188,6 +196,14 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("slow_apply_entries", &mut slow.entries);
     fields.duration_us("slow_apply_rest", &mut slow.rest_us);
     setup.slow_apply = is_slow.then_some(slow);
+    let mut takes_snapshots = setup.snapshots.is_some();
+    let mut policy = setup.snapshots.unwrap_or_default();
+    fields.flag("snapshots", &mut takes_snapshots);
+    fields.number("snapshot_every_entries", &mut policy.every_entries);
+    fields.number("snapshot_every_bytes", &mut policy.every_bytes);
+    fields.number("snapshot_keep_entries", &mut policy.keep_entries);
+    setup.snapshots = takes_snapshots.then_some(policy);
+    fields.duration_us("snapshot_rest", &mut setup.snapshot_rest_us);
     fields.number("pending_requests_max", &mut setup.pending_requests_max);
     fields.number("recovery_check_every", &mut setup.recovery_check_every);
     fields.number("max_sessions", &mut setup.session_limits.max_sessions);

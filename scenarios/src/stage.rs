@@ -3,7 +3,7 @@
 //! A puppet keeps its status and writes down its steps; nothing stops it from breaking a rule. The scenes at
 //! the end (`elect`, `replicate`, `commit`) play by the rules, and insist that the judge agrees.
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Round, Status, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Round, SnapshotId, Status, Term};
 
 use crate::Violation;
 use crate::invariants::{DurableView, Invariants};
@@ -22,6 +22,10 @@ struct SoundDisk(HardState);
 
 impl DurableView for SoundDisk {
     fn is_entry_durable(&self, _position: LogPosition) -> bool {
+        true
+    }
+
+    fn is_snapshot_durable(&self, _snapshot: SnapshotId) -> bool {
         true
     }
 
@@ -49,12 +53,14 @@ impl Judge for Spec {
 }
 
 /// All puppets and their judge.
+#[derive(Clone)]
 pub(crate) struct Cast<J> {
     pub(crate) judge: J,
     puppets: Vec<Puppet>,
 }
 
 /// One pretended node.
+#[derive(Clone)]
 pub(crate) struct Puppet {
     pub(crate) status: Status,
     pub(crate) observation: Observation,
@@ -63,7 +69,8 @@ pub(crate) struct Puppet {
     log: Vec<u64>,
     /// Its configurations after the one it began with, each with the index of its entry.
     configurations: Vec<(u64, Membership)>,
-    began_as_voter: bool,
+    /// The configuration that the cluster begins with.
+    first: Membership,
     issued: u64,
     unissued: bool,
 }
@@ -98,9 +105,8 @@ impl<J: Judge> Cast<J> {
     fn new(size: u64, voters: u64, judge: impl FnOnce(&[NodeId], &[NodeId]) -> J) -> Self {
         let nodes: Vec<NodeId> = (1..=size).map(NodeId).collect();
         let judge = judge(&nodes, &nodes[..voters as usize]);
-        let is_voter = |id: &NodeId| id.0 <= voters;
-        let mut cast =
-            Self { judge, puppets: nodes.iter().map(|id| Puppet::new(*id, is_voter(id))).collect() };
+        let first = Membership::first(&nodes[..voters as usize]);
+        let mut cast = Self { judge, puppets: nodes.iter().map(|id| Puppet::new(*id, first)).collect() };
         for node in 1..=size {
             assert_eq!(cast.event(node, |n| n.starts(0, None, &[])), Ok(()));
         }
@@ -134,7 +140,7 @@ impl<J: Judge> Cast<J> {
 
     /// The other voters, by the configurations that they begin with.
     fn others(&self, node: u64) -> Vec<u64> {
-        let voters = self.puppets.iter().filter(|puppet| puppet.began_as_voter);
+        let voters = self.puppets.iter().filter(|puppet| puppet.first.is_voter(puppet.status.id));
         voters.map(|puppet| puppet.status.id.0).filter(|other| *other != node).collect()
     }
 
@@ -144,7 +150,7 @@ impl<J: Judge> Cast<J> {
 }
 
 impl Puppet {
-    fn new(id: NodeId, began_as_voter: bool) -> Self {
+    fn new(id: NodeId, first: Membership) -> Self {
         let status = Status {
             id,
             role: RoleKind::Follower,
@@ -157,7 +163,7 @@ impl Puppet {
             last_applied: LogIndex::ZERO,
             first_in_memory: LogIndex(1),
             configuration_index: LogIndex::ZERO,
-            is_voter: began_as_voter,
+            is_voter: first.is_voter(id),
         };
         Self {
             status,
@@ -165,7 +171,7 @@ impl Puppet {
             longest_promise: 0,
             log: Vec::new(),
             configurations: Vec::new(),
-            began_as_voter,
+            first,
             issued: 0,
             unissued: false,
         }
@@ -206,25 +212,97 @@ impl Puppet {
         let last = self.configurations.last();
         self.status.configuration_index = LogIndex(last.map_or(0, |(index, _)| *index));
         let is_voter = |(_, membership): &(u64, Membership)| membership.is_voter(self.status.id);
-        self.status.is_voter = last.map_or(self.began_as_voter, is_voter);
+        self.status.is_voter = last.map_or(self.first.is_voter(self.status.id), is_voter);
     }
 
     // Inputs.
 
     pub(crate) fn starts(&mut self, term: u64, vote: Option<u64>, log: &[u64]) -> &mut Self {
-        let (id, began_as_voter) = (self.status.id, self.began_as_voter);
+        let (id, first) = (self.status.id, self.first);
         let observation = std::mem::take(&mut self.observation);
-        *self = Self { observation, log: log.to_vec(), ..Self::new(id, began_as_voter) };
+        *self = Self { observation, log: log.to_vec(), ..Self::new(id, first) };
         self.set_log();
         self.status.durable_index = self.status.last_log.index;
         self.status.current_term = Term(term);
         self.status.voted_for = vote.map(NodeId);
-        self.step(Step::Started { hard_state: self.hard_state(), last_log: self.status.last_log });
+        let (hard_state, last_log) = (self.hard_state(), self.status.last_log);
+        self.step(Step::Started { hard_state, snapshot: None, base: LogPosition::ZERO, last_log });
         for (place, term) in log.iter().enumerate() {
             let position = LogPosition::new(*term, place as u64 + 1);
             self.step(Step::Appended { position, payload_hash: payload_hash(position) });
         }
         self
+    }
+
+    /// Starts in a term, with a vote in it, a snapshot up to `snapshot.last`, and the entries behind it.
+    pub(crate) fn starts_from(&mut self, hard: (u64, u64), snapshot: SnapshotId, log: &[u64]) -> &mut Self {
+        let (id, first, base) = (self.status.id, self.first, snapshot.last);
+        let observation = std::mem::take(&mut self.observation);
+        let before = vec![base.term.0; base.index.0 as usize];
+        *self = Self { observation, log: [&before, log].concat(), ..Self::new(id, first) };
+        self.set_log();
+        self.status.durable_index = self.status.last_log.index;
+        (self.status.current_term, self.status.voted_for) = (Term(hard.0), Some(NodeId(hard.1)));
+        self.status.commit_index = base.index;
+        self.status.is_voter = false;
+        let (hard_state, last_log) = (self.hard_state(), self.status.last_log);
+        self.step(Step::Started { hard_state, snapshot: Some(snapshot), base, last_log });
+        for (term, index) in log.iter().zip(base.index.0 + 1..) {
+            let position = LogPosition::new(*term, index);
+            self.step(Step::Appended { position, payload_hash: payload_hash(position) });
+        }
+        self
+    }
+
+    /// Starts with a snapshot that the log does not lead up to.
+    pub(crate) fn starts_beside(&mut self, hard: (u64, u64), snapshot: SnapshotId, log: &[u64]) -> &mut Self {
+        self.starts(hard.0, Some(hard.1), log);
+        let Some(Step::Started { snapshot: started, .. }) = self.observation.steps.first_mut() else {
+            panic!("a start comes first");
+        };
+        *started = Some(snapshot);
+        self.status.commit_index = snapshot.last.index;
+        self.status.is_voter = false;
+        self
+    }
+
+    pub(crate) fn takes_snapshot(&mut self, snapshot: SnapshotId) -> &mut Self {
+        self.step(Step::SnapshotTaken(snapshot))
+    }
+
+    pub(crate) fn receives_snapshot(&mut self, snapshot: SnapshotId) -> &mut Self {
+        self.step(Step::SnapshotReceived(snapshot))
+    }
+
+    /// The log begins anew after an entry.
+    pub(crate) fn resets(&mut self, term: u64, index: u64) -> &mut Self {
+        self.log = vec![term; index as usize];
+        self.set_log();
+        self.status.is_voter = false;
+        self.status.durable_index = LogIndex(index);
+        self.unissued = true;
+        self.step(Step::Reset { base: LogPosition::new(term, index) })
+    }
+
+    pub(crate) fn compacts(&mut self, term: u64, index: u64) -> &mut Self {
+        self.unissued = true;
+        self.step(Step::Compacted { base: LogPosition::new(term, index) })
+    }
+
+    pub(crate) fn restores(&mut self, snapshot: SnapshotId, state_digest: u64) -> &mut Self {
+        self.restores_with(snapshot, state_digest, (LogIndex::ZERO, self.first))
+    }
+
+    pub(crate) fn restores_with(
+        &mut self,
+        snapshot: SnapshotId,
+        state_digest: u64,
+        configuration: (LogIndex, Membership),
+    ) -> &mut Self {
+        self.status.last_applied = snapshot.last.index;
+        (self.status.configuration_index, self.status.is_voter) =
+            (configuration.0, configuration.1.is_voter(self.status.id));
+        self.step(Step::Restored { snapshot, state_digest, configuration })
     }
 
     pub(crate) fn ticks(&mut self) -> &mut Self {

@@ -59,6 +59,7 @@ impl Server {
                     Output::Fetch(fetch) => self.fetches.push_back(fetch),
                     Output::ReadsSettled { .. } => {}
                     Output::Apply => {} // Below: now, or whenever the state machine has time.
+                    Output::Snapshot(_) => unreachable!("nobody told it when to take one"),
                     Output::Respond { request, outcome } => println!("{request:?}: {outcome:?}"),
                 }
             }

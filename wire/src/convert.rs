@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Payload, PreVote,
-    PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse,
-    Round, Session, Term,
+    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Message, NodeId,
+    Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote,
+    RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::{DecodeError, schema};
@@ -61,15 +61,21 @@ impl From<&Body> for schema::Body {
             Body::Heartbeat(Heartbeat { session, round, commit }) => {
                 Self::Heartbeat(schema::Heartbeat { session: session.0, round: round.0, commit: commit.0 })
             }
-            Body::HeartbeatResponse(HeartbeatResponse { session, round, received, promise, clock }) => {
-                Self::HeartbeatResponse(schema::HeartbeatResponse {
-                    session: session.0,
-                    round: round.0,
-                    received: received.0,
-                    promise: *promise,
-                    clock: *clock,
-                })
-            }
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round,
+                received,
+                promise,
+                clock,
+                snapshot_received,
+            }) => Self::HeartbeatResponse(schema::HeartbeatResponse {
+                session: session.0,
+                round: round.0,
+                received: received.0,
+                promise: *promise,
+                clock: *clock,
+                snapshot_received: *snapshot_received,
+            }),
             Body::TimeoutNow => Self::TimeoutNow(schema::Nothing {}),
             Body::ReadIndex(ReadIndex { boot, up_to }) => {
                 Self::ReadIndex(schema::ReadIndex { boot: *boot, up_to: up_to.0 })
@@ -85,6 +91,18 @@ impl From<&Body> for schema::Body {
                 Self::Forward(schema::Forward { number: *number, data: data.clone() })
             }
             Body::ForwardResponse(response) => Self::ForwardResponse((*response).into()),
+            Body::InstallSnapshot(InstallSnapshot { session, snapshot }) => {
+                let snapshot = Some((*snapshot).into());
+                Self::InstallSnapshot(schema::InstallSnapshot { session: session.0, snapshot })
+            }
+            Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes }) => {
+                let (snapshot, offset, max_bytes) = (Some((*snapshot).into()), *offset, *max_bytes);
+                Self::SnapshotRequest(schema::SnapshotRequest { snapshot, offset, max_bytes })
+            }
+            Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data }) => {
+                let (snapshot, offset, data) = (Some((*snapshot).into()), *offset, data.clone());
+                Self::SnapshotChunk(schema::SnapshotChunk { snapshot, offset, data })
+            }
         }
     }
 }
@@ -123,6 +141,7 @@ impl TryFrom<schema::Body> for Body {
                 received: LogIndex(response.received),
                 promise: response.promise,
                 clock: response.clock,
+                snapshot_received: response.snapshot_received,
             }),
             schema::Body::TimeoutNow(schema::Nothing {}) => Self::TimeoutNow,
             schema::Body::ReadIndex(request) => {
@@ -137,6 +156,20 @@ impl TryFrom<schema::Body> for Body {
                 Self::Forward(Forward { number, data })
             }
             schema::Body::ForwardResponse(response) => Self::ForwardResponse(response.try_into()?),
+            schema::Body::InstallSnapshot(offer) => Self::InstallSnapshot(InstallSnapshot {
+                session: Session(offer.session),
+                snapshot: required(offer.snapshot, "install_snapshot.snapshot")?.try_into()?,
+            }),
+            schema::Body::SnapshotRequest(request) => Self::SnapshotRequest(SnapshotRequest {
+                snapshot: required(request.snapshot, "snapshot_request.snapshot")?.try_into()?,
+                offset: request.offset,
+                max_bytes: request.max_bytes,
+            }),
+            schema::Body::SnapshotChunk(chunk) => Self::SnapshotChunk(SnapshotChunk {
+                snapshot: required(chunk.snapshot, "snapshot_chunk.snapshot")?.try_into()?,
+                offset: chunk.offset,
+                data: chunk.data,
+            }),
         })
     }
 }
@@ -253,6 +286,22 @@ impl TryFrom<schema::ForwardResponse> for ForwardResponse {
             schema::Refusal::TooLarge(schema::TooLarge { size, max }) => ProposeError::TooLarge { size, max },
         };
         Ok(Self { number: response.number, refusal })
+    }
+}
+
+impl From<SnapshotId> for schema::SnapshotId {
+    fn from(snapshot: SnapshotId) -> Self {
+        let SnapshotId { last, bytes, checksum } = snapshot;
+        Self { last: Some(last.into()), bytes, checksum }
+    }
+}
+
+impl TryFrom<schema::SnapshotId> for SnapshotId {
+    type Error = DecodeError;
+
+    fn try_from(snapshot: schema::SnapshotId) -> Result<Self, DecodeError> {
+        let schema::SnapshotId { last, bytes, checksum } = snapshot;
+        Ok(Self { last: required(last, "snapshot.last")?.into(), bytes, checksum })
     }
 }
 

@@ -17,7 +17,7 @@ pub const MAX_BODY_BYTES: u32 = 64 << 20;
 /// The most entries of one message.
 pub const MAX_ENTRIES: u32 = 1 << 20;
 
-/// The most that `max_message_bytes` and `max_proposal_bytes` of a core may be. An entry counts there for
+/// The most that `max_message_bytes`, `max_proposal_bytes` and `max_snapshot_chunk_bytes` of a core may be. An entry counts there for
 /// [`ENTRY_OVERHEAD_BYTES`](squall_raft::ENTRY_OVERHEAD_BYTES) beside its payload, and takes no more here, so that
 /// neither bound is met.
 pub const MAX_CONFIG_BYTES: u64 = 32 << 20;
@@ -28,8 +28,11 @@ pub const MAX_CONFIG_BYTES: u64 = 32 << 20;
 /// # Errors
 /// Names the field that is too large.
 pub fn check_config(config: &Config) -> Result<(), ConfigError> {
-    let fields =
-        [("max_message_bytes", config.max_message_bytes), ("max_proposal_bytes", config.max_proposal_bytes)];
+    let fields = [
+        ("max_message_bytes", config.max_message_bytes),
+        ("max_proposal_bytes", config.max_proposal_bytes),
+        ("max_snapshot_chunk_bytes", config.max_snapshot_chunk_bytes),
+    ];
     for (field, value) in fields {
         if value > MAX_CONFIG_BYTES {
             let expected = "at most 2^25 bytes, so that each message fits into a frame";

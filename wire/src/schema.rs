@@ -16,7 +16,7 @@ pub(crate) struct Message {
     pub(crate) to: Option<u64>,
     #[prost(uint64, optional, tag = "3")]
     pub(crate) term: Option<u64>,
-    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 19, 20")]
+    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20")]
     pub(crate) body: Option<Body>,
 }
 
@@ -48,6 +48,12 @@ pub(crate) enum Body {
     Forward(Forward),
     #[prost(message, tag = "20")]
     ForwardResponse(ForwardResponse),
+    #[prost(message, tag = "15")]
+    InstallSnapshot(InstallSnapshot),
+    #[prost(message, tag = "16")]
+    SnapshotRequest(SnapshotRequest),
+    #[prost(message, tag = "17")]
+    SnapshotChunk(SnapshotChunk),
 }
 
 /// The tags that `limits.rs` looks for before anything is allocated.
@@ -177,6 +183,9 @@ pub(crate) struct HeartbeatResponse {
     pub(crate) promise: u64,
     #[prost(uint64, tag = "5")]
     pub(crate) clock: u64,
+    /// Absent: no snapshot is being received.
+    #[prost(uint64, tag = "6")]
+    pub(crate) snapshot_received: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
@@ -237,4 +246,42 @@ pub(crate) struct TooLarge {
     pub(crate) size: u64,
     #[prost(uint64, tag = "2")]
     pub(crate) max: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct SnapshotId {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) last: Option<Position>,
+    #[prost(uint64, tag = "2")]
+    pub(crate) bytes: u64,
+    #[prost(fixed64, tag = "3")]
+    pub(crate) checksum: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct InstallSnapshot {
+    #[prost(uint64, tag = "1")]
+    pub(crate) session: u64,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) snapshot: Option<SnapshotId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct SnapshotRequest {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) snapshot: Option<SnapshotId>,
+    #[prost(uint64, tag = "2")]
+    pub(crate) offset: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) max_bytes: u64,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct SnapshotChunk {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) snapshot: Option<SnapshotId>,
+    #[prost(uint64, tag = "2")]
+    pub(crate) offset: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) data: Bytes,
 }

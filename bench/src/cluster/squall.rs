@@ -100,6 +100,7 @@ impl Node {
                 }
                 Action::Fetch(fetch) => panic!("all followers keep up, and yet {fetch:?}"),
                 Action::ReadReady { .. } | Action::ReadDropped { .. } => unreachable!("nobody reads"),
+                Action::Snapshot(action) => panic!("nobody takes snapshots, and yet {action:?}"),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A cluster whose messages and writes are moved by hand. It decides nothing: each test says what is delivered,
 //! lost, written, and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,22 +9,33 @@ use bytes::Bytes;
 use squall_raft::{
     Action, Change, ChangeError, Config, Configuration, Entry, FetchPurpose, HardState, Ignored, LogIndex,
     LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind,
-    Status, Term, WriteToken,
+    SnapshotAction, SnapshotId, Status, Term, WriteToken,
 };
+
+use crate::state;
 
 /// What a node's disk holds, and what waits to be written.
 #[derive(Clone, Debug, Default)]
 struct Disk {
     boot: u64,
     hard_state: HardState,
+    base: LogPosition,
     log: Vec<Entry>,
     waiting: Vec<Waiting>,
+    /// The last two whole snapshots, and the beginning of one that is being received.
+    snapshots: Vec<(SnapshotId, Bytes)>,
+    receiving: Option<(SnapshotId, Vec<u8>)>,
+    /// A state of the machine that is to become a snapshot.
+    image: Option<(LogPosition, Bytes)>,
+    jobs: VecDeque<SnapshotAction>,
 }
 
 #[derive(Clone, Debug)]
 struct Waiting {
     token: WriteToken,
     hard_state: Option<HardState>,
+    reset_to: Option<LogPosition>,
+    compact_to: Option<LogPosition>,
     truncate_from: Option<LogIndex>,
     entries: Vec<Entry>,
 }
@@ -111,14 +122,16 @@ impl Cluster {
     /// Loses memory and whatever waits to be written.
     pub(crate) fn crash(&mut self, id: NodeId) {
         self.nodes.remove(&id);
-        self.disks.get_mut(&id).expect("a known node").waiting.clear();
+        let disk = self.disks.get_mut(&id).expect("a known node");
+        disk.waiting.clear();
+        disk.jobs.clear();
+        disk.image = None;
     }
 
     /// Starts a node with what its disk holds.
     pub(crate) fn restart(&mut self, id: NodeId) {
         let voters = if self.first.contains(&id) { self.first.clone() } else { Vec::new() };
         let disk = self.disks.get_mut(&id).expect("a known node");
-        disk.waiting.clear();
         disk.boot += 1;
         let mut terms: Vec<LogPosition> = Vec::new();
         for entry in &disk.log {
@@ -129,11 +142,13 @@ impl Cluster {
         let recovered = Recovered {
             boot: disk.boot,
             hard_state: disk.hard_state,
+            snapshot: disk.snapshots.last().map(|(id, _)| *id),
+            receiving: disk.receiving.as_ref().map(|(id, bytes)| (*id, bytes.len() as u64)),
+            base: disk.base,
             terms,
-            last_index: LogIndex(disk.log.len() as u64),
+            last_index: disk.log.last().map_or(disk.base.index, |entry| entry.index),
             tail: disk.log.iter().rev().take(3).rev().cloned().collect(),
             configurations: disk.log.iter().filter_map(configuration_of).collect(),
-            ..Recovered::default()
         };
         let mut config = Config::new(id, voters);
         (self.configure)(&mut config);
@@ -222,12 +237,90 @@ impl Cluster {
             self.journal.push(format!("{id} has written{write}"));
         }
         disk.hard_state = write.hard_state.unwrap_or(disk.hard_state);
+        if let Some(base) = write.reset_to {
+            assert!(disk.stands_for(base), "{id} begins its log after {base} without a snapshot");
+            (disk.base, disk.log) = (base, Vec::new());
+        }
+        if let Some(base) = write.compact_to {
+            assert!(disk.stands_for(base), "{id} removes entries up to {base} without a snapshot");
+            disk.log.retain(|entry| entry.index > base.index);
+            disk.base = base;
+        }
         if let Some(from) = write.truncate_from {
             disk.log.retain(|entry| entry.index < from);
         }
         disk.log.extend(write.entries);
-        assert!(disk.log.iter().enumerate().all(|(offset, entry)| entry.index.0 == offset as u64 + 1));
+        let first = disk.base.index.0 + 1;
+        assert!(
+            (first..).zip(&disk.log).all(|(index, entry)| entry.index.0 == index),
+            "{id} has a hole in its log"
+        );
         self.nodes.get_mut(&id).expect("a node that is up").persisted(write.token);
+        self.drain(id);
+        true
+    }
+
+    /// Takes an image of a node's state machine, which becomes a snapshot with `finish_snapshot`.
+    pub(crate) fn take_image(&mut self, id: NodeId) {
+        if let Some(last) = self.applied[&id].last() {
+            let image = (last.position(), state::encode(&self.applied[&id]));
+            self.disks.get_mut(&id).expect("a known node").image = Some(image);
+        }
+    }
+
+    pub(crate) fn finish_snapshot(&mut self, id: NodeId) {
+        let disk = self.disks.get_mut(&id).expect("a known node");
+        let Some((last, bytes)) = disk.image.take() else { return };
+        let snapshot = state::name(last, &bytes);
+        disk.keep(snapshot, bytes);
+        self.nodes.get_mut(&id).expect("a node that is up").snapshot_taken(snapshot);
+        self.drain(id);
+    }
+
+    pub(crate) fn snapshot(&mut self, id: u64) {
+        self.take_image(NodeId(id));
+        self.finish_snapshot(NodeId(id));
+    }
+
+    pub(crate) fn compact(&mut self, id: u64, up_to: u64) {
+        self.node(id).compact(LogIndex(up_to));
+        self.drain(NodeId(id));
+    }
+
+    /// Carries out one waiting job of the snapshots. Returns `false` where none waits.
+    pub(crate) fn job_one(&mut self, id: NodeId) -> bool {
+        let node = self.nodes.get_mut(&id).expect("a node that is up");
+        let disk = self.disks.get_mut(&id).expect("a known node");
+        match disk.jobs.pop_front() {
+            None => return false,
+            Some(SnapshotAction::Read { to, snapshot, offset, max_bytes }) => {
+                let part = disk.snapshots.iter().find(|(id, _)| *id == snapshot).map(|(_, bytes)| {
+                    let end = bytes.len().min(usize::try_from(offset + max_bytes).expect("a short snapshot"));
+                    bytes.slice(usize::try_from(offset).expect("a short snapshot")..end)
+                });
+                node.snapshot_read(to, snapshot, offset, part);
+            }
+            Some(SnapshotAction::Store { snapshot, offset, data }) => {
+                disk.store(snapshot, offset, &data, node);
+            }
+            Some(SnapshotAction::Restore(snapshot)) => {
+                let (_, bytes) = disk
+                    .snapshots
+                    .iter()
+                    .find(|(id, _)| *id == snapshot)
+                    .expect("only a whole one is restored");
+                let entries = state::decode(bytes);
+                let (index, configuration) = entries
+                    .iter()
+                    .rev()
+                    .find_map(configuration_of)
+                    .map_or((LogIndex::ZERO, Configuration::first(&self.first)), |(index, last)| {
+                        (index, Configuration::clone(&last))
+                    });
+                self.applied.insert(id, entries);
+                node.restored(snapshot, index, configuration);
+            }
+        }
         self.drain(id);
         true
     }
@@ -264,6 +357,8 @@ impl Cluster {
                     let waiting = Waiting {
                         token: write.token,
                         hard_state: write.hard_state,
+                        reset_to: write.reset_to,
+                        compact_to: write.compact_to,
                         truncate_from: write.truncate_from,
                         entries: write.iter().cloned().collect(),
                     };
@@ -288,15 +383,50 @@ impl Cluster {
                 Some(Action::Fetch(fetch)) => {
                     let (first, last) = (fetch.first, fetch.last);
                     self.journal.push(format!("{id} reads entries {first} to {last} from disk"));
-                    let position = |index: LogIndex| usize::try_from(index.0).expect("a short log");
-                    let entries = disk.log[position(fetch.first) - 1..position(fetch.last)].to_vec();
+                    let wanted = |entry: &&Entry| first <= entry.index && entry.index <= last;
                     let enough = if fetch.purpose == FetchPurpose::Apply { 2 } else { 5 };
-                    node.fetched(fetch.purpose, entries.into_iter().take(enough).collect());
+                    let entries = disk.log.iter().filter(wanted).take(enough).cloned().collect();
+                    node.fetched(fetch.purpose, entries);
+                }
+                Some(Action::Snapshot(action)) => {
+                    self.journal.push(format!("{id} {}", state::Shown(&action)));
+                    disk.jobs.push_back(action);
                 }
             }
         }
         if self.writes_at_once {
-            while self.write_one(id) {}
+            while self.write_one(id) || self.job_one(id) {}
+        }
+    }
+}
+
+impl Disk {
+    /// Whether the entries up to `base` are no longer needed.
+    fn stands_for(&self, base: LogPosition) -> bool {
+        self.snapshots.last().is_some_and(|(snapshot, _)| snapshot.last.index >= base.index)
+    }
+
+    fn keep(&mut self, snapshot: SnapshotId, bytes: Bytes) {
+        self.snapshots.push((snapshot, bytes));
+        self.snapshots.sort();
+        self.snapshots.dedup();
+        let surplus = self.snapshots.len().saturating_sub(2);
+        self.snapshots.drain(..surplus);
+    }
+
+    fn store(&mut self, snapshot: SnapshotId, offset: u64, data: &[u8], node: &mut Raft) {
+        let kept = self.receiving.take().filter(|(id, _)| *id == snapshot && offset > 0);
+        let mut bytes = kept.map_or_else(Vec::new, |(_, bytes)| bytes);
+        assert_eq!(bytes.len() as u64, offset, "parts of {snapshot} are stored in order");
+        bytes.extend_from_slice(data);
+        node.snapshot_stored(snapshot, bytes.len() as u64);
+        if (bytes.len() as u64) < snapshot.bytes {
+            self.receiving = Some((snapshot, bytes));
+        } else if state::name(snapshot.last, &bytes) == snapshot {
+            self.keep(snapshot, bytes.into());
+            node.snapshot_received(snapshot);
+        } else {
+            node.snapshot_refused(snapshot);
         }
     }
 }
@@ -312,6 +442,12 @@ impl fmt::Display for Waiting {
             if longest_promise > 0 {
                 write!(f, " promise {longest_promise}")?;
             }
+        }
+        if let Some(base) = self.reset_to {
+            write!(f, " a new log after {base}")?;
+        }
+        if let Some(base) = self.compact_to {
+            write!(f, " no need of what is up to {base}")?;
         }
         if let Some(from) = self.truncate_from {
             write!(f, " truncate from {from}")?;

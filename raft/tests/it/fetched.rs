@@ -93,7 +93,10 @@ impl Leader {
             | Body::ReadIndex(_)
             | Body::ReadIndexResponse(_)
             | Body::Forward(_)
-            | Body::ForwardResponse(_) => None,
+            | Body::ForwardResponse(_)
+            | Body::InstallSnapshot(_)
+            | Body::SnapshotRequest(_)
+            | Body::SnapshotChunk(_) => None,
         });
         entries.flatten().collect()
     }
@@ -111,6 +114,7 @@ impl Leader {
                 Some(Action::Apply { last, .. }) => self.raft.applied(last),
                 Some(Action::Fetch(fetch)) => self.fetches.push(fetch),
                 Some(Action::ReadReady { .. } | Action::ReadDropped { .. }) => unreachable!("nobody reads"),
+                Some(Action::Snapshot(action)) => panic!("nothing was compacted, and yet {action:?}"),
             }
         }
     }

@@ -42,7 +42,10 @@ fn refusals(cluster: &Cluster, to: u64) -> Vec<(Term, ForwardResponse)> {
         | Body::TimeoutNow
         | Body::Forward(_)
         | Body::ReadIndex(_)
-        | Body::ReadIndexResponse(_) => None,
+        | Body::ReadIndexResponse(_)
+        | Body::InstallSnapshot(_)
+        | Body::SnapshotRequest(_)
+        | Body::SnapshotChunk(_) => None,
     });
     refusals.collect()
 }

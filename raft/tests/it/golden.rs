@@ -4,8 +4,8 @@
 //! Commands, one a line (`#` begins a comment):
 //! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `leases`, `campaign n1`,
 //! `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle [n1 n2]`,
-//! `write n1`, `crash n1`, `restart n1`, `status`; `join n4` (with an empty disk), `change n1 add n4 remove n2` (or
-//! `admit`, which adds and promotes; `promote`, `demote`), `members`.
+//! `write n1`, `snapshot n1`, `compact n1 7`, `job n1`, `crash n1`, `restart n1`, `status`; `join n4` (with an empty
+//! disk), `change n1 add n4 remove n2` (or `admit`, which adds and promotes; `promote`, `demote`), `members`.
 
 use std::str::FromStr;
 
@@ -29,7 +29,11 @@ impl Play {
             let configure: fn(&mut Config) = if leases {
                 |config| (config.cache_bytes, config.lease_drift_ppm) = (100, Some(50_000))
             } else {
-                |config| config.cache_bytes = 100
+                |config| {
+                    config.cache_bytes = 100;
+                    config.max_snapshot_chunk_bytes = 60;
+                    config.max_snapshot_in_flight = 2;
+                }
             };
             let mut cluster = Cluster::recovered(logs, configure);
             cluster.writes_at_once = !slow_disks;
@@ -125,6 +129,9 @@ fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
             return cluster.change(id(node), &changes).err().map(|error| error.to_string());
         }
         ["write", node] => assert!(cluster.write_one(NodeId(id(node))), "no write waits"),
+        ["snapshot", node] => cluster.snapshot(id(node)),
+        ["compact", node, up_to] => cluster.compact(id(node), number(up_to)),
+        ["job", node] => assert!(cluster.job_one(NodeId(id(node))), "no job of the snapshots waits"),
         ["crash", node] => cluster.crash(NodeId(id(node))),
         ["restart", node] => cluster.restart(NodeId(id(node))),
         ["deliver"] | ["lose"] => take(cluster, words[0] == "deliver", |_| true),
@@ -235,4 +242,12 @@ scripts! {
     a_reply_of_a_former_stay_does_not_count
     a_removed_member_is_told_and_stays_quiet
     changes_that_are_refused
+    a_follower_that_needs_a_snapshot
+    a_snapshot_is_drawn_on_after_loss_and_a_restart
+    a_snapshot_is_drawn_on_after_a_change_of_leader
+    a_conflicting_log_gives_way_to_a_snapshot
+    a_tail_that_agrees_survives_a_snapshot
+    a_candidate_is_offered_a_snapshot
+    a_snapshot_brings_the_configuration
+    a_wholly_compacted_log
 }

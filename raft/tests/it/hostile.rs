@@ -14,7 +14,7 @@ fn from_n2(term: u64, body: Body) -> Message {
     Message { from: NodeId(2), to: NodeId(1), term: Term(term), body }
 }
 
-fn append(prev: (u64, u64), entries: Vec<Entry>, commit: u64) -> Body {
+pub(crate) fn append(prev: (u64, u64), entries: Vec<Entry>, commit: u64) -> Body {
     Body::AppendEntries(AppendEntries {
         session: Session::default(),
         prev_log: LogPosition::new(prev.0, prev.1),

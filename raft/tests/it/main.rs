@@ -9,3 +9,5 @@ mod paper;
 mod random;
 mod reads;
 mod slow_disks;
+mod snapshots;
+mod state;

@@ -20,6 +20,10 @@ enum Step {
     Campaign(u64),
     Transfer(u64, u64),
     Change(u64, Vec<Change>),
+    Image(u64),
+    Finish(u64),
+    Compact(u64, u64),
+    Job(u64),
     Crash(u64),
     Restart(u64),
 }
@@ -36,6 +40,10 @@ fn step(size: u64) -> BoxedStrategy<Step> {
         3 => node().prop_map(Step::Read),
         1 => node().prop_map(Step::Campaign),
         1 => (node(), node()).prop_map(|(from, to)| Step::Transfer(from, to)),
+        2 => node().prop_map(Step::Image),
+        3 => node().prop_map(Step::Finish),
+        2 => (node(), 0..8_u64).prop_map(|(id, keep)| Step::Compact(id, keep)),
+        8 => node().prop_map(Step::Job),
         1 => node().prop_map(Step::Crash),
         2 => node().prop_map(Step::Restart),
     ];
@@ -156,6 +164,15 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
             Step::Change(id, changes) if up(cluster, *id) => {
                 let _refused = cluster.change(*id, changes);
             }
+            Step::Image(id) if up(cluster, *id) => cluster.take_image(NodeId(*id)),
+            Step::Finish(id) if up(cluster, *id) => cluster.finish_snapshot(NodeId(*id)),
+            Step::Compact(id, keep) if up(cluster, *id) => {
+                let applied = cluster.status(*id).last_applied.0;
+                cluster.compact(*id, applied.saturating_sub(*keep));
+            }
+            Step::Job(id) if up(cluster, *id) => {
+                cluster.job_one(NodeId(*id));
+            }
             Step::Crash(id) if up(cluster, *id) => {
                 seen.forget(NodeId(*id));
                 cluster.crash(NodeId(*id));
@@ -168,6 +185,10 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
             | Step::Campaign(_)
             | Step::Transfer(..)
             | Step::Change(..)
+            | Step::Image(_)
+            | Step::Finish(_)
+            | Step::Compact(..)
+            | Step::Job(_)
             | Step::Crash(_)
             | Step::Restart(_) => {}
         }
@@ -179,7 +200,7 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
         if !cluster.is_up(id) {
             cluster.restart(id);
         }
-        while cluster.write_one(id) {}
+        while cluster.write_one(id) || cluster.job_one(id) {}
     }
     for _ in 0..400 {
         for id in cluster.ids() {
@@ -214,7 +235,7 @@ proptest! {
 
     #[test]
     fn three_nodes_stay_safe_and_recover(steps in prop::collection::vec(step(3), 1..400)) {
-        let mut cluster = Cluster::new(3);
+        let mut cluster = Cluster::with(3, |config| config.max_snapshot_chunk_bytes = 100);
         cluster.writes_at_once = false;
         run(&mut cluster, &steps);
     }
@@ -248,6 +269,8 @@ proptest! {
             config.max_message_bytes = 1;
             config.max_apply_bytes = 1;
             config.cache_bytes = 0;
+            config.max_snapshot_chunk_bytes = 30;
+            config.max_snapshot_in_flight = 1;
         });
         cluster.writes_at_once = false;
         run(&mut cluster, &steps);
@@ -272,6 +295,10 @@ fn mentions_two(step: &Step) -> bool {
         | Step::Propose(id)
         | Step::Read(id)
         | Step::Campaign(id)
+        | Step::Image(id)
+        | Step::Finish(id)
+        | Step::Compact(id, _)
+        | Step::Job(id)
         | Step::Crash(id)
         | Step::Restart(id) => *id == 2,
         Step::Transfer(from, _) => *from == 2,

@@ -4,26 +4,28 @@
 //! applied, so that a command applied twice shows even where it leaves the same pairs. It tells honest
 //! replicas apart; it does not withstand someone who seeks collisions.
 
-use std::collections::BTreeMap;
-
 use bytes::{Bytes, BytesMut};
 use squall_raft::LogPosition;
 
-use super::{Command, Reply};
+use super::pages::Pages;
+use super::{Command, KeyValueImage, KeyValueLoader, Reply};
 use crate::StateMachine;
 use crate::hash::{hash_bytes, mix};
 
 /// A map from keys to values.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeyValue {
-    pairs: BTreeMap<Bytes, Bytes>,
+    pub(super) pairs: Pages,
     /// Invariant: the wrapping sum of `hash_pair` over `pairs`.
     pairs_digest: u64,
     /// How many commands were applied, those that changed nothing among them.
-    commands: u64,
+    pub(super) commands: u64,
 }
 
 impl StateMachine for KeyValue {
+    type Image = KeyValueImage;
+    type Loader = KeyValueLoader;
+
     fn apply(&mut self, _position: LogPosition, command: &[u8]) -> Bytes {
         self.commands += 1;
         let reply = match Command::borrow(command) {
@@ -51,6 +53,10 @@ impl StateMachine for KeyValue {
     fn digest(&self) -> u64 {
         mix(self.pairs_digest, self.commands)
     }
+
+    fn image(&self) -> KeyValueImage {
+        KeyValueImage::new(self)
+    }
 }
 
 impl KeyValue {
@@ -68,7 +74,7 @@ impl KeyValue {
     /// How many keys have a value.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.pairs.len() as u64
+        self.pairs.len()
     }
 
     /// How many commands it was given, ever: those that changed nothing among them.
@@ -80,7 +86,7 @@ impl KeyValue {
     /// Whether no key has a value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.len() == 0
     }
 
     fn value(&self, key: &[u8]) -> Reply {
@@ -118,13 +124,10 @@ impl KeyValue {
         }
     }
 
-    fn set(&mut self, key: &[u8], value: Bytes) {
+    pub(super) fn set(&mut self, key: &[u8], value: Bytes) {
         let mut digest = self.pairs_digest.wrapping_add(hash_pair(key, &value));
-        if let Some(present) = self.pairs.get_mut(key) {
-            digest = digest.wrapping_sub(hash_pair(key, present));
-            *present = value;
-        } else {
-            self.pairs.insert(Bytes::copy_from_slice(key), value);
+        if let Some(before) = self.pairs.set(key, value) {
+            digest = digest.wrapping_sub(hash_pair(key, &before));
         }
         self.pairs_digest = digest;
     }

@@ -4,12 +4,15 @@
 
 mod codec;
 mod command;
+mod image;
 mod machine;
+mod pages;
 mod reply;
 #[cfg(test)]
 mod tests;
 
 pub use codec::DecodeError;
 pub use command::Command;
+pub use image::{KeyValueImage, KeyValueLoader};
 pub use machine::KeyValue;
 pub use reply::Reply;

@@ -5,7 +5,7 @@
 //! term or a vote), its disk, as a power loss would leave it at this moment, must contain what is promised;
 //! and a restarted node must have come back with it. Only what is newly promised is looked up.
 
-use squall_raft::{HardState, LogIndex, LogPosition};
+use squall_raft::{HardState, LogIndex, LogPosition, SnapshotId};
 
 use super::revealed::vote_revealed_by;
 use super::shadow::{Link, Shadow};
@@ -18,6 +18,8 @@ const CLASS: &str = "AcknowledgedIsDurable";
 pub trait DurableView {
     /// Whether the entry of this name would certainly be there.
     fn is_entry_durable(&self, position: LogPosition) -> bool;
+    /// Whether the whole snapshot would certainly be there.
+    fn is_snapshot_durable(&self, snapshot: SnapshotId) -> bool;
     /// The hard state that would certainly be there, if one would.
     fn durable_hard_state(&self) -> Option<HardState>;
 }
@@ -40,13 +42,25 @@ impl Acknowledged {
         }
     }
 
-    /// `shadow` promises its log up to `index`.
+    /// The log begins anew after `index`, where it ends with `link`: a snapshot keeps what was promised up to there.
+    pub(super) fn reset(&mut self, index: LogIndex, link: Link) {
+        (self.index, self.link) = (index, link);
+    }
+
+    /// `shadow` promises its log up to `index`. A snapshot that is durable keeps all that it stands for.
     pub(super) fn check_log(
         &mut self,
         shadow: &Shadow,
         index: LogIndex,
         disk: &impl DurableView,
     ) -> Result<(), Violation> {
+        let kept = shadow
+            .snapshot
+            .filter(|snapshot| snapshot.last.index > self.index && disk.is_snapshot_durable(*snapshot));
+        let kept_up_to = kept.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index.min(index));
+        if kept_up_to > self.index {
+            (self.index, self.link) = (kept_up_to, shadow.link(kept_up_to).unwrap_or_default());
+        }
         while self.index < index {
             let next = self.index.next();
             let Some(position) = shadow.position(next) else {
@@ -99,7 +113,8 @@ impl Acknowledged {
 
     /// The node came back and has shown the whole log that it recovered.
     pub(super) fn check_recovered(&self, shadow: &Shadow) -> Result<(), Violation> {
-        if shadow.link(self.index) == Some(self.link) {
+        let kept = shadow.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        if self.index <= kept || shadow.link(self.index) == Some(self.link) {
             return Ok(());
         }
         let (id, last_log) = (shadow.id, shadow.last_log());
@@ -124,6 +139,10 @@ mod tests {
     impl DurableView for TwoEntries {
         fn is_entry_durable(&self, position: LogPosition) -> bool {
             position.index <= LogIndex(2)
+        }
+
+        fn is_snapshot_durable(&self, snapshot: SnapshotId) -> bool {
+            snapshot.last.index <= LogIndex(5)
         }
 
         fn durable_hard_state(&self) -> Option<HardState> {
@@ -155,6 +174,25 @@ mod tests {
         assert_eq!(oracle.check_log(&shadow, LogIndex(2), &disk(1, None)), Ok(()));
         let violation = oracle.check_log(&shadow, LogIndex(3), &disk(1, None)).expect_err("two are durable");
         assert_eq!(violation.message, "n2 acknowledged up to 3; a power loss now would take 1@3");
+    }
+
+    #[test]
+    fn a_snapshot_that_is_durable_keeps_what_it_stands_for_and_no_other_does() {
+        let mut shadow = node_with_entries(&[1; 6]);
+        shadow.keep(snapshot(5));
+        let mut oracle = Acknowledged::default();
+        assert_eq!(oracle.check_log(&shadow, LogIndex(5), &disk(1, None)), Ok(()));
+        assert!(oracle.check_log(&shadow, LogIndex(6), &disk(1, None)).is_err(), "an entry behind it");
+        shadow.keep(snapshot(6));
+        assert!(oracle.check_log(&shadow, LogIndex(6), &disk(1, None)).is_err(), "this one is not durable");
+        assert_eq!(oracle.check_recovered(&shadow), Ok(()));
+        shadow = node_with_entries(&[1; 4]);
+        shadow.keep(snapshot(4));
+        assert!(oracle.check_recovered(&shadow).is_err(), "the fifth entry is gone");
+    }
+
+    fn snapshot(index: u64) -> SnapshotId {
+        SnapshotId { last: LogPosition::new(1, index), ..SnapshotId::default() }
     }
 
     #[test]

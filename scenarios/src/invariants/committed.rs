@@ -5,9 +5,10 @@
 use squall_raft::{LogIndex, LogPosition, Term};
 
 use super::shadow::{Link, Shadow};
+use crate::membership::Membership;
 
 /// Every entry that was ever committed, by the first leader that said so.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Committed {
     links: Vec<Link>,
     /// How far the leaders of each term committed.
@@ -15,11 +16,15 @@ pub(super) struct Committed {
     /// Invariant: terms and indices both rise strictly, so that the last element below a term holds the
     /// highest index committed below it.
     reached: Vec<(Term, LogIndex)>,
-    /// Where configurations stand.
-    configurations: Vec<LogIndex>,
+    /// The configurations, each with the index of its entry; first the one that the cluster begins with.
+    configurations: Vec<(LogIndex, Membership)>,
 }
 
 impl Committed {
+    pub(super) fn new(first: Membership) -> Self {
+        Self { links: Vec::new(), reached: Vec::new(), configurations: vec![(LogIndex::ZERO, first)] }
+    }
+
     pub(super) fn last_index(&self) -> LogIndex {
         LogIndex(self.links.len() as u64)
     }
@@ -31,8 +36,20 @@ impl Committed {
         }
     }
 
-    pub(super) fn configurations(&self) -> &[LogIndex] {
-        &self.configurations
+    /// How many configurations stand after `index`.
+    pub(super) fn changes_after(&self, index: LogIndex) -> usize {
+        self.configurations.len() - self.configurations_up_to(index).len()
+    }
+
+    /// Those up to `index`; the last of them is in force there.
+    pub(super) fn configurations_up_to(&self, index: LogIndex) -> &[(LogIndex, Membership)] {
+        &self.configurations[..self.configurations.partition_point(|(entry, _)| *entry <= index)]
+    }
+
+    /// The committed log up to `index`, as far as it goes.
+    pub(super) fn prefix(&self, index: LogIndex) -> &[Link] {
+        let len = usize::try_from(index.0).unwrap_or(usize::MAX).min(self.links.len());
+        &self.links[..len]
     }
 
     /// The last entry that was committed in a term below `term`.
@@ -45,8 +62,8 @@ impl Committed {
     /// The leader of `term` committed its log up to `index`.
     pub(super) fn record(&mut self, term: Term, leader: &Shadow, index: LogIndex) {
         let former = self.last_index();
-        let found = leader.configurations().map(|(entry, _)| *entry);
-        self.configurations.extend(found.filter(|entry| (former.next()..=index).contains(entry)));
+        let found = leader.configurations().copied();
+        self.configurations.extend(found.filter(|entry| (former.next()..=index).contains(&entry.0)));
         while self.last_index() < index {
             let Some(link) = leader.link(self.last_index().next()) else { break };
             self.links.push(link);
@@ -71,7 +88,6 @@ impl Committed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::Membership;
     use squall_raft::NodeId;
 
     #[test]
@@ -80,7 +96,7 @@ mod tests {
         for index in 1..=9 {
             leader.append(LogPosition::new(1, index), index).expect("one after the other");
         }
-        let mut committed = Committed::default();
+        let mut committed = Committed::new(Membership::default());
         let mut record = |term, index| committed.record(Term(term), &leader, LogIndex(index));
         record(2, 3);
         record(5, 6);

@@ -17,12 +17,13 @@ mod log_matching;
 mod progress;
 mod revealed;
 mod shadow;
+mod snapshots;
 mod stale_reads;
 mod state_machine_safety;
 #[cfg(test)]
 mod tests;
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId, Status};
 
 pub use acknowledged::DurableView;
 
@@ -36,6 +37,7 @@ use exactly_once::ExactlyOnce;
 use log_matching::LogMatching;
 use revealed::Revealed;
 use shadow::Shadow;
+use snapshots::Snapshots;
 use stale_reads::OpenReads;
 use state_machine_safety::{Applied, StateMachineSafety};
 
@@ -49,6 +51,7 @@ pub struct Invariants {
     election_safety: ElectionSafety,
     exactly_once: ExactlyOnce,
     log_matching: LogMatching,
+    snapshots: Snapshots,
     state_machine_safety: StateMachineSafety,
     report: Report,
 }
@@ -99,10 +102,11 @@ impl Invariants {
         Self {
             shadows: nodes.iter().map(|id| Shadow::new(*id, begins_with(*id))).collect(),
             promises: vec![Promises::default(); nodes.len()],
-            committed: Committed::default(),
+            committed: Committed::new(first),
             election_safety: ElectionSafety::default(),
             exactly_once: ExactlyOnce::default(),
             log_matching: LogMatching::default(),
+            snapshots: Snapshots::default(),
             state_machine_safety: StateMachineSafety::default(),
             report: Report::default(),
         }
@@ -191,8 +195,7 @@ impl Invariants {
     /// How many committed configurations stand after `index`.
     #[must_use]
     pub fn changes_committed_after(&self, index: LogIndex) -> usize {
-        let changes = self.committed.configurations();
-        changes.len() - changes.partition_point(|change| *change <= index)
+        self.committed.changes_after(index)
     }
 
     /// Whether every node begins as a member.
@@ -207,19 +210,65 @@ impl Invariants {
         self.shadows.iter().all(|shadow| shadow.membership_index() == LogIndex::ZERO)
     }
 
+    /// Whether the log of `node` holds an entry other than the committed one, up to `base`.
+    #[must_use]
+    pub fn is_in_conflict(&self, node: NodeId, base: LogPosition) -> bool {
+        let shadow = &self.shadows[self.slot(node)];
+        shadow.parts_from(self.committed.prefix(base.index)) <= base.index.min(shadow.last_index())
+    }
+
+    /// The node that took the very same snapshot first.
+    #[must_use]
+    pub fn taker(&self, snapshot: SnapshotId) -> Option<NodeId> {
+        self.snapshots.taker(snapshot)
+    }
+
     fn slot(&self, node: NodeId) -> usize {
         self.shadows.iter().position(|shadow| shadow.id == node).expect("only known nodes are observed")
     }
 
     fn observe_step(&mut self, slot: usize, step: &Step, disk: &impl DurableView) {
         match step {
-            Step::Started { hard_state, last_log } => self.observe_start(slot, *hard_state, *last_log),
+            Step::Started { hard_state, snapshot, base, last_log } => {
+                self.observe_start(slot, *hard_state, *snapshot, *base, *last_log);
+            }
             Step::Persisted { durable_index, .. } => {
                 self.finish_input(slot);
                 self.report.note(self.shadows[slot].persist(*durable_index));
             }
-            Step::Received(_) | Step::Ticked | Step::Proposed { .. } | Step::Administered | Step::Fetched => {
+            Step::Received(_)
+            | Step::Ticked
+            | Step::Proposed { .. }
+            | Step::Administered
+            | Step::Fetched
+            | Step::SnapshotStepped => self.finish_input(slot),
+            Step::SnapshotTaken(snapshot) => {
                 self.finish_input(slot);
+                let node = self.shadows[slot].id;
+                self.report.note(self.snapshots.check_own(node, *snapshot, &self.committed));
+                self.shadows[slot].keep(*snapshot);
+            }
+            Step::SnapshotReceived(snapshot) => {
+                self.finish_input(slot);
+                let node = self.shadows[slot].id;
+                self.report.note(self.snapshots.check_received(node, *snapshot, &self.committed));
+                self.shadows[slot].keep(*snapshot);
+            }
+            Step::Restored { snapshot, state_digest, configuration } => {
+                self.finish_input(slot);
+                let node = self.shadows[slot].id;
+                self.report.note(snapshots::check_configuration(
+                    node,
+                    *snapshot,
+                    *configuration,
+                    &self.committed,
+                ));
+                self.observe_restored(slot, snapshot.last, *state_digest);
+            }
+            Step::Reset { base } => self.observe_reset(slot, *base),
+            Step::Compacted { base } => {
+                let shadow = &self.shadows[slot];
+                self.report.note(snapshots::check_given_up(shadow, *base, &self.committed));
             }
             Step::ReadAsked { read } => {
                 self.finish_input(slot);
@@ -256,11 +305,23 @@ impl Invariants {
         }
     }
 
-    fn observe_start(&mut self, slot: usize, hard_state: HardState, last_log: LogPosition) {
+    fn observe_start(
+        &mut self,
+        slot: usize,
+        hard_state: HardState,
+        snapshot: Option<SnapshotId>,
+        base: LogPosition,
+        last_log: LogPosition,
+    ) {
+        if let Some(snapshot) = snapshot {
+            self.report.note(self.snapshots.check_own(self.shadows[slot].id, snapshot, &self.committed));
+        }
         let (shadow, promises) = (&mut self.shadows[slot], &mut self.promises[slot]);
         promises.commit_to_check = None;
         self.report.note(promises.revealed.check_recovered(shadow.id, hard_state));
-        shadow.start(hard_state, last_log);
+        let configurations = self.committed.configurations_up_to(base.index);
+        shadow.start(hard_state, snapshot, self.committed.prefix(base.index), configurations, last_log);
+        self.report.note(snapshots::check_given_up(shadow, base, &self.committed));
         if shadow.has_recovered() {
             self.report.note(promises.acknowledged.check_recovered(shadow));
         }
@@ -302,6 +363,30 @@ impl Invariants {
         self.promises[slot].acknowledged.release(shadow, from);
     }
 
+    /// What the old log held beyond the snapshot, or instead of it, is removed.
+    fn observe_reset(&mut self, slot: usize, base: LogPosition) {
+        let shadow = &mut self.shadows[slot];
+        self.report.note(snapshots::check_given_up(shadow, base, &self.committed));
+        let prefix = self.committed.prefix(base.index);
+        let from = shadow.parts_from(prefix);
+        self.report.note(leader_append_only::check_truncation(shadow, from));
+        // A log that only ends too early loses nothing.
+        if from <= base.index.min(shadow.last_index()) {
+            self.report.note(progress::check_truncation(shadow, from));
+        }
+        shadow.reset(prefix, self.committed.configurations_up_to(base.index));
+        let link = shadow.link(base.index).unwrap_or_default();
+        self.promises[slot].acknowledged.reset(base.index, link);
+    }
+
+    fn observe_restored(&mut self, slot: usize, position: LogPosition, state_digest: u64) {
+        let shadow = &mut self.shadows[slot];
+        self.report.note(progress::check_restored(shadow, position));
+        shadow.last_applied = position.index;
+        let node = shadow.id;
+        self.report.note(self.state_machine_safety.check_restored(node, position, state_digest));
+    }
+
     fn observe_entry(&mut self, slot: usize, position: LogPosition, payload_hash: u64) {
         let shadow = &mut self.shadows[slot];
         let was_recovering = !shadow.has_recovered();
@@ -333,7 +418,8 @@ impl Invariants {
             Content::AppendEntries { .. }
             | Content::Heartbeat { .. }
             | Content::TimeoutNow
-            | Content::ReadIndexResponse { .. } => {
+            | Content::ReadIndexResponse { .. }
+            | Content::InstallSnapshot { .. } => {
                 if !shadow.leads(message.term) {
                     self.report.note(self.election_safety.check_claim(message.term, message.from));
                 }
@@ -346,7 +432,9 @@ impl Invariants {
             | Content::HeartbeatResponse { .. }
             | Content::ReadIndex { .. }
             | Content::Forward
-            | Content::ForwardRefused => {}
+            | Content::ForwardRefused
+            | Content::SnapshotRequest { .. }
+            | Content::SnapshotChunk { .. } => {}
         }
     }
 

@@ -34,6 +34,15 @@ pub(super) fn check_truncation(shadow: &Shadow, from: LogIndex) -> Result<(), Vi
     Err(Violation { class: CLASS, message })
 }
 
+/// `shadow` has put its state machine into the state after `position`.
+pub(super) fn check_restored(shadow: &Shadow, position: LogPosition) -> Result<(), Violation> {
+    if position.index > shadow.last_applied {
+        return Ok(());
+    }
+    let message = format!("{} restored {position} after it had applied {}", shadow.id, shadow.last_applied);
+    Err(Violation { class: CLASS, message })
+}
+
 /// `shadow` has applied `position`.
 pub(super) fn check_apply(shadow: &Shadow, position: LogPosition) -> Result<(), Violation> {
     let id = shadow.id;

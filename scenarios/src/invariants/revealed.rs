@@ -24,7 +24,8 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         | Content::AppendEntries { .. }
         | Content::Heartbeat { .. }
         | Content::TimeoutNow
-        | Content::ReadIndexResponse { .. } => Some(message.from),
+        | Content::ReadIndexResponse { .. }
+        | Content::InstallSnapshot { .. } => Some(message.from),
         Content::PreVote { .. }
         | Content::PreVoteResponse { .. }
         | Content::RequestVoteResponse { granted: false }
@@ -33,7 +34,9 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         | Content::HeartbeatResponse { .. }
         | Content::ReadIndex { .. }
         | Content::Forward
-        | Content::ForwardRefused => None,
+        | Content::ForwardRefused
+        | Content::SnapshotRequest { .. }
+        | Content::SnapshotChunk { .. } => None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the invariants remember of each node: its log as chained hashes, and the few numbers it shows.
 //!
 //! A shadow believes what the node reports and judges nothing but that a log has no gaps; it outlives crashes,
-//! so that a dead node's durable entries still count.
+//! so that a dead node's durable entries still count. It forgets nothing by compaction: what a snapshot stands for is as
+//! good as in the log.
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId, Status, Term};
 
 use crate::Violation;
 use crate::membership::Membership;
@@ -30,8 +31,13 @@ pub(super) struct Shadow {
     pub(super) last_applied: LogIndex,
     /// Up to where it was told that its log is durable.
     pub(super) durable_index: LogIndex,
+    /// Its newest whole snapshot.
+    pub(super) snapshot: Option<SnapshotId>,
     log: Vec<Link>,
-    /// The configurations of the log, each with the index of its entry; first the one that the node begins with.
+    /// The configuration that the node begins with.
+    first: Membership,
+    /// The configurations of the log, each with the index of its entry, of what was compacted, too; first the one that
+    /// the node begins with, or the cluster.
     configurations: Vec<(LogIndex, Membership)>,
     /// How many recovered entries are still to be shown.
     recovering: u64,
@@ -62,7 +68,9 @@ impl Shadow {
             committed_before: LogIndex::ZERO,
             last_applied: LogIndex::ZERO,
             durable_index: LogIndex::ZERO,
+            snapshot: None,
             log: Vec::new(),
+            first,
             configurations: vec![(LogIndex::ZERO, first)],
             recovering: 0,
         }
@@ -92,17 +100,51 @@ impl Shadow {
         self.role == RoleKind::Leader && self.current_term == term
     }
 
-    /// The node came up with what its storage had kept; its entries follow.
-    pub(super) fn start(&mut self, hard_state: HardState, last_log: LogPosition) {
+    /// The node came up with what its storage had kept: a log that begins after `base`, before which there is
+    /// `prefix`. Its entries follow.
+    pub(super) fn start(
+        &mut self,
+        hard_state: HardState,
+        snapshot: Option<SnapshotId>,
+        prefix: &[Link],
+        configurations: &[(LogIndex, Membership)],
+        last_log: LogPosition,
+    ) {
         self.role = RoleKind::Follower;
         self.current_term = hard_state.current_term;
-        self.commit_index = LogIndex::ZERO;
+        self.snapshot = snapshot;
+        self.commit_index = snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        // Of the log itself nothing is known to be committed: it may yet be discarded for the snapshot.
         self.committed_before = LogIndex::ZERO;
         self.last_applied = LogIndex::ZERO;
-        self.durable_index = LogIndex::ZERO;
+        self.reset(prefix, configurations);
+        self.recovering = last_log.index.0.saturating_sub(self.last_index().0);
+    }
+
+    /// The log begins anew after `prefix`, for which a durable snapshot stands.
+    pub(super) fn reset(&mut self, prefix: &[Link], configurations: &[(LogIndex, Membership)]) {
+        self.configurations.clear();
+        if prefix.is_empty() {
+            self.configurations.push((LogIndex::ZERO, self.first));
+        } else {
+            self.configurations.extend_from_slice(configurations);
+        }
         self.log.clear();
-        self.configurations.truncate(1);
-        self.recovering = last_log.index.0;
+        self.log.extend_from_slice(prefix);
+        self.durable_index = self.last_index();
+    }
+
+    /// A snapshot is whole and durable.
+    pub(super) fn keep(&mut self, snapshot: SnapshotId) {
+        if self.snapshot.is_none_or(|newest| newest.last.index < snapshot.last.index) {
+            self.snapshot = Some(snapshot);
+        }
+    }
+
+    /// The first entry that is not that of `prefix`: all that follow are not, either.
+    pub(super) fn parts_from(&self, prefix: &[Link]) -> LogIndex {
+        let equal = self.log.iter().zip(prefix).take_while(|(own, other)| own == other).count();
+        LogIndex(equal as u64 + 1)
     }
 
     pub(super) fn stop(&mut self) {
@@ -153,7 +195,7 @@ impl Shadow {
     }
 
     pub(super) fn begins_as_member(&self) -> bool {
-        self.configurations[0].1.is_voter(self.id)
+        self.first.is_voter(self.id)
     }
 
     pub(super) fn configurations(&self) -> impl Iterator<Item = &(LogIndex, Membership)> {

@@ -32,6 +32,28 @@ impl StateMachineSafety {
         &self.operations
     }
 
+    /// `node` put its state machine into the state after `position`, where it has this digest.
+    pub(super) fn check_restored(
+        &self,
+        node: NodeId,
+        position: LogPosition,
+        state_digest: u64,
+    ) -> Result<(), Violation> {
+        let place = position.index.0.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        let applied = place.and_then(|place| self.applied.get(place));
+        let message = match applied {
+            Some(first) if first.position == position && first.state_digest == state_digest => return Ok(()),
+            Some(first) if first.position == position => {
+                format!("restored at {position} the state of {node} differs from that of {}", first.node)
+            }
+            Some(first) => {
+                format!("{node} restored {position}, where {} applied {}", first.node, first.position)
+            }
+            None => format!("{node} restored {position}; all have applied {} entries", self.applied.len()),
+        };
+        Err(Violation { class: CLASS, message })
+    }
+
     pub(super) fn check_apply(&mut self, now: Applied, operation: u128) -> Result<(), Violation> {
         let (node, position) = (now.node, now.position);
         let place = position.index.0.checked_sub(1).and_then(|place| usize::try_from(place).ok());
@@ -99,6 +121,17 @@ mod tests {
     #[test]
     fn an_apply_that_leaves_a_gap_is_caught() {
         assert!(after_one_apply().check_apply(apply(1, 2, 3, 7, 70), 99).is_err());
+    }
+
+    #[test]
+    fn a_restored_state_is_held_against_that_of_whoever_applied_so_far() {
+        let oracle = after_one_apply();
+        let restored =
+            |term, index, digest| oracle.check_restored(NodeId(2), LogPosition::new(term, index), digest);
+        assert_eq!(restored(2, 1, 70), Ok(()));
+        for (term, index, digest) in [(2, 1, 71), (3, 1, 70), (2, 2, 70), (0, 0, 70)] {
+            assert!(restored(term, index, digest).is_err(), "{term}@{index} with digest {digest}");
+        }
     }
 
     #[test]

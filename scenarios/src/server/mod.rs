@@ -8,11 +8,14 @@ mod observe;
 mod observe_membership;
 mod operator;
 mod setup;
+mod snapshots;
 mod view;
 
 use std::collections::VecDeque;
 
-use squall_raft::{Body, Entry, Fetch, FetchPurpose, LogIndex, Message, RoleKind, Status, WriteToken};
+use squall_raft::{
+    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, Recovered, RoleKind, Status, WriteToken,
+};
 use squall_replica::kv::KeyValue;
 use squall_replica::{Output, Replica};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
@@ -21,6 +24,7 @@ use squall_storage::{Group, Identity, Storage};
 use crate::marks;
 use crate::observation::{Observation, Step};
 use operator::Deed;
+use snapshots::{Done, Snapshots};
 
 pub use clients::{Ask, Response, operation_id, request_id};
 pub use operator::DEEDS;
@@ -37,6 +41,9 @@ pub struct Server {
     /// Writes that wait for the disk.
     group: Group,
     fetches: VecDeque<Fetch>,
+    snapshots: Snapshots,
+    /// The disk's next job is one for a snapshot, where there is one.
+    turn_to_snapshots: bool,
     /// What the disk is doing.
     job: Option<Job>,
     /// Up to when ticks have been fed.
@@ -58,6 +65,7 @@ pub struct Server {
 enum Job {
     Write(WriteToken),
     Read(FetchPurpose, Vec<Entry>),
+    Snapshot(Done),
 }
 
 impl Process for Server {
@@ -77,12 +85,15 @@ impl Process for Server {
         let opened = Storage::open(env.disk(), setup.identity(id), &setup.storage);
         let (storage, recovered) = opened.map_err(|error| error.to_string())?;
         observe::mark_recovery(&storage, env);
-        let log = read_whole_log(&storage, recovered.last_index, env.disk())?;
+        let log = read_whole_log(&storage, &recovered, env.disk())?;
         let mut replica = Replica::new(setup.config(id), &recovered, KeyValue::default())
             .map_err(|error| format!("recovered what contradicts itself: {error}"))?;
         replica.limit_pending_requests(setup.pending_requests_max);
         replica.limit_sessions(setup.session_limits(id));
         replica.forward_requests(setup.forwards);
+        if let Some(policy) = setup.snapshots {
+            replica.take_snapshots(policy);
+        }
         let mut server = Self {
             setup: setup.clone(),
             identity: setup.identity(id),
@@ -91,6 +102,8 @@ impl Process for Server {
             storage,
             group: Group::default(),
             fetches: VecDeque::new(),
+            snapshots: Snapshots::new(setup.snapshot_rest_us),
+            turn_to_snapshots: false,
             job: None,
             ticked_at: env.now(),
             apply_at: env.now(),
@@ -99,6 +112,10 @@ impl Process for Server {
             groups: 0,
         };
         server.observe_start(&recovered, &log);
+        if recovered.snapshot.is_some() {
+            sometimes!(env, marks::NAMES, "a server started from a snapshot", true);
+            server.drain(env);
+        }
         server.set_timer(env);
         Ok(server)
     }
@@ -164,6 +181,9 @@ impl Process for Server {
             Body::TimeoutNow => 8,
             Body::ReadIndex(_) => 9,
             Body::ReadIndexResponse(_) => 10,
+            Body::InstallSnapshot(_) => 11,
+            Body::SnapshotRequest(_) => 12,
+            Body::SnapshotChunk(_) => 13,
             Body::Forward(_) => 15,
             Body::ForwardResponse(_) => 16,
         }
@@ -182,9 +202,9 @@ impl Process for Server {
             "TimeoutNow",
             "ReadIndex",
             "ReadIndexResponse",
-            "",
-            "",
-            "",
+            "InstallSnapshot",
+            "SnapshotRequest",
+            "SnapshotChunk",
             "",
             "Forward",
             "ForwardResponse",
@@ -269,7 +289,7 @@ impl Server {
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
         let leads = self.shown.role == RoleKind::Leader;
-        let Self { replica, observation, group, fetches, written_index, shown, .. } = self;
+        let Self { replica, observation, group, fetches, snapshots, written_index, shown, .. } = self;
         while let Some(output) = replica.next_output() {
             match output {
                 Output::Send(message) => {
@@ -289,6 +309,7 @@ impl Server {
                 Output::ReadsSettled { up_to, index } => {
                     observe::settled(observation, up_to, index, leads, env);
                 }
+                Output::Snapshot(job) => snapshots.add(job),
                 Output::Respond { request, outcome } => clients::respond(request, outcome, env),
             }
         }
@@ -312,16 +333,24 @@ impl Server {
         applied > 0
     }
 
-    /// Gives an idle disk its next job: what waits to be written is one sync group; reads come after. Returns
-    /// whether a job was done in no time at all.
+    /// Gives an idle disk its next job: what waits to be written is one sync group; reads come after. Steps of work on
+    /// snapshots come in turn with both. Returns whether a job was done in no time at all.
     fn begin_job(&mut self, env: &mut Env<'_, Self>) -> bool {
         if self.job.is_some() {
             return false;
         }
-        let job = if !self.group.is_empty() {
+        let is_snapshots_turn = std::mem::take(&mut self.turn_to_snapshots);
+        let nothing_else_waits = self.group.is_empty() && self.fetches.is_empty();
+        let may_step = is_snapshots_turn || nothing_else_waits;
+        let job = if may_step && self.snapshots.has_work(env.now()) {
+            let Self { snapshots, replica, storage, .. } = self;
+            snapshots.step(env.now(), replica, storage, env.disk()).map(Job::Snapshot)
+        } else if !self.group.is_empty() {
+            self.turn_to_snapshots = true;
             self.groups += 1;
             self.storage.commit(&mut self.group, env.disk()).map(Job::Write)
         } else if let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() {
+            self.turn_to_snapshots = true;
             let last = last.min(self.storage.last_index());
             self.storage.read(first, last, max_bytes, env.disk()).map(|entries| Job::Read(purpose, entries))
         } else {
@@ -352,29 +381,62 @@ impl Server {
                 self.observation.steps.push(Step::Fetched);
                 self.observe_change(env);
             }
+            Some(Job::Snapshot(done)) => self.finish_snapshot_step(done, env),
         }
     }
 
-    /// Wakes when the core has something to do, or a slow state machine may work.
+    fn finish_snapshot_step(&mut self, done: Done, env: &mut Env<'_, Self>) {
+        self.observe_snapshot(&done, env);
+        match done {
+            Done::Step => {}
+            Done::Taken(snapshot) => self.replica.snapshot_taken(snapshot),
+            Done::Loaded { snapshot, offset, data } => {
+                let before = self.replica.status().last_applied;
+                if let Err(error) = self.replica.loaded(snapshot, offset, data.as_deref()) {
+                    env.halt(format!("{snapshot} cannot be loaded: {error}"));
+                }
+                if self.replica.status().last_applied != before {
+                    self.observe_restored(snapshot);
+                }
+            }
+            Done::Served { to, snapshot, offset, data } => {
+                self.replica.snapshot_read(to, snapshot, offset, data);
+            }
+            Done::Stored { snapshot, bytes, .. } => self.replica.snapshot_stored(snapshot, bytes),
+            Done::Received(snapshot) => self.replica.snapshot_received(snapshot),
+            Done::Refused(snapshot) => self.replica.snapshot_refused(snapshot),
+        }
+        self.observe_quietly();
+    }
+
+    /// Wakes when the core has something to do, or a slow state machine may work, or a snapshot goes on.
     fn set_timer(&self, env: &mut Env<'_, Self>) {
         let ticks = self.replica.ticks_until_due().max(1);
         let mut at = self.ticked_at.after(ticks.saturating_mul(self.setup.tick_us));
         if self.replica.apply_backlog() > 0 {
             at = at.min(self.apply_at);
         }
+        if self.job.is_none() {
+            at = self.snapshots.due_at().map_or(at, |due_at| at.min(due_at));
+        }
         env.wake_at(at);
     }
 }
 
 /// The whole log, for the oracles to see that what was recovered is what was written.
-fn read_whole_log(storage: &Storage, last: LogIndex, disk: &mut SimDisk) -> Result<Vec<Entry>, String> {
-    let mut log = Vec::new();
-    while (log.len() as u64) < last.0 {
-        let first = LogIndex(log.len() as u64 + 1);
+fn read_whole_log(
+    storage: &Storage,
+    recovered: &Recovered,
+    disk: &mut SimDisk,
+) -> Result<Vec<Entry>, String> {
+    let (mut log, mut read, last) = (Vec::new(), recovered.base.index, recovered.last_index);
+    while read < last {
+        let first = read.next();
         let entries = storage.read(first, last, u64::MAX, disk).map_err(|error| error.to_string())?;
         if entries.is_empty() {
             return Err(format!("entry {first} of {last} cannot be read"));
         }
+        read = LogIndex(read.0 + entries.len() as u64);
         log.extend(entries);
     }
     Ok(log)

@@ -3,9 +3,9 @@
 //! Nothing here has any effect on the server.
 
 use squall_raft::{
-    AppendResult, Body, Entry, FollowerStatus, Heartbeat, HeartbeatResponse, Ignored, LogIndex, LogPosition,
-    Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex, ReadIndexResponse, Recovered,
-    RoleKind, Standing, Status, Write,
+    AppendResult, Body, Configuration, Entry, FollowerStatus, Heartbeat, HeartbeatResponse, Ignored,
+    LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex,
+    ReadIndexResponse, Recovered, RoleKind, SnapshotId, Standing, Status, Write,
 };
 use squall_replica::kv::KeyValue;
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
@@ -14,14 +14,16 @@ use squall_storage::{Storage, Tail};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Server;
+use super::snapshots::Done;
 use crate::marks;
 use crate::membership::Membership;
 use crate::observation::{Content, Envelope, Observation, Span, Step};
 
 impl Server {
     pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Entry]) {
-        let last_log = self.shown.last_log;
-        self.observation.steps.push(Step::Started { hard_state: recovered.hard_state, last_log });
+        let Recovered { hard_state, snapshot, base, .. } = *recovered;
+        let last_log = log.last().map_or(base, Entry::position);
+        self.observation.steps.push(Step::Started { hard_state, snapshot, base, last_log });
         for entry in log {
             let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
             self.observation.steps.push(Step::Appended { position, payload_hash });
@@ -151,6 +153,39 @@ impl Server {
         self.observation.steps.push(Step::ReadAsked { read });
     }
 
+    /// Shows what came of a step of work on snapshots, before the core is told.
+    pub(super) fn observe_snapshot(&mut self, done: &Done, env: &mut Env<'_, Self>) {
+        let step = match done {
+            Done::Taken(snapshot) => Step::SnapshotTaken(*snapshot),
+            Done::Received(snapshot) => Step::SnapshotReceived(*snapshot),
+            Done::Refused(_)
+            | Done::Step
+            | Done::Loaded { .. }
+            | Done::Served { .. }
+            | Done::Stored { .. } => Step::SnapshotStepped,
+        };
+        self.observation.steps.push(step);
+        sometimes!(env, marks::NAMES, "a snapshot was taken", matches!(done, Done::Taken(_)));
+        let is_late =
+            matches!(done, Done::Received(snapshot) if snapshot.last.index <= self.shown.commit_index);
+        sometimes!(env, marks::NAMES, "a snapshot came when it was not needed any more", is_late);
+        let is_resumed = matches!(done, Done::Stored { is_resumed: true, .. });
+        sometimes!(env, marks::NAMES, "a snapshot was drawn on after an interruption", is_resumed);
+        let is_gone = matches!(done, Done::Served { data: None, .. });
+        sometimes!(env, marks::NAMES, "a part of a snapshot was asked of one that does not have it", is_gone);
+        let is_served = matches!(done, Done::Served { data: Some(_), .. });
+        let leads = self.shown.role == RoleKind::Leader;
+        sometimes!(env, marks::NAMES, "a snapshot was served by one that does not lead", is_served && !leads);
+    }
+
+    /// The state machine is in the state of a snapshot.
+    pub(super) fn observe_restored(&mut self, snapshot: SnapshotId) {
+        let state_digest = self.replica.state().digest();
+        let configuration = self.replica.raft().configurations().next().expect("a log has one to begin with");
+        let configuration = (configuration.0, membership(configuration.1));
+        self.observation.steps.push(Step::Restored { snapshot, state_digest, configuration });
+    }
+
     /// Shows the state where it changed, and marks what changed with it.
     pub(super) fn observe_change(&mut self, env: &mut Env<'_, Self>) {
         let before = self.shown;
@@ -197,6 +232,8 @@ impl Server {
 }
 
 pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
+    let is_half = storage.received_snapshot().is_some_and(|(_, bytes)| bytes > 0);
+    sometimes!(env, marks::NAMES, "a server started with a part of a snapshot", is_half);
     sometimes!(env, marks::NAMES, "a torn tail was dropped", matches!(storage.tail(), Tail::Torn { .. }));
     sometimes!(
         env,
@@ -222,6 +259,8 @@ pub(super) fn sent(
         let is_unknowing = response.granted && !is_voter;
         sometimes!(env, marks::NAMES, "a vote was given by one that knows of none", is_unknowing);
     }
+    let is_offer = matches!(message.body, Body::InstallSnapshot(_));
+    sometimes!(env, marks::NAMES, "a snapshot was offered", is_offer);
     sometimes!(env, marks::NAMES, "a leader told another to campaign", message.body == Body::TimeoutNow);
     let is_forward = matches!(message.body, Body::Forward(_));
     sometimes!(env, marks::NAMES, "a request was forwarded", is_forward);
@@ -261,6 +300,15 @@ pub(super) fn written(
 ) {
     if let Some(hard_state) = write.hard_state {
         observation.steps.push(Step::WroteHardState(hard_state));
+    }
+    if let Some(base) = write.reset_to {
+        observation.steps.push(Step::Reset { base });
+        sometimes!(env, marks::NAMES, "a snapshot was installed", true);
+        *last_index = base.index;
+    }
+    if let Some(base) = write.compact_to {
+        observation.steps.push(Step::Compacted { base });
+        sometimes!(env, marks::NAMES, "the log was compacted", true);
     }
     if let Some(from) = write.truncate_from {
         observation.steps.push(Step::Truncated { from });
@@ -335,15 +383,19 @@ pub(super) fn applied(
 /// The configuration that an entry puts in force, in neutral terms.
 fn configured(payload: &Payload) -> Option<Step> {
     let Payload::Configuration(configuration) = payload else { return None };
+    Some(Step::Configured(membership(configuration)))
+}
+
+fn membership(configuration: &Configuration) -> Membership {
     let set = |which: fn(&Member) -> bool| {
         configuration.members().iter().filter(|member| which(member)).map(|member| member.id).collect()
     };
-    Some(Step::Configured(Membership {
+    Membership {
         voters: set(|member| member.votes().incoming),
         outgoing: set(|member| member.votes().outgoing),
         learners: set(Member::is_learner),
         promoting: set(|member| member.standing == Standing::Learner { promote: true }),
-    }))
+    }
 }
 
 fn hash_payload(payload: &Payload) -> u64 {
@@ -376,7 +428,10 @@ pub(super) fn acknowledged_by(message: &Message) -> Option<LogIndex> {
         | Body::ReadIndex(_)
         | Body::ReadIndexResponse(_)
         | Body::Forward(_)
-        | Body::ForwardResponse(_) => None,
+        | Body::ForwardResponse(_)
+        | Body::InstallSnapshot(_)
+        | Body::SnapshotRequest(_)
+        | Body::SnapshotChunk(_) => None,
     }
 }
 
@@ -388,13 +443,16 @@ fn is_request(message: &Message) -> bool {
         | Body::Heartbeat(_)
         | Body::TimeoutNow
         | Body::ReadIndex(_)
-        | Body::Forward(_) => true,
+        | Body::Forward(_)
+        | Body::InstallSnapshot(_)
+        | Body::SnapshotRequest(_) => true,
         Body::PreVoteResponse(_)
         | Body::RequestVoteResponse(_)
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse(_)
         | Body::ReadIndexResponse(_)
-        | Body::ForwardResponse(_) => false,
+        | Body::ForwardResponse(_)
+        | Body::SnapshotChunk(_) => false,
     }
 }
 
@@ -437,6 +495,11 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
         }
         Body::Forward(_) => Content::Forward,
         Body::ForwardResponse(_) => Content::ForwardRefused,
+        Body::InstallSnapshot(offer) => Content::InstallSnapshot { snapshot: offer.snapshot },
+        Body::SnapshotRequest(request) => Content::SnapshotRequest { snapshot: request.snapshot },
+        Body::SnapshotChunk(chunk) => {
+            Content::SnapshotChunk { snapshot: chunk.snapshot, bytes: chunk.data.len() as u64 }
+        }
     };
     Envelope { from: message.from, to: message.to, term: message.term, content }
 }
@@ -467,6 +530,15 @@ pub(super) fn digest_message(message: &Message) -> u64 {
         Body::ReadIndexResponse(response) => (11, [response.boot, response.up_to.0], [response.index.0, 0]),
         Body::Forward(request) => (19, [request.number, request.data.len() as u64], [0; 2]),
         Body::ForwardResponse(response) => (20, [response.number, 0], [0; 2]),
+        Body::InstallSnapshot(offer) => {
+            (15, position(offer.snapshot.last), [offer.snapshot.bytes, offer.snapshot.checksum])
+        }
+        Body::SnapshotRequest(request) => {
+            (16, position(request.snapshot.last), [request.offset, request.max_bytes])
+        }
+        Body::SnapshotChunk(chunk) => {
+            (17, position(chunk.snapshot.last), [chunk.offset, chunk.data.len() as u64])
+        }
     };
     mix(&[tag, message.term.0, first[0], first[1], second[0], second[1]])
 }

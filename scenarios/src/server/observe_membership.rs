@@ -39,14 +39,17 @@ impl Server {
         let is_joint = raft.configuration().is_joint();
         let (was, is) = (before.configuration_index, after.configuration_index);
         if is > was {
-            let was_joint = raft.configuration_at(was).is_joint();
+            let was_joint =
+                raft.configuration_at(was).is_some_and(|(_, configuration)| configuration.is_joint());
             sometimes!(env, marks::NAMES, "a joint configuration was entered", is_joint);
             sometimes!(env, marks::NAMES, "a joint configuration was left", was_joint && !is_joint);
             let asked = matches!(self.observation.steps.last(), Some(Step::Proposed { .. }));
             let by_itself = is_joint && !asked && after.role == RoleKind::Leader;
             sometimes!(env, marks::NAMES, "a leader promoted a learner by itself", by_itself);
         }
-        sometimes!(env, marks::NAMES, "a configuration was rolled back", is < was);
+        // Where a snapshot was installed, it is forgotten until the snapshot is read.
+        let is_forgotten = is.0 == 0 && raft.base().index.0 > 0;
+        sometimes!(env, marks::NAMES, "a configuration was rolled back", is < was && !is_forgotten);
         let resigned = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
         sometimes!(
             env,

@@ -1,7 +1,7 @@
 //! What every server of a cluster is built from.
 
 use squall_raft::{Config, NodeId};
-use squall_replica::SessionLimits;
+use squall_replica::{SessionLimits, SnapshotPolicy};
 use squall_sim::ProcessId;
 use squall_storage::{Identity, Options};
 
@@ -24,6 +24,10 @@ pub struct Setup {
     pub storage: Options,
     /// A slow state machine applies so many entries, and then rests; `None` is one that keeps up.
     pub slow_apply: Option<SlowApply>,
+    /// When snapshots are taken; `None` is never.
+    pub snapshots: Option<SnapshotPolicy>,
+    /// The rest between two steps of work on a snapshot that is taken, in microseconds of the server's own clock.
+    pub snapshot_rest_us: u64,
     /// Requests that may wait for their entries at one server.
     pub pending_requests_max: u64,
     /// The bounds of the sessions that the first server opens; each further one allows a little more, since nothing

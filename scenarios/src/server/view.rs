@@ -1,6 +1,6 @@
 //! A server's disk as a power loss would leave it now, for the oracle that compares it with what was promised.
 
-use squall_raft::{HardState, LogPosition};
+use squall_raft::{HardState, LogPosition, SnapshotId};
 use squall_sim::SimDisk;
 use squall_storage::Storage;
 
@@ -26,6 +26,12 @@ impl DurableView for DiskView<'_> {
     /// Where the storage says that it wrote the record, the disk must hold it durably.
     fn is_entry_durable(&self, position: LogPosition) -> bool {
         let Some(extent) = self.server.storage.extent(position) else { return false };
+        let number = self.disk.number(extent.file);
+        number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
+    }
+
+    fn is_snapshot_durable(&self, snapshot: SnapshotId) -> bool {
+        let Some(extent) = self.server.storage.snapshot_extent(snapshot) else { return false };
         let number = self.disk.number(extent.file);
         number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
     }

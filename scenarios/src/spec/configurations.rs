@@ -28,8 +28,10 @@ impl Model {
     pub(super) fn check_may_campaign(&mut self) {
         let is_open = self.configuration_index() > self.commit_index;
         let before = self.configurations.iter().rev().nth(1).filter(|_| is_open);
-        let may = self.in_force().is_voter(self.id) || before.is_some_and(|(_, last)| last.is_voter(self.id));
-        self.require(may, Rule::CampaignWithoutVote, |model| {
+        let knows = self.to_restore.is_none();
+        let votes =
+            self.in_force().is_voter(self.id) || before.is_some_and(|(_, last)| last.is_voter(self.id));
+        self.require(knows && votes, Rule::CampaignWithoutVote, |model| {
             let (id, commit, since) = (model.id, model.commit_index, model.configuration_index());
             format!("{id}, committed up to {commit}; {} since {since}", model.in_force())
         });
@@ -40,7 +42,11 @@ impl Model {
         if self.role == RoleKind::Leader {
             self.check_change(next);
         }
-        self.configurations.push((self.log.last_index(), next));
+        let index = self.log.last_index();
+        // A recovered one that a snapshot stands for is the snapshot's to tell.
+        if self.to_restore.is_none_or(|snapshot| snapshot.last.index < index) {
+            self.configurations.push((index, next));
+        }
     }
 
     fn check_change(&mut self, next: Membership) {

@@ -11,6 +11,8 @@ use squall_raft::{HardState, LogIndex, LogPosition, Term};
 /// The log in memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
+    /// The entry before the first; a snapshot stands for all up to it.
+    base: LogPosition,
     entries: Vec<Written>,
 }
 
@@ -27,14 +29,18 @@ enum Operation {
     HardState(HardState),
     Truncate(LogIndex),
     Append(Term),
+    Reset(LogPosition),
 }
 
 /// The disk below one node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     pub(super) hard_state: HardState,
-    /// The terms of the log that is surely there.
+    /// The log that is surely there: the entry before its first, and the terms from there on.
+    base: LogPosition,
     terms: Vec<Term>,
+    /// Entries up to here need not be there.
+    compact_to: LogIndex,
     queue: VecDeque<Operation>,
     /// For each write under way its sequence, and how many operations there were when it was asked for.
     writes: VecDeque<(u64, u64)>,
@@ -45,33 +51,49 @@ pub(super) struct Disk {
     last_sequence: u64,
 }
 
-fn place(index: LogIndex) -> Option<usize> {
-    usize::try_from(index.0.checked_sub(1)?).ok()
+/// Where an entry stands in a log that begins after `base`.
+fn place(base: LogPosition, index: LogIndex) -> Option<usize> {
+    usize::try_from(index.0.checked_sub(base.index.0 + 1)?).ok()
 }
 
 impl Log {
     pub(super) fn last_index(&self) -> LogIndex {
-        LogIndex(self.entries.len() as u64)
+        LogIndex(self.base.index.0 + self.entries.len() as u64)
     }
 
     pub(super) fn last(&self) -> LogPosition {
-        let term = self.entries.last().map_or(Term::ZERO, |entry| entry.term);
+        let term = self.entries.last().map_or(self.base.term, |entry| entry.term);
         LogPosition { term, index: self.last_index() }
     }
 
     pub(super) fn term_at(&self, index: LogIndex) -> Option<Term> {
-        if index == LogIndex::ZERO {
-            return Some(Term::ZERO);
+        if index == self.base.index {
+            return Some(self.base.term);
         }
-        self.entries.get(place(index)?).map(|entry| entry.term)
+        self.entries.get(place(self.base, index)?).map(|entry| entry.term)
     }
 
     pub(super) fn holds(&self, position: LogPosition) -> bool {
         self.term_at(position.index) == Some(position.term)
     }
 
+    /// Whether the entry is there, or was before it was compacted: then it is committed, and any leader has it.
+    pub(super) fn agrees_with(&self, position: LogPosition) -> bool {
+        position.index < self.base.index || self.holds(position)
+    }
+
+    pub(super) fn base(&self) -> LogPosition {
+        self.base
+    }
+
     pub(super) fn truncate(&mut self, from: LogIndex) {
-        self.entries.truncate(place(from).unwrap_or(0));
+        self.entries.truncate(place(self.base, from).unwrap_or(0));
+    }
+
+    /// Forgets the entries up to `base`, which it holds.
+    pub(super) fn compact(&mut self, base: LogPosition) {
+        self.entries.drain(..place(self.base, base.index).map_or(0, |place| place + 1));
+        self.base = base;
     }
 
     /// Takes an entry at the end; `operation` is what wrote it, 0 for what was recovered.
@@ -79,14 +101,17 @@ impl Log {
         self.entries.push(Written { term, operation });
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Begins anew after `base`.
+    pub(super) fn reset(&mut self, base: LogPosition) {
+        self.base = base;
         self.entries.clear();
     }
 
     /// Moves an index up to where the log is durable. Entries were written in log order, so that it stops at
     /// the first that is not.
     pub(super) fn durable_from(&self, mut durable_index: LogIndex, disk: &Disk) -> LogIndex {
-        while let Some(entry) = self.entries.get(durable_index.0 as usize)
+        while let Some(entry) =
+            place(self.base, durable_index.next()).and_then(|place| self.entries.get(place))
             && entry.operation <= disk.done
         {
             durable_index = durable_index.next();
@@ -108,6 +133,15 @@ impl Disk {
     pub(super) fn append(&mut self, term: Term) -> u64 {
         self.ask(Operation::Append(term));
         self.asked
+    }
+
+    pub(super) fn reset(&mut self, base: LogPosition) {
+        self.ask(Operation::Reset(base));
+    }
+
+    /// Entries up to `to` may go, now or later.
+    pub(super) fn compact(&mut self, to: LogIndex) {
+        self.compact_to = self.compact_to.max(to);
     }
 
     fn ask(&mut self, operation: Operation) {
@@ -140,8 +174,12 @@ impl Disk {
         self.done += 1;
         match operation {
             Operation::HardState(hard_state) => self.hard_state = hard_state,
-            Operation::Truncate(from) => self.terms.truncate(place(from).unwrap_or(0)),
+            Operation::Truncate(from) => self.terms.truncate(place(self.base, from).unwrap_or(0)),
             Operation::Append(term) => self.terms.push(term),
+            Operation::Reset(base) => {
+                self.base = base;
+                self.terms.clear();
+            }
         }
     }
 
@@ -152,28 +190,21 @@ impl Disk {
 
     /// Whether a crash may have left this log: tries the sure state, and it after each queued operation.
     pub(super) fn may_leave_log(&self, log: &Log) -> bool {
-        let recovered = |place: usize| log.entries.get(place).map(|entry| entry.term);
-        let mut terms = self.terms.clone();
-        // How far the log tried so far agrees with the recovered one.
-        let mut common =
-            (0..terms.len()).take_while(|place| recovered(*place) == Some(terms[*place])).count();
-        let matches = |common: usize, len: usize| common == len && len == log.entries.len();
-        if matches(common, terms.len()) {
+        let mut tried = Tried { base: self.base, terms: self.terms.clone(), common: 0 };
+        tried.extend(log);
+        if tried.is(log, self.compact_to) {
             return true;
         }
         for operation in &self.queue {
             match operation {
                 Operation::HardState(_) => continue,
-                Operation::Truncate(from) => terms.truncate(place(*from).unwrap_or(0)),
-                Operation::Append(term) => {
-                    if common == terms.len() && recovered(common) == Some(*term) {
-                        common += 1;
-                    }
-                    terms.push(*term);
-                }
+                Operation::Truncate(from) => tried.terms.truncate(place(tried.base, *from).unwrap_or(0)),
+                Operation::Append(term) => tried.terms.push(*term),
+                Operation::Reset(base) => tried = Tried { base: *base, terms: Vec::new(), common: 0 },
             }
-            common = common.min(terms.len());
-            if matches(common, terms.len()) {
+            tried.common = tried.common.min(tried.terms.len());
+            tried.extend(log);
+            if tried.is(log, self.compact_to) {
                 return true;
             }
         }
@@ -183,10 +214,40 @@ impl Disk {
     /// A new life begins with what was recovered, and all of it is durable.
     pub(super) fn restart(&mut self, hard_state: HardState, log: &Log) {
         self.hard_state = hard_state;
+        self.base = log.base;
         self.terms.clear();
         self.terms.extend(log.entries.iter().map(|entry| entry.term));
         self.queue.clear();
         self.writes.clear();
         (self.asked, self.done, self.last_sequence) = (0, 0, 0);
+    }
+}
+
+/// A log that a crash may have left, and how far it agrees with the one that was recovered.
+struct Tried {
+    base: LogPosition,
+    terms: Vec<Term>,
+    /// So many of the terms agree.
+    common: usize,
+}
+
+impl Tried {
+    /// Compares further, as far as they agree. What the other has compacted is anything.
+    fn extend(&mut self, recovered: &Log) {
+        while let Some(term) = self.terms.get(self.common) {
+            let index = LogIndex(self.base.index.0 + self.common as u64 + 1);
+            if !recovered.agrees_with(LogPosition { term: *term, index }) {
+                return;
+            }
+            self.common += 1;
+        }
+    }
+
+    /// Whether it is the recovered log, of which entries up to `compact_to` may be missing.
+    fn is(&self, recovered: &Log, compact_to: LogIndex) -> bool {
+        let begins = recovered.base == self.base
+            || (self.base.index < recovered.base.index && recovered.base.index <= compact_to);
+        let last = LogIndex(self.base.index.0 + self.terms.len() as u64);
+        begins && self.common == self.terms.len() && last == recovered.last_index()
     }
 }

@@ -37,7 +37,9 @@ impl Model {
                     self.may_refuse(message.from, prev_log);
                 }
             }
-            Content::Heartbeat { .. } => self.heard = self.heard.with(message.from),
+            Content::Heartbeat { .. } | Content::InstallSnapshot { .. } => {
+                self.heard = self.heard.with(message.from);
+            }
             Content::Forward => self.passed_on = self.passed_on.with(message.from),
             Content::PreVote { .. }
             | Content::PreVoteResponse { .. }
@@ -49,7 +51,9 @@ impl Model {
             | Content::TimeoutNow
             | Content::ReadIndex { .. }
             | Content::ReadIndexResponse { .. }
-            | Content::ForwardRefused => {}
+            | Content::ForwardRefused
+            | Content::SnapshotRequest { .. }
+            | Content::SnapshotChunk { .. } => {}
         }
     }
 
@@ -77,6 +81,11 @@ impl Model {
                     *matched = match_index.max(*matched);
                 }
             }
+            Content::InstallSnapshot { snapshot } => {
+                if self.hears_leader(message.from) {
+                    self.offered_snapshot(snapshot);
+                }
+            }
             Content::TimeoutNow => {
                 self.hears_leader(message.from);
             }
@@ -97,7 +106,9 @@ impl Model {
             | Content::RequestVoteResponse { .. }
             | Content::AppendRefused { .. }
             | Content::Forward
-            | Content::ForwardRefused => {}
+            | Content::ForwardRefused
+            | Content::SnapshotRequest { .. }
+            | Content::SnapshotChunk { .. } => {}
         }
     }
 
@@ -223,7 +234,8 @@ impl Model {
             | Cause::Proposed(_)
             | Cause::Persisted
             | Cause::Fetched
-            | Cause::Asked => self.require(false, Rule::CampaignUnprompted, details),
+            | Cause::Asked
+            | Cause::Snapshot => self.require(false, Rule::CampaignUnprompted, details),
         }
     }
 

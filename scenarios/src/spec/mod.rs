@@ -14,6 +14,7 @@ mod reads;
 mod replication;
 mod rule;
 mod sends;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 

@@ -2,9 +2,9 @@
 //!
 //! After a broken rule the model takes the node's word and goes on, so that one fault is not reported as many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId, Status, Term};
 
 use super::disk::{Disk, Log};
 use super::reads::Reads;
@@ -64,6 +64,18 @@ pub(super) struct Model {
     /// By how much clocks may differ, in parts of a million, where the cluster serves reads by leases.
     pub(super) lease_drift_ppm: Option<u32>,
 
+    // Snapshots; all of it outlives a crash.
+    /// Those that were ever whole and durable here, and those that a leader ever offered.
+    pub(super) snapshots: BTreeSet<SnapshotId>,
+    pub(super) offered: BTreeSet<SnapshotId>,
+    /// The newest of those that are here.
+    pub(super) newest_snapshot: Option<SnapshotId>,
+    /// The one after which the log has to begin anew, and the one that the state machine is to be put into.
+    pub(super) to_reset: Option<LogPosition>,
+    pub(super) to_restore: Option<SnapshotId>,
+
+    /// The configuration with which it begins.
+    first: Membership,
     /// What was in force before the input that is being digested, and that input.
     pub(super) in_force_before: Membership,
     pub(super) cause: Cause,
@@ -85,6 +97,7 @@ pub(super) enum Cause {
     Persisted,
     Fetched,
     Asked,
+    Snapshot,
 }
 
 /// An AppendEntries of this term's leader, which the node may carry out, wholly, in part, or not at all.
@@ -130,7 +143,13 @@ impl Model {
             reads: Reads::default(),
             ticks: 0,
             lease_drift_ppm,
+            first,
             in_force_before: first,
+            snapshots: BTreeSet::new(),
+            offered: BTreeSet::new(),
+            newest_snapshot: None,
+            to_reset: None,
+            to_restore: None,
             cause: Cause::Nothing,
             offer: None,
             recovering: None,
@@ -165,9 +184,9 @@ impl Model {
 
     fn step(&mut self, step: &Step, observation: &Observation) {
         match step {
-            Step::Started { hard_state, last_log } => {
+            Step::Started { hard_state, snapshot, base, last_log } => {
                 self.cause = Cause::Started;
-                self.start(*hard_state, *last_log);
+                self.start(*hard_state, *snapshot, *base, *last_log);
             }
             Step::Received(message) => {
                 self.cause = Cause::Received(*message);
@@ -189,6 +208,21 @@ impl Model {
                 self.asked_to_read(*read);
             }
             Step::ReadsSettled { up_to, index } => self.settled_reads(*up_to, *index),
+            Step::SnapshotTaken(snapshot) => {
+                self.cause = Cause::Snapshot;
+                self.snapshot_taken(*snapshot);
+            }
+            Step::SnapshotReceived(snapshot) => {
+                self.cause = Cause::Snapshot;
+                self.snapshot_received(*snapshot);
+            }
+            Step::SnapshotStepped => self.cause = Cause::Snapshot,
+            Step::Restored { snapshot, configuration, .. } => {
+                self.cause = Cause::Snapshot;
+                self.restored(*snapshot, *configuration);
+            }
+            Step::Reset { base } => self.reset(*base),
+            Step::Compacted { base } => self.compacted(*base),
             Step::Changed(status) => self.changed(status),
             Step::WroteHardState(hard_state) => self.wrote_hard_state(*hard_state),
             Step::Truncated { from } => self.truncated(*from, observation),
@@ -215,6 +249,7 @@ impl Model {
             });
         }
         self.check_transfer_is_heard();
+        self.check_was_reset();
         if let Some(last_log) = self.recovering.take() {
             self.require(false, Rule::RecoveredLog, |model| {
                 format!(
@@ -245,7 +280,13 @@ impl Model {
     // Restart, and the disk.
 
     /// Restart(i): all but the persistent state is lost, and that comes back as the disk had it.
-    fn start(&mut self, hard_state: HardState, last_log: LogPosition) {
+    fn start(
+        &mut self,
+        hard_state: HardState,
+        snapshot: Option<SnapshotId>,
+        base: LogPosition,
+        last_log: LogPosition,
+    ) {
         let may_leave = self.disk.may_leave_hard_state(hard_state);
         self.require(may_leave, Rule::RecoveredHardState, |model| {
             let (id, disk) = (model.id, &model.disk);
@@ -266,11 +307,10 @@ impl Model {
         self.longest_promise = hard_state.longest_promise;
         self.reads.restart(hard_state.longest_promise);
         self.durable_index = LogIndex::ZERO;
-        self.commit_index = LogIndex::ZERO;
-        self.committed_before = LogIndex::ZERO;
         self.last_applied = LogIndex::ZERO;
-        self.log.clear();
-        self.configurations.truncate(1);
+        self.log.reset(base);
+        self.configurations = vec![(LogIndex::ZERO, self.first)];
+        self.start_from_snapshot(snapshot, base);
         self.recovering = Some(last_log);
         self.finish_recovery();
     }
@@ -297,6 +337,7 @@ impl Model {
         };
         self.disk.restart(hard_state, &self.log);
         self.durable_index = self.log.last_index();
+        self.expect_reset_after_recovery();
     }
 
     fn wrote_hard_state(&mut self, hard_state: HardState) {
@@ -381,7 +422,8 @@ impl Model {
             | Cause::Administered
             | Cause::Persisted
             | Cause::Fetched
-            | Cause::Asked => None,
+            | Cause::Asked
+            | Cause::Snapshot => None,
         }
     }
 }

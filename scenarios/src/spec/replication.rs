@@ -27,7 +27,7 @@ impl Model {
         entries: Span,
         leader_commit: LogIndex,
     ) {
-        let fits = self.log.holds(prev_log);
+        let fits = self.log.agrees_with(prev_log);
         if !fits {
             self.may_refuse(from, prev_log);
         }
@@ -43,7 +43,7 @@ impl Model {
     pub(super) fn match_offer(&mut self, observation: &Observation) -> Option<Offer> {
         let mut offer = self.offer.filter(|offer| offer.fits)?;
         let entries = observation.span(offer.entries);
-        while entries.get(offer.held as usize).is_some_and(|entry| self.log.holds(*entry)) {
+        while entries.get(offer.held as usize).is_some_and(|entry| self.log.agrees_with(*entry)) {
             offer.held += 1;
         }
         self.offer = Some(offer);

@@ -97,6 +97,18 @@ rules! {
     TimeoutNowToLaggard = "TimeoutNow: sent to a node whose log is behind",
     TimeoutNowToOther = "TimeoutNow: sent to a node that does not vote",
 
+    // §7, thesis §5.
+    RecoveredSnapshot = "Restart: without the newest snapshot that was durable, or with a log that no snapshot leads up to",
+    TookOtherSnapshot = "TakeSnapshot: of another state than that after an entry that was applied",
+    ReceivedUnoffered = "InstallSnapshot: asked for or received what no leader offered",
+    SnapshotNotHere = "InstallSnapshot: offered or sent a snapshot that it does not have",
+    ResetUnasked = "InstallSnapshot: discarded its log for no snapshot that asks for it",
+    ResetMatching = "InstallSnapshot: discarded a log that holds the snapshot's last entry",
+    ResetInOffice = "InstallSnapshot: a leader, or one that campaigns, discarded its log",
+    NotReset = "InstallSnapshot: kept a log that conflicts with the snapshot, or ends before it",
+    RestoredOther = "InstallSnapshot: put its state machine into another snapshot than it installed",
+    CompactedBeyond = "Compact: gave up entries for which no snapshot stands, or that were not applied",
+
     // §8, thesis §6.4.
     AnsweredOtherRound = "HeartbeatResponse: answered a round that its leader of this term did not begin",
     PromiseUndurable = "HeartbeatResponse: promised what a restart forgets",

@@ -65,6 +65,13 @@ impl Model {
                     format!("{} to {to}", model.id)
                 });
             }
+            Content::InstallSnapshot { snapshot } => {
+                self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
+                self.check_has_snapshot(snapshot);
+            }
+            Content::SnapshotRequest { snapshot } => self.check_snapshot_request(snapshot),
+            Content::SnapshotChunk { snapshot, bytes } if bytes > 0 => self.check_has_snapshot(snapshot),
+            Content::SnapshotChunk { .. } => {}
             Content::TimeoutNow => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 let (matched, last_log) = (self.match_of(to), self.log.last());

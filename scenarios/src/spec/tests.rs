@@ -1,6 +1,6 @@
 //! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
 
-use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Term};
 
 use super::Spec;
 use super::rule::Rule;
@@ -103,6 +103,25 @@ fn stores(cast: &mut Cast<Spec>, node: u64, index: u64, membership: Membership) 
     legal(cast.event(1, |n| n.receives_acknowledgement(node, index)));
 }
 
+/// A snapshot of the first entry.
+fn snapshot() -> SnapshotId {
+    SnapshotId { last: LogPosition::new(1, 1), bytes: 9, checksum: 7 }
+}
+
+/// n1 has committed its no-op with n2; n3 has not got it, and was offered the snapshot.
+fn n3_is_offered() -> Cast<Spec> {
+    let mut cast = n1_leads();
+    commit(&mut cast, 1, &[2]);
+    legal(cast.event(1, |n| n.applies(1, 1)));
+    legal(cast.event(1, |n| n.takes_snapshot(snapshot())));
+    let offer = Content::InstallSnapshot { snapshot: snapshot() };
+    legal(cast.event(1, |n| n.ticks().compacts(1, 1).sends(3, offer)));
+    legal(cast.event(3, |n| {
+        n.receives(1, 1, offer).follows(1).sends(1, Content::SnapshotRequest { snapshot: snapshot() })
+    }));
+    cast
+}
+
 fn legal(verdict: Verdict) {
     assert_eq!(verdict, Ok(()));
 }
@@ -118,6 +137,23 @@ fn a_deposed_leader_loses_its_uncommitted_entries_and_catches_up() {
         legal(cast.event(node, |n| n.applies(1, 1).applies(2, 2).applies(2, 3)));
     }
     assert_eq!(cast.judge.violations(), &[]);
+}
+
+#[test]
+fn a_snapshot_is_offered_installed_and_restored_and_the_log_goes_on_behind_it() {
+    let mut cast = n3_is_offered();
+    legal(cast.event(3, |n| n.receives_snapshot(snapshot()).commits(1).resets(1, 1).acknowledges(1, 1)));
+    legal(cast.event(3, |n| n.restores(snapshot(), 1)));
+    legal(cast.event(1, |n| n.receives_acknowledgement(3, 1)));
+    legal(cast.event(3, |n| n.receives_entries(1, (1, 1), &[(1, 2)], 1).appends(1, 2)));
+    // A life that begins with the snapshot, whether or not the log's new beginning was durable.
+    for (base, log) in [(true, &[][..]), (true, &[1]), (false, &[])] {
+        let mut cast = cast.clone();
+        legal(cast.event(3, |n| match base {
+            true => n.starts_from((1, 1), snapshot(), log).restores(snapshot(), 1),
+            false => n.starts_beside((1, 1), snapshot(), log).resets(1, 1).restores(snapshot(), 1),
+        }));
+    }
 }
 
 #[test]
@@ -496,6 +532,32 @@ const BROKEN: &[(Rule, History)] = &[
     (Rule::RefusedUnasked, || n1_leads().event(1, |n| n.ticks().sends(2, Content::ForwardRefused))),
     (Rule::TimeoutNowToOther, || n4_learns().event(1, |n| n.ticks().sends(4, Content::TimeoutNow))),
     (Rule::TimeoutNowToLaggard, || n1_leads().event(1, |n| n.ticks().sends(2, Content::TimeoutNow))),
+    (Rule::RecoveredSnapshot, || {
+        let mut cast = n3_is_offered();
+        cast.event(1, |n| n.starts(1, Some(1), &[1]))
+    }),
+    (Rule::TookOtherSnapshot, || n1_leads().event(1, |n| n.takes_snapshot(snapshot()))),
+    (Rule::ReceivedUnoffered, || {
+        n1_leads().event(2, |n| n.ticks().sends(3, Content::SnapshotRequest { snapshot: snapshot() }))
+    }),
+    (Rule::SnapshotNotHere, || {
+        n1_leads().event(1, |n| n.ticks().sends(2, Content::InstallSnapshot { snapshot: snapshot() }))
+    }),
+    (Rule::ResetUnasked, || n1_leads().event(2, |n| n.ticks().resets(1, 1))),
+    (Rule::ResetMatching, || {
+        let mut cast = n1_committed();
+        let offer = Content::InstallSnapshot { snapshot: snapshot() };
+        legal(cast.event(2, |n| n.receives(1, 1, offer)));
+        cast.event(2, |n| n.receives_snapshot(snapshot()).resets(1, 1))
+    }),
+    (Rule::ResetInOffice, || {
+        let mut cast = n3_is_offered();
+        legal(cast.event(3, |n| n.ticks().campaigns(2)));
+        cast.event(3, |n| n.receives_snapshot(snapshot()).commits(1).resets(1, 1))
+    }),
+    (Rule::NotReset, || n3_is_offered().event(3, |n| n.receives_snapshot(snapshot()).commits(1))),
+    (Rule::RestoredOther, || n3_is_offered().event(3, |n| n.restores(snapshot(), 1))),
+    (Rule::CompactedBeyond, || n1_leads().event(1, |n| n.ticks().compacts(1, 1))),
     (Rule::PromiseUndurable, || {
         let promise = Content::HeartbeatResponse { round: Round(1), promise: 20 };
         n1_committed().event(2, |n| n.receives(1, 1, beat(1)).sends(1, promise))

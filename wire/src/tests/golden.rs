@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, Member, NodeId, Payload, PreVote,
-    PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote, RequestVoteResponse,
-    Round, Session, Standing, Term,
+    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member, NodeId,
+    Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote,
+    RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Standing, Term,
 };
 
 use super::{command, encoded, entry, message};
@@ -69,6 +69,7 @@ fn golden() -> Vec<(Body, &'static str)> {
                 received: LogIndex(302),
                 promise: 0,
                 clock: 0,
+                snapshot_received: 0,
             }),
             "53715701 0f000000 3db41902 0801100218035a070809100518ae02",
         ),
@@ -79,6 +80,7 @@ fn golden() -> Vec<(Body, &'static str)> {
                 received: LogIndex(302),
                 promise: 15,
                 clock: 300,
+                snapshot_received: 0,
             }),
             "53715701 14000000 70d554d6 0801100218035a0c0809100518ae02200f28ac02",
         ),
@@ -115,6 +117,41 @@ fn golden() -> Vec<(Body, &'static str)> {
     ]
 }
 
+/// The same for those that have to do with snapshots.
+fn golden_of_snapshots() -> Vec<(Body, &'static str)> {
+    let (session, last) = (Session(9), LogPosition::new(3, 300));
+    let snapshot = SnapshotId { last, bytes: 1000, checksum: 0x1234_5678_9abc_def0 };
+    vec![
+        (
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round: Round(5),
+                received: LogIndex(302),
+                promise: 0,
+                clock: 0,
+                snapshot_received: 4096,
+            }),
+            "53715701 12000000 b216b559 0801100218035a0a0809100518ae02308020",
+        ),
+        (
+            Body::InstallSnapshot(InstallSnapshot { session, snapshot }),
+            "53715701 1f000000 a7568e85 0801100218037a17080912130a05080310ac0210e80719f0debc9a78563412",
+        ),
+        (
+            Body::SnapshotRequest(SnapshotRequest { snapshot, offset: 512, max_bytes: 256 }),
+            "53715701 24000000 75b32e2c 08011002180382011b0a130a05080310ac0210e80719f0debc9a78563412108004188002",
+        ),
+        (
+            Body::SnapshotChunk(SnapshotChunk { snapshot, offset: 512, data: Bytes::from_static(b"state") }),
+            "53715701 28000000 3e82f828 0801100218038a011f0a130a05080310ac0210e80719f0debc9a785634121080041a057374617465",
+        ),
+        (
+            Body::SnapshotChunk(SnapshotChunk { snapshot, offset: 512, data: Bytes::new() }),
+            "53715701 21000000 ffe871de 0801100218038a01180a130a05080310ac0210e80719f0debc9a78563412108004",
+        ),
+    ]
+}
+
 /// From n1 n2 n4 to n2 alone; n1 becomes a learner, and n3 is one that is to be promoted.
 fn joint() -> Payload {
     let member = |id, session, standing, outgoing| Member {
@@ -143,7 +180,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn each_kind_of_message_has_the_bytes_that_it_has_always_had() {
-    for (body, expected) in golden() {
+    for (body, expected) in golden().into_iter().chain(golden_of_snapshots()) {
         let message = message(body);
         let bytes = encoded(&message);
         assert_eq!(hex(&bytes), expected, "{message:?}");

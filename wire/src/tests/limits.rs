@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, Body, Config, ENTRY_OVERHEAD_BYTES, Entry, LogIndex, LogPosition, Message, NodeId,
-    Payload, Session, Term,
+    Payload, Session, SnapshotChunk, SnapshotId, Term,
 };
 
 use super::{encoded, entry};
@@ -40,14 +40,25 @@ fn the_largest_message_that_a_core_may_be_configured_for_fits_into_a_frame() {
     let largest = MAX_CONFIG_BYTES + ENTRY_OVERHEAD_BYTES;
     assert!(empty + 5 + largest <= u64::from(MAX_BODY_BYTES));
     assert!(MAX_CONFIG_BYTES / ENTRY_OVERHEAD_BYTES <= u64::from(MAX_ENTRIES));
+
+    let last = LogPosition::new(u64::MAX, u64::MAX);
+    let snapshot = SnapshotId { last, bytes: u64::MAX, checksum: u64::MAX };
+    let chunk = SnapshotChunk { snapshot, offset: u64::MAX, data: Bytes::new() };
+    let (from, to) = (NodeId(u64::MAX), NodeId(u64::MAX));
+    let empty = encoded(&Message { from, to, term: Term(u64::MAX), body: Body::SnapshotChunk(chunk) });
+    assert!((empty.len() - HEADER_BYTES) as u64 + 10 + MAX_CONFIG_BYTES <= u64::from(MAX_BODY_BYTES));
 }
 
 #[test]
 fn a_configuration_whose_messages_might_not_fit_is_refused() {
     let config = Config::new(NodeId(1), vec![NodeId(1)]);
     assert_eq!(check_config(&config), Ok(()), "the defaults of both fit together");
-    let largest =
-        Config { max_message_bytes: MAX_CONFIG_BYTES, max_proposal_bytes: MAX_CONFIG_BYTES, ..config };
+    let largest = Config {
+        max_message_bytes: MAX_CONFIG_BYTES,
+        max_proposal_bytes: MAX_CONFIG_BYTES,
+        max_snapshot_chunk_bytes: MAX_CONFIG_BYTES,
+        ..config
+    };
     assert_eq!(check_config(&largest), Ok(()));
 
     let refusal =
@@ -56,6 +67,8 @@ fn a_configuration_whose_messages_might_not_fit_is_refused() {
     let expected =
         "max_message_bytes is 33554433; expected at most 2^25 bytes, so that each message fits into a frame";
     assert_eq!(refusal(&message), expected);
-    let proposal = Config { max_proposal_bytes: MAX_CONFIG_BYTES + 1, ..largest };
+    let proposal = Config { max_proposal_bytes: MAX_CONFIG_BYTES + 1, ..largest.clone() };
     assert_eq!(refusal(&proposal), expected.replace("message_bytes", "proposal_bytes"));
+    let chunk = Config { max_snapshot_chunk_bytes: MAX_CONFIG_BYTES + 1, ..largest };
+    assert_eq!(refusal(&chunk), expected.replace("message_bytes", "snapshot_chunk_bytes"));
 }

@@ -7,9 +7,10 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, LogIndex, LogPosition, MEMBERS_MAX, Member, Message,
-    NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
-    RequestVote, RequestVoteResponse, Round, Session, Standing, Term,
+    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, MEMBERS_MAX,
+    Member, Message, NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex,
+    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId,
+    SnapshotRequest, Standing, Term,
 };
 
 use super::{encoded, framed};
@@ -39,6 +40,14 @@ fn configuration() -> impl Strategy<Value = Configuration> {
             outgoing,
         };
         Configuration::of(members.into_iter().map(member).collect()).ok()
+    })
+}
+
+fn snapshot_id() -> impl Strategy<Value = SnapshotId> {
+    (position(), number(), any::<u64>()).prop_map(|(last, bytes, checksum)| SnapshotId {
+        last,
+        bytes,
+        checksum,
     })
 }
 
@@ -105,14 +114,15 @@ fn body() -> impl Strategy<Value = Body> {
                 commit: LogIndex(commit),
             })
         }),
-        [number(), number(), number(), number(), number()].prop_map(
-            |[session, round, received, promise, clock]| {
+        [number(), number(), number(), number(), number(), number()].prop_map(
+            |[session, round, received, promise, clock, snapshot_received]| {
                 Body::HeartbeatResponse(HeartbeatResponse {
                     session: Session(session),
                     round: Round(round),
                     received: LogIndex(received),
                     promise,
                     clock,
+                    snapshot_received,
                 })
             }
         ),
@@ -127,6 +137,15 @@ fn body() -> impl Strategy<Value = Body> {
             .prop_map(|(number, data)| Body::Forward(Forward { number, data: Bytes::from(data) })),
         (number(), refusal())
             .prop_map(|(number, refusal)| { Body::ForwardResponse(ForwardResponse { number, refusal }) }),
+        (number(), snapshot_id()).prop_map(|(session, snapshot)| {
+            Body::InstallSnapshot(InstallSnapshot { session: Session(session), snapshot })
+        }),
+        (snapshot_id(), number(), number()).prop_map(|(snapshot, offset, max_bytes)| {
+            Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes })
+        }),
+        (snapshot_id(), number(), vec(any::<u8>(), 0..100)).prop_map(|(snapshot, offset, data)| {
+            Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data: Bytes::from(data) })
+        }),
     ]
 }
 

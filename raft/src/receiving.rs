@@ -1,0 +1,296 @@
+//! A snapshot on its way to this node: which parts are there, which are under way, and whom to ask for the rest.
+//!
+//! The receiver draws the parts itself, so that nobody has to keep account of it: a transfer outlives loss, restarts
+//! and leaders, because a part is named by the snapshot's identity and its offset, and by nothing else. Parts may
+//! come in any order and from anyone; they are stored in order. What is under way is counted from what is stored, so
+//! that a slow disk slows the transfer and fills no memory.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::{Config, Ignored, Member, NodeId, SnapshotId};
+
+/// One snapshot that is being received.
+///
+/// Invariant: `stored <= handed <= snapshot.bytes`, and `parts` follow one another from `handed` on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Receiving {
+    pub(crate) snapshot: SnapshotId,
+    /// So many bytes the driver has stored, and so many it has been given.
+    pub(crate) stored: u64,
+    handed: u64,
+    parts: VecDeque<Part>,
+    /// Who does not have it, or does not answer.
+    lacking: Vec<NodeId>,
+    /// Ask nobody but the leader: what came from many was not what it should have been.
+    pub(crate) leader_only: bool,
+    /// Requests so far.
+    asked: u64,
+}
+
+/// Invariant: `here.len() <= bytes`; where it is all here, nobody is asked.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Part {
+    offset: u64,
+    bytes: u64,
+    /// Its first bytes: all of them, unless whoever answers sends smaller parts than were asked for.
+    here: Bytes,
+    /// Who was asked for the rest, and when.
+    asked: Option<(NodeId, u64)>,
+}
+
+impl Part {
+    fn is_whole(&self) -> bool {
+        self.here.len() as u64 == self.bytes
+    }
+
+    fn next_offset(&self) -> u64 {
+        self.offset + self.here.len() as u64
+    }
+}
+
+/// One request to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ask {
+    pub(crate) of: NodeId,
+    pub(crate) offset: u64,
+    pub(crate) max_bytes: u64,
+}
+
+impl Receiving {
+    /// Begins, or goes on where `stored` bytes are there already.
+    pub(crate) fn new(snapshot: SnapshotId, stored: u64) -> Self {
+        assert!(stored <= snapshot.bytes, "{stored} bytes of {snapshot:?} were kept");
+        let (parts, lacking) = (VecDeque::new(), Vec::new());
+        Self { snapshot, stored, handed: stored, parts, lacking, leader_only: false, asked: 0 }
+    }
+
+    /// The next request, where there is room for one and somebody to ask: the leader for every other part, the
+    /// other members in turn for those between.
+    pub(crate) fn next_ask(
+        &mut self,
+        leader: NodeId,
+        members: &[Member],
+        config: &Config,
+        now: u64,
+    ) -> Option<Ask> {
+        self.make_room(config);
+        let wanted = self.parts.iter().position(|part| part.asked.is_none() && !part.is_whole())?;
+        let of = self.choose_source(leader, members, config.id)?;
+        self.asked += 1;
+        let part = &mut self.parts[wanted];
+        part.asked = Some((of, now));
+        let offset = part.next_offset();
+        Some(Ask { of, offset, max_bytes: part.offset + part.bytes - offset })
+    }
+
+    /// Adds parts up to the end of the window.
+    fn make_room(&mut self, config: &Config) {
+        let part_bytes = config.max_snapshot_chunk_bytes;
+        let window = part_bytes.saturating_mul(config.max_snapshot_in_flight);
+        loop {
+            let offset = self.parts.back().map_or(self.handed, |part| part.offset + part.bytes);
+            let bytes = part_bytes.min(self.snapshot.bytes - offset);
+            if bytes == 0 || offset - self.stored >= window {
+                return;
+            }
+            self.parts.push_back(Part { offset, bytes, here: Bytes::new(), asked: None });
+        }
+    }
+
+    fn choose_source(&self, leader: NodeId, members: &[Member], own: NodeId) -> Option<NodeId> {
+        let may_have = |id: &NodeId| *id != own && !self.lacking.contains(id);
+        let others = || members.iter().map(|member| member.id).filter(|id| *id != leader && may_have(id));
+        let leader = Some(leader).filter(may_have);
+        let count = others().count() as u64;
+        if self.leader_only || count == 0 || (leader.is_some() && self.asked.is_multiple_of(2)) {
+            return leader;
+        }
+        let turn = usize::try_from(self.asked / 2 % count).expect("less than the number of members");
+        others().nth(turn)
+    }
+
+    /// A part arrives. What was not asked for, or not at this place, is of no use.
+    pub(crate) fn take(&mut self, from: NodeId, offset: u64, data: Bytes) -> Result<(), Ignored> {
+        let awaited = |part: &&mut Part| part.asked.is_some() && part.next_offset() == offset;
+        let Some(part) = self.parts.iter_mut().find(awaited) else { return Err(Ignored::StaleResponse) };
+        if data.is_empty() {
+            if part.asked.is_none_or(|(of, _)| of != from) {
+                return Err(Ignored::StaleResponse);
+            }
+            part.asked = None;
+            self.note_lacking(from);
+            return Ok(());
+        }
+        if data.len() as u64 > part.offset + part.bytes - offset {
+            return Err(Ignored::Malformed);
+        }
+        part.here = if part.here.is_empty() { data } else { [&part.here[..], &data].concat().into() };
+        part.asked = None;
+        Ok(())
+    }
+
+    /// The next part to store, where it is there.
+    pub(crate) fn next_to_store(&mut self) -> Option<(u64, Bytes)> {
+        if !self.parts.front()?.is_whole() {
+            return None;
+        }
+        let Part { offset, bytes, here, .. } = self.parts.pop_front()?;
+        assert_eq!(offset, self.handed, "parts are stored in order");
+        self.handed += bytes;
+        Some((offset, here))
+    }
+
+    /// So many bytes are stored. A report about an earlier attempt is no news.
+    pub(crate) fn stored(&mut self, bytes: u64) {
+        if bytes <= self.handed {
+            self.stored = self.stored.max(bytes);
+        }
+    }
+
+    /// Whoever has not answered for `patience` ticks is not asked again, the leader excepted, who will offer it anew.
+    pub(crate) fn give_up_waiting(&mut self, leader: NodeId, patience: u64, now: u64) {
+        for position in 0..self.parts.len() {
+            let asked = &mut self.parts[position].asked;
+            if let Some((of, _)) = asked.take_if(|(_, at)| *at + patience <= now)
+                && of != leader
+            {
+                self.note_lacking(of);
+            }
+        }
+    }
+
+    /// Whether somebody has been asked, or what came waits for the disk: it is not at a loss.
+    pub(crate) fn gets_on(&self) -> bool {
+        self.stored < self.handed || self.parts.iter().any(|part| part.asked.is_some())
+    }
+
+    /// When the request that has waited longest was made.
+    pub(crate) fn waiting_since(&self) -> Option<u64> {
+        self.parts.iter().filter_map(|part| part.asked).map(|(_, at)| at).min()
+    }
+
+    /// It is offered once more: everybody may be asked again.
+    pub(crate) fn offered_again(&mut self) {
+        self.lacking.clear();
+    }
+
+    fn note_lacking(&mut self, node: NodeId) {
+        if !self.lacking.contains(&node) {
+            self.lacking.push(node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::{Configuration, LogPosition};
+
+    const LEADER: NodeId = NodeId(2);
+
+    /// Node 1 of four draws parts of ten bytes, three at a time.
+    fn config() -> Config {
+        let voters = (1..=4).map(NodeId).collect();
+        Config { max_snapshot_chunk_bytes: 10, max_snapshot_in_flight: 3, ..Config::new(NodeId(1), voters) }
+    }
+
+    fn receiving(bytes: u64) -> Receiving {
+        Receiving::new(SnapshotId { last: LogPosition::new(1, 9), bytes, checksum: 7 }, 0)
+    }
+
+    /// What is asked for next, as (node, offset, bytes).
+    fn asks(receiving: &mut Receiving, now: u64) -> Vec<(u64, u64, u64)> {
+        let members = Configuration::first(&config().voters);
+        let ask = || receiving.next_ask(LEADER, members.members(), &config(), now);
+        core::iter::from_fn(ask).map(|ask| (ask.of.0, ask.offset, ask.max_bytes)).collect()
+    }
+
+    fn bytes(count: usize) -> Bytes {
+        Bytes::from(vec![5; count])
+    }
+
+    #[test]
+    fn the_leader_is_asked_for_every_other_part_and_the_others_in_turn() {
+        let mut receiving = receiving(65);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
+        receiving.take(LEADER, 0, bytes(10)).expect("it was asked for");
+        assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
+        assert_eq!(asks(&mut receiving, 0), [], "what is not stored counts as under way");
+        receiving.stored(10);
+        assert_eq!(asks(&mut receiving, 0), [(4, 30, 10)]);
+    }
+
+    #[test]
+    fn parts_come_in_any_order_and_are_stored_in_the_right_one() {
+        let mut receiving = receiving(25);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 5)]);
+        receiving.take(NodeId(2), 20, bytes(5)).expect("it was asked for");
+        receiving.take(NodeId(4), 10, bytes(10)).expect("whoever sends it");
+        assert_eq!(receiving.next_to_store(), None);
+        receiving.take(NodeId(2), 0, bytes(10)).expect("it was asked for");
+        let stored: Vec<u64> =
+            core::iter::from_fn(|| receiving.next_to_store()).map(|(offset, _)| offset).collect();
+        assert_eq!(stored, [0, 10, 20]);
+        receiving.stored(25);
+        assert_eq!(asks(&mut receiving, 0), []);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_taken() {
+        let mut receiving = receiving(100);
+        asks(&mut receiving, 0);
+        assert_eq!(receiving.take(LEADER, 5, bytes(1)), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 90, bytes(10)), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 0, bytes(11)), Err(Ignored::Malformed));
+        assert_eq!(receiving.take(NodeId(4), 0, bytes(0)), Err(Ignored::StaleResponse));
+        receiving.take(LEADER, 0, bytes(10)).expect("it was asked for");
+        assert_eq!(receiving.take(LEADER, 0, bytes(10)), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, u64::MAX, bytes(10)), Err(Ignored::StaleResponse));
+    }
+
+    #[test]
+    fn the_rest_of_a_part_that_comes_in_pieces_is_asked_for() {
+        let mut receiving = receiving(10);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10)]);
+        receiving.take(LEADER, 0, bytes(4)).expect("a piece");
+        assert_eq!(asks(&mut receiving, 0), [(3, 4, 6)]);
+        receiving.take(NodeId(3), 4, bytes(6)).expect("the rest");
+        assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
+    }
+
+    #[test]
+    fn who_lacks_it_or_keeps_silent_is_not_asked_again_until_it_is_offered_again() {
+        let mut receiving = receiving(30);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
+        receiving.take(NodeId(3), 10, bytes(0)).expect("a word from who was asked");
+        assert_eq!(asks(&mut receiving, 4), [(4, 10, 10)]);
+        assert_eq!(receiving.waiting_since(), Some(0));
+        receiving.give_up_waiting(LEADER, 10, 10);
+        assert_eq!(asks(&mut receiving, 10), [(2, 0, 10), (4, 20, 10)], "4 has time until tick 14");
+        receiving.give_up_waiting(LEADER, 10, 20);
+        assert_eq!(asks(&mut receiving, 20), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
+        receiving.take(LEADER, 0, bytes(0)).expect("the leader has it no more");
+        assert_eq!(asks(&mut receiving, 20), [], "nobody is left");
+        receiving.offered_again();
+        assert_eq!(asks(&mut receiving, 20), [(3, 0, 10)]);
+    }
+
+    #[test]
+    fn what_came_from_many_and_was_wrong_is_asked_of_the_leader_alone() {
+        let mut receiving = Receiving { leader_only: true, ..receiving(30) };
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
+    }
+
+    #[test]
+    fn an_absurd_length_takes_no_room() {
+        let mut receiving = receiving(u64::MAX);
+        assert_eq!(asks(&mut receiving, 0).len(), 3);
+        let mut at_the_end = Receiving::new(receiving.snapshot, u64::MAX - 5);
+        assert_eq!(asks(&mut at_the_end, 0), [(2, u64::MAX - 5, 5)]);
+    }
+}

@@ -1,0 +1,422 @@
+//! Log compaction and snapshots (§7; thesis §5): what stands for the log's beginning, and how a follower gets it.
+//!
+//! The core decides; the bytes go past it, from the driver's storage to the network and back. A leader only *offers* a
+//! snapshot to a follower whose next entry was compacted; the follower draws it part by part (`receiving.rs`), from
+//! the leader and from whoever else has the very same one.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::leader::STUCK_TIMEOUTS;
+use crate::progress::{Mode, Progress};
+use crate::receiving::Receiving;
+use crate::role::{Follower, Role};
+use crate::{
+    Body, Config, ConfigError, Configuration, Ignored, InstallSnapshot, LogIndex, NodeId, Raft,
+    SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+};
+
+/// What a replica knows of snapshots.
+///
+/// Invariant: where the log's base is not 0, `newest` stands for at least all up to it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Snapshots {
+    /// The newest that is whole and durable here.
+    pub(crate) newest: Option<SnapshotId>,
+    /// The one that the state machine is being put into.
+    pub(crate) restoring: Option<SnapshotId>,
+    /// The one that is on its way here.
+    receiving: Option<Receiving>,
+    /// Of which one the driver keeps how many first bytes, once it has done what was asked for.
+    kept: Option<(SnapshotId, u64)>,
+    /// Parts that are being read for others.
+    reads: Vec<Reading>,
+    pub(crate) actions: VecDeque<SnapshotAction>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Reading {
+    to: NodeId,
+    snapshot: SnapshotId,
+    offset: u64,
+    max_bytes: u64,
+}
+
+impl Snapshots {
+    pub(crate) fn new(kept: Option<(SnapshotId, u64)>) -> Self {
+        Self { kept: kept.filter(|(snapshot, bytes)| *bytes <= snapshot.bytes), ..Self::default() }
+    }
+
+    pub(crate) fn receiving(&self) -> Option<(SnapshotId, u64)> {
+        self.receiving.as_ref().map(|receiving| (receiving.snapshot, receiving.stored))
+    }
+
+    fn note_newest(&mut self, snapshot: SnapshotId) {
+        if self.newest.is_none_or(|newest| newest.last.index < snapshot.last.index) {
+            self.newest = Some(snapshot);
+        }
+    }
+}
+
+/// Taking one, and what it makes superfluous.
+impl Raft {
+    /// A life begins where the newest snapshot ends; the log goes on from there, where it comes so far and agrees.
+    /// Else a crash came between the snapshot and the log's new beginning, and that is made up for.
+    pub(crate) fn recover_snapshot(&mut self, snapshot: Option<SnapshotId>) -> Result<(), ConfigError> {
+        let base = self.log.base();
+        let Some(snapshot) = snapshot.filter(|snapshot| snapshot.last.index >= base.index) else {
+            if base.index == LogIndex::ZERO {
+                return Ok(());
+            }
+            let expected = "0, where no snapshot stands for the entries up to there";
+            return Err(ConfigError { field: "recovered.base", value: base.index.0, expected });
+        };
+        if snapshot.last.index.0 == u64::MAX {
+            let (field, expected) = ("recovered.snapshot", "the last entry to have one after it");
+            return Err(ConfigError { field, value: u64::MAX, expected });
+        }
+        self.snapshots.newest = Some(snapshot);
+        if !self.log.contains(snapshot.last) {
+            self.log.reset(snapshot.last);
+            self.ledger.reset(snapshot.last);
+        }
+        self.restore(snapshot);
+        Ok(())
+    }
+
+    pub(crate) fn handle_snapshot_taken(&mut self, snapshot: SnapshotId) {
+        let last = snapshot.last;
+        assert!(
+            last.index <= self.last_applied,
+            "{snapshot} was taken, but {} is the last that was applied",
+            self.last_applied
+        );
+        let term = self.log.term_at(last.index);
+        assert!(term.is_none_or(|term| term == last.term), "{snapshot} was taken of {term:?}");
+        self.snapshots.note_newest(snapshot);
+    }
+
+    /// Never goes beyond what a snapshot stands for, nor beyond what the state machine has yet to be given.
+    pub(crate) fn handle_compact(&mut self, up_to: LogIndex) {
+        let Some(newest) = self.snapshots.newest else { return };
+        let to = up_to.min(newest.last.index).min(self.last_applied);
+        if to <= self.log.base().index {
+            return;
+        }
+        self.log.compact(to);
+        self.configurations.compact(to);
+        self.ledger.compacted(self.log.base());
+        if let Role::Leader(leader) = &mut self.role {
+            leader.replication_due = true;
+        }
+    }
+}
+
+/// The leader's side: offering.
+impl Raft {
+    /// Whether what the follower lacks next stands before the log's beginning.
+    pub(crate) fn needs_snapshot(&self, position: usize) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let progress = &leader.followers[position];
+        matches!(progress.mode, Mode::Snapshot(_)) || progress.next_index <= self.log.base().index
+    }
+
+    /// Offers a snapshot, unless an offer is under way or taken up. The same one is offered for as long as the log goes
+    /// on from where it ends.
+    pub(crate) fn offer_snapshot(&mut self, position: usize) {
+        let (base, newest, now) = (self.log.base().index, self.snapshots.newest, self.now);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let progress = &mut leader.followers[position];
+        if progress.next_index <= base {
+            let newest = newest.expect("a snapshot stands for what was compacted");
+            progress.become_snapshot(newest, now);
+        }
+        let Mode::Snapshot(offer) = &mut progress.mode else { return };
+        if !core::mem::replace(&mut offer.sent, true) {
+            let (to, session, snapshot) = (progress.id, progress.session, offer.snapshot);
+            self.send(to, Body::InstallSnapshot(InstallSnapshot { session, snapshot }));
+        }
+    }
+
+    /// Whether a follower gets on with a snapshot.
+    pub(crate) fn snapshot_is_under_way(&self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
+        let mut transfers = leader.followers.iter().filter_map(Progress::transfer_advanced_at);
+        transfers.any(|advanced_at| advanced_at + patience >= self.now)
+    }
+
+    /// A snapshot that was offered is not here any more: a newer one takes its place.
+    fn withdraw_offers(&mut self, gone: SnapshotId) {
+        let (newest, now) = (self.snapshots.newest, self.now);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(newest) = newest.filter(|newest| newest.last.index > gone.last.index) else { return };
+        for progress in &mut leader.followers {
+            if matches!(&progress.mode, Mode::Snapshot(offer) if offer.snapshot == gone) {
+                progress.become_snapshot(newest, now);
+                leader.replication_due = true;
+            }
+        }
+    }
+}
+
+/// The side of whoever has it, leader or not: serving parts.
+impl Raft {
+    pub(crate) fn handle_snapshot_request(
+        &mut self,
+        from: NodeId,
+        request: SnapshotRequest,
+    ) -> Result<(), Ignored> {
+        let SnapshotRequest { snapshot, offset, max_bytes } = request;
+        if offset >= snapshot.bytes || max_bytes == 0 {
+            return Err(Ignored::Malformed);
+        }
+        let reads = &mut self.snapshots.reads;
+        let of_this_node = reads.iter().filter(|read| read.to == from).count() as u64;
+        let is_asked_again =
+            reads.iter().any(|read| (read.to, read.snapshot, read.offset) == (from, snapshot, offset));
+        if is_asked_again || of_this_node >= self.config.max_snapshot_in_flight {
+            return Err(Ignored::Busy);
+        }
+        let max_bytes = max_bytes.min(self.config.max_snapshot_chunk_bytes).min(snapshot.bytes - offset);
+        reads.push(Reading { to: from, snapshot, offset, max_bytes });
+        self.snapshots.actions.push_back(SnapshotAction::Read { to: from, snapshot, offset, max_bytes });
+        Ok(())
+    }
+
+    pub(crate) fn handle_snapshot_read(
+        &mut self,
+        to: NodeId,
+        snapshot: SnapshotId,
+        offset: u64,
+        data: Option<Bytes>,
+    ) {
+        let asked = |read: &Reading| (read.to, read.snapshot, read.offset) == (to, snapshot, offset);
+        let Some(position) = self.snapshots.reads.iter().position(asked) else { return };
+        let read = self.snapshots.reads.swap_remove(position);
+        let data = data.unwrap_or_default();
+        assert!(
+            data.len() as u64 <= read.max_bytes,
+            "{} bytes of {snapshot} were read instead of {}",
+            data.len(),
+            read.max_bytes
+        );
+        if data.is_empty() {
+            self.withdraw_offers(snapshot);
+        }
+        self.send_chunk(to, snapshot, offset, data);
+    }
+
+    pub(crate) fn send_chunk(&mut self, to: NodeId, snapshot: SnapshotId, offset: u64, data: Bytes) {
+        self.send(to, Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data }));
+    }
+}
+
+/// The receiver's side.
+impl Raft {
+    /// The leader offers what this node lacks from its log. Where it is not lacking, an acknowledgement says so.
+    pub(crate) fn handle_install_snapshot(
+        &mut self,
+        from: NodeId,
+        offer: InstallSnapshot,
+    ) -> Result<(), Ignored> {
+        let InstallSnapshot { session, snapshot } = offer;
+        let last = snapshot.last;
+        let well_formed = last.index > LogIndex::ZERO
+            && last.index.0 < u64::MAX
+            && last.term > Term::ZERO
+            && last.term <= self.current_term()
+            && snapshot.bytes > 0;
+        if !well_formed {
+            return Err(Ignored::Malformed);
+        }
+        self.follow(from)?;
+        let follower = self.follower_mut();
+        follower.session = follower.session.max(session);
+        let agreed = self.commit_index.max(self.follower_mut().matched);
+        if self.log.agrees_with(last) {
+            self.agree_up_to(last.index);
+        } else if last.index <= agreed {
+            return Err(Ignored::ContradictsCommitted);
+        } else {
+            self.receive_snapshot(snapshot);
+            self.pull_snapshot();
+        }
+        Ok(())
+    }
+
+    /// What a snapshot stands for is committed, and so in the log of whoever leads.
+    fn agree_up_to(&mut self, index: LogIndex) {
+        self.advance_commit(index);
+        if let Role::Follower(follower) = &mut self.role
+            && follower.leader.is_some()
+        {
+            follower.matched = follower.matched.max(index);
+            follower.owed = Some(follower.owed.map_or(index, |owed| owed.max(index)));
+            self.maybe_acknowledge(true);
+        }
+    }
+
+    /// Takes up an offer. One that is being received already goes on, and so does a newer one that still gets on: the
+    /// leader's log goes on from where it ends, too.
+    fn receive_snapshot(&mut self, snapshot: SnapshotId) {
+        let Snapshots { receiving, kept, .. } = &mut self.snapshots;
+        if let Some(present) = receiving {
+            let is_better = present.snapshot.last.index >= snapshot.last.index;
+            if present.snapshot == snapshot || (is_better && present.gets_on()) {
+                return present.offered_again();
+            }
+        }
+        let stored = kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);
+        *receiving = Some(Receiving::new(snapshot, stored));
+    }
+
+    /// Asks for parts, as long as this node follows a leader: its requests then speak of no other term.
+    pub(crate) fn pull_snapshot(&mut self) {
+        let Role::Follower(Follower { leader: Some(heard), .. }) = &self.role else { return };
+        let leader = heard.leader;
+        let Some(receiving) = &mut self.snapshots.receiving else { return };
+        if !self.ledger.hard_state_is_durable() {
+            // Of the requests that would be held back, only the last would be kept.
+            return;
+        }
+        let snapshot = receiving.snapshot;
+        if snapshot.last.index <= self.commit_index {
+            self.snapshots.receiving = None;
+            return;
+        }
+        receiving.give_up_waiting(leader, pull_patience(&self.config), self.now);
+        while let Some(receiving) = &mut self.snapshots.receiving
+            && let Some(ask) =
+                receiving.next_ask(leader, self.configurations.latest().members(), &self.config, self.now)
+        {
+            let request = SnapshotRequest { snapshot, offset: ask.offset, max_bytes: ask.max_bytes };
+            self.send(ask.of, Body::SnapshotRequest(request));
+        }
+    }
+
+    /// The tick at which a request has waited too long.
+    pub(crate) fn pull_due_at(&self) -> u64 {
+        let waiting_since = self.snapshots.receiving.as_ref().and_then(Receiving::waiting_since);
+        match &self.role {
+            Role::Follower(Follower { leader: Some(_), .. }) => {
+                waiting_since.map_or(u64::MAX, |since| since + pull_patience(&self.config))
+            }
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => u64::MAX,
+        }
+    }
+
+    pub(crate) fn handle_snapshot_chunk(
+        &mut self,
+        from: NodeId,
+        chunk: SnapshotChunk,
+    ) -> Result<(), Ignored> {
+        let SnapshotChunk { snapshot, offset, data } = chunk;
+        let Snapshots { receiving, kept, actions, .. } = &mut self.snapshots;
+        let Some(receiving) = receiving.as_mut().filter(|receiving| receiving.snapshot == snapshot) else {
+            return Err(Ignored::StaleResponse);
+        };
+        receiving.take(from, offset, data)?;
+        while let Some((offset, data)) = receiving.next_to_store() {
+            *kept = Some((snapshot, offset + data.len() as u64));
+            actions.push_back(SnapshotAction::Store { snapshot, offset, data });
+        }
+        self.pull_snapshot();
+        Ok(())
+    }
+
+    pub(crate) fn handle_snapshot_stored(&mut self, snapshot: SnapshotId, bytes: u64) {
+        if let Some(receiving) = &mut self.snapshots.receiving
+            && receiving.snapshot == snapshot
+        {
+            receiving.stored(bytes);
+            self.pull_snapshot();
+        }
+    }
+
+    pub(crate) fn handle_snapshot_refused(&mut self, snapshot: SnapshotId) {
+        let Snapshots { receiving, kept, .. } = &mut self.snapshots;
+        kept.take_if(|(id, _)| *id == snapshot);
+        if let Some(receiving) = receiving
+            && receiving.snapshot == snapshot
+        {
+            *receiving = Receiving::new(snapshot, 0);
+            receiving.leader_only = true;
+            self.pull_snapshot();
+        }
+    }
+
+    /// Installs it, where it is ahead of this node (§7): the log goes on behind it where the log holds its last entry,
+    /// and begins anew where it does not. A node that has come to lead meanwhile has all that it stands for.
+    pub(crate) fn handle_snapshot_received(&mut self, snapshot: SnapshotId) {
+        let last = snapshot.last;
+        self.snapshots.kept.take_if(|(id, _)| *id == snapshot);
+        self.snapshots.receiving.take_if(|receiving| receiving.snapshot == snapshot);
+        let agrees = self.log.agrees_with(last);
+        let is_new = last.index > self.commit_index;
+        let contradicts = match &self.role {
+            Role::Leader(_) => !agrees,
+            Role::Follower(follower) => !agrees && last.index <= self.commit_index.max(follower.matched),
+            Role::PreCandidate(_) | Role::Candidate(_) => !agrees && !is_new,
+        };
+        if contradicts {
+            // No leader of this cluster has offered it.
+            return;
+        }
+        self.snapshots.note_newest(snapshot);
+        if !agrees {
+            if !matches!(self.role, Role::Follower(_)) {
+                // Its campaign was for a log that is no more.
+                self.become_follower(self.current_term());
+            }
+            self.log.reset(last);
+            self.ledger.reset(last);
+            self.restore(snapshot);
+        }
+        if !matches!(self.role, Role::Leader(_)) {
+            self.agree_up_to(last.index);
+        }
+    }
+}
+
+/// After so many ticks a request or its answer is taken for lost, as it is with entries.
+fn pull_patience(config: &Config) -> u64 {
+    config.heartbeat_interval * 2
+}
+
+/// The state machine's side.
+impl Raft {
+    /// The log begins anew after `snapshot`, or a life does: the state machine has to be put there.
+    fn restore(&mut self, snapshot: SnapshotId) {
+        assert!(snapshot.last.index > self.commit_index, "{snapshot} would take back what is committed");
+        assert!(self.log.contains(snapshot.last), "the log goes on from {snapshot}");
+        self.configurations.truncate(self.log.last_index().next());
+        self.configurations.forget(snapshot.last.index);
+        self.commit_index = snapshot.last.index;
+        self.applying = snapshot.last.index;
+        self.fetched_for_apply.clear();
+        self.snapshots.restoring = Some(snapshot);
+        // One that has not been handed out is overtaken.
+        self.snapshots.actions.retain(|action| !matches!(action, SnapshotAction::Restore(_)));
+        self.snapshots.actions.push_back(SnapshotAction::Restore(snapshot));
+    }
+
+    pub(crate) fn handle_restored(
+        &mut self,
+        snapshot: SnapshotId,
+        index: LogIndex,
+        configuration: Configuration,
+    ) {
+        assert!(index <= snapshot.last.index, "{snapshot} holds a configuration of {index}");
+        if self.snapshots.restoring.take_if(|restoring| *restoring == snapshot).is_none() {
+            return;
+        }
+        self.configurations.learn(index, Arc::new(configuration));
+        self.last_applied = snapshot.last.index;
+        assert!(self.last_applied == self.applying, "nothing is applied while a snapshot is being restored");
+        self.log.evict(self.last_applied, self.config.cache_bytes);
+    }
+}

@@ -1,0 +1,334 @@
+//! Snapshots and compaction, where a script would not show it: races, restarts, refusals, hostile words.
+
+use bytes::Bytes;
+use squall_raft::{
+    Body, Config, HardState, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Raft,
+    Recovered, RoleKind, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+};
+
+use crate::cluster::{Cluster, entry, hard_state};
+use crate::hostile::append;
+use crate::state;
+
+const N3: NodeId = NodeId(3);
+
+/// n1 leads term 2 and has compacted its log up to entry 4; n3, which has `log`, has just been offered the snapshot,
+/// which is a little longer than one part.
+fn offered_to(log: &[u64]) -> Cluster {
+    offered_in_parts(log, |config| config.max_snapshot_chunk_bytes = 50)
+}
+
+fn offered_in_parts(log: &[u64], configure: fn(&mut Config)) -> Cluster {
+    let full = (vec![1, 1, 1], hard_state(1));
+    let nodes = [full.clone(), full, (log.to_vec(), hard_state(1))];
+    let mut cluster = Cluster::recovered(&nodes, configure);
+    cluster.campaign(1);
+    cluster.settle_among(&[1, 2]);
+    cluster.snapshot(1);
+    cluster.compact(1, 4);
+    cluster.writes_at_once = false;
+    let offer = cluster.network.remove(0);
+    assert!(matches!(offer.body, Body::InstallSnapshot(_)), "{offer}");
+    cluster.deliver(offer).expect("an offer of the leader");
+    do_all(&mut cluster, N3);
+    cluster
+}
+
+/// Writes all that waits, and does all jobs.
+fn do_all(cluster: &mut Cluster, node: NodeId) {
+    while cluster.write_one(node) || cluster.job_one(node) {}
+}
+
+/// Delivers all messages, and lets everybody write and do jobs, but n3.
+fn settle_but_n3(cluster: &mut Cluster) {
+    for _ in 0..20 {
+        cluster.settle();
+        for node in [1, 2].map(NodeId) {
+            if cluster.is_up(node) {
+                do_all(cluster, node);
+            }
+        }
+    }
+}
+
+fn of_n1(cluster: &mut Cluster) -> SnapshotId {
+    cluster.node(1).snapshot().expect("n1 has taken one")
+}
+
+fn to_n3(from: u64, term: u64, body: Body) -> Message {
+    Message { from: NodeId(from), to: N3, term: Term(term), body }
+}
+
+fn offer(from: u64, term: u64, snapshot: SnapshotId) -> Message {
+    to_n3(from, term, Body::InstallSnapshot(InstallSnapshot { session: Session::default(), snapshot }))
+}
+
+fn chunk(from: u64, snapshot: SnapshotId, offset: u64, data: &[u8]) -> Message {
+    let data = Bytes::copy_from_slice(data);
+    to_n3(from, 2, Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data }))
+}
+
+#[test]
+fn a_log_that_agrees_when_the_snapshot_is_whole_keeps_its_tail() {
+    let mut cluster = offered_to(&[]);
+    settle_but_n3(&mut cluster);
+    let entries = vec![entry(1, 1), entry(1, 2), entry(1, 3), entry(2, 4), entry(2, 5)];
+    cluster.deliver(to_n3(1, 2, append((0, 0), entries, 0))).expect("from the leader, by another way");
+    do_all(&mut cluster, N3);
+    let snapshot = of_n1(&mut cluster);
+    assert_eq!(cluster.node(3).snapshot(), Some(snapshot), "it has arrived as well");
+    let status = cluster.status(3);
+    assert_eq!(status.last_log, LogPosition::new(2, 5), "what follows the snapshot stays");
+    assert_eq!((status.commit_index, status.last_applied), (LogIndex(4), LogIndex(4)));
+    assert_eq!(cluster.node(3).base(), LogPosition::ZERO, "nothing was taken from it");
+    cluster.compact(3, 9);
+    assert_eq!(cluster.node(3).base(), LogPosition::new(2, 4), "it may be, now");
+}
+
+#[test]
+fn a_snapshot_taken_while_a_newer_one_is_installed_takes_nothing_back() {
+    let mut cluster =
+        Cluster::recovered(&[(vec![1, 1, 1], hard_state(1)), (Vec::new(), hard_state(1))], |_| {});
+    let entries = append((0, 0), vec![entry(1, 1), entry(1, 2)], 2);
+    cluster.deliver(Message { to: NodeId(2), ..to_n3(1, 1, entries) }).expect("two entries");
+    cluster.take_image(NodeId(2));
+    cluster.campaign(1);
+    cluster.settle();
+    let bytes = state::encode(&[entry(1, 1), entry(1, 2), entry(1, 3), entry(2, 4), entry(2, 5)]);
+    let newer = state::name(LogPosition::new(2, 5), &bytes);
+    let to_n2 = |message: Message| Message { to: NodeId(2), ..message };
+    cluster.deliver(to_n2(offer(1, 2, newer))).expect("an offer");
+    cluster.deliver(to_n2(chunk(1, newer, 0, &bytes))).expect("all of it");
+    assert_eq!(cluster.status(2).last_applied, LogIndex(5));
+    cluster.finish_snapshot(NodeId(2));
+    assert_eq!(cluster.node(2).snapshot(), Some(newer));
+    assert_eq!(cluster.applied[&NodeId(2)].len(), 5);
+    cluster.compact(2, 9);
+    assert_eq!(cluster.node(2).base(), LogPosition::new(2, 5));
+}
+
+/// The same last entry, the same length, other bytes: of another snapshot, and of no use to this one.
+#[test]
+fn a_part_counts_only_for_the_snapshot_that_it_names() {
+    let mut cluster = offered_to(&[]);
+    let snapshot = of_n1(&mut cluster);
+    let other = SnapshotId { checksum: snapshot.checksum ^ 1, ..snapshot };
+    assert_eq!(cluster.deliver(chunk(1, other, 0, &[0; 50])), Err(Ignored::StaleResponse));
+    settle_but_n3(&mut cluster);
+    do_all(&mut cluster, N3);
+    cluster.settle();
+    settle_but_n3(&mut cluster);
+    do_all(&mut cluster, N3);
+    assert_eq!(cluster.node(3).snapshot(), Some(snapshot));
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_its_name_says_is_drawn_anew_and_of_the_leader_alone() {
+    let mut cluster = offered_to(&[]);
+    let snapshot = of_n1(&mut cluster);
+    let requests: Vec<(u64, u64)> = requests(&mut cluster);
+    assert_eq!(requests, [(1, 0), (2, 50)]);
+    cluster.deliver(chunk(2, snapshot, 50, &vec![0; snapshot.bytes as usize - 50])).expect("wrong bytes");
+    cluster.deliver(chunk(1, snapshot, 0, &[0; 50])).expect("wrong bytes");
+    do_all(&mut cluster, N3);
+    assert_eq!(cluster.node(3).snapshot(), None);
+    assert_eq!(self::requests(&mut cluster), [(1, 0), (1, 50)]);
+}
+
+/// Takes the requests for parts off the network: of whom, from where.
+fn requests(cluster: &mut Cluster) -> Vec<(u64, u64)> {
+    let network = std::mem::take(&mut cluster.network);
+    let request = |message: &Message| {
+        let Body::SnapshotRequest(request) = &message.body else { return None };
+        Some((message.to.0, request.offset))
+    };
+    network.iter().filter_map(request).collect()
+}
+
+#[test]
+fn a_crash_between_the_snapshot_and_the_logs_new_beginning_is_made_up_for() {
+    for log in [&[][..], &[1], &[1, 1, 1, 1, 1, 1]] {
+        let mut cluster = offered_to(log);
+        for _ in 0..4 {
+            settle_but_n3(&mut cluster);
+            while cluster.job_one(N3) {}
+        }
+        assert_eq!(cluster.status(3).last_log, LogPosition::new(2, 4), "the snapshot is installed");
+        assert_eq!(cluster.terms_on_disk(3), log, "but the log is what it was");
+        cluster.crash(N3);
+        cluster.restart(N3);
+        let status = cluster.status(3);
+        assert_eq!((status.last_log, status.durable_index), (LogPosition::new(2, 4), LogIndex(4)));
+        do_all(&mut cluster, N3);
+        assert_eq!(cluster.terms_on_disk(3), []);
+        assert_eq!((cluster.status(3).last_applied, cluster.applied[&N3].len()), (LogIndex(4), 4));
+    }
+}
+
+#[test]
+fn a_life_begins_where_the_newest_snapshot_ends_and_goes_on_with_the_log() {
+    let mut cluster = Cluster::new(1);
+    cluster.campaign(1);
+    for _ in 0..3 {
+        cluster.propose(1, "put").expect("it leads");
+    }
+    cluster.snapshot(1);
+    cluster.compact(1, 2);
+    cluster.propose(1, "put").expect("it leads");
+    cluster.restart(NodeId(1));
+    let status = cluster.status(1);
+    assert_eq!((status.commit_index, status.last_applied), (LogIndex(4), LogIndex(4)));
+    assert_eq!(cluster.node(1).base(), LogPosition::new(1, 2));
+    cluster.campaign(1);
+    assert_eq!(cluster.applied[&NodeId(1)].len(), 6, "all entries, and a no-op");
+}
+
+#[test]
+fn the_log_keeps_what_no_snapshot_stands_for() {
+    let mut cluster = Cluster::new(1);
+    cluster.campaign(1);
+    cluster.propose(1, "put").expect("it leads");
+    cluster.compact(1, 2);
+    assert_eq!(cluster.node(1).base(), LogPosition::ZERO, "there is no snapshot");
+    cluster.snapshot(1);
+    cluster.propose(1, "put").expect("it leads");
+    cluster.compact(1, 3);
+    assert_eq!(cluster.node(1).base(), LogPosition::new(1, 2));
+    assert_eq!(cluster.node(1).term_at(LogIndex(1)), None);
+    cluster.compact(1, 1);
+    assert_eq!(cluster.node(1).base(), LogPosition::new(1, 2), "nothing comes back");
+}
+
+#[test]
+fn a_higher_term_in_an_offer_deposes_a_leader() {
+    let mut cluster = Cluster::new(3);
+    cluster.campaign(3);
+    cluster.settle();
+    assert_eq!(cluster.status(3).role, RoleKind::Leader);
+    let snapshot = SnapshotId { last: LogPosition::new(2, 9), bytes: 100, checksum: 7 };
+    cluster.deliver(offer(1, 2, snapshot)).expect("an offer of the leader of term 2");
+    let status = cluster.status(3);
+    assert_eq!((status.role, status.current_term), (RoleKind::Follower, Term(2)));
+}
+
+/// Time passes, with a heartbeat round in each stretch of five ticks. Returns whether it still leads.
+fn leads_for(cluster: &mut Cluster, rounds: u64, mut each: impl FnMut(&mut Cluster, u64)) -> bool {
+    for round in 0..rounds {
+        each(cluster, round);
+        cluster.tick(1, 5);
+        settle_but_n3(cluster);
+        cluster.tick(3, 5);
+    }
+    cluster.status(1).role == RoleKind::Leader
+}
+
+/// A leader of three, one of them dead: without n3 there is no quorum. What is committed waits for its snapshot.
+#[test]
+fn a_leader_waits_for_a_snapshot_that_gets_on_and_not_for_one_that_does_not() {
+    for gets_on in [true, false] {
+        let mut cluster = offered_in_parts(&[], |config| config.max_snapshot_chunk_bytes = 10);
+        cluster.crash(NodeId(2));
+        cluster.propose(1, "waits").expect("it leads");
+        let mut done = 0;
+        let leads = leads_for(&mut cluster, 28, |cluster, round| {
+            // One part every 25 ticks: a slow disk. The other case is one that hangs after the first.
+            if round % 5 == 4 && (gets_on || done == 0) {
+                done += u64::from(cluster.job_one(N3));
+            }
+        });
+        assert_eq!(done, if gets_on { 5 } else { 1 });
+        assert_eq!(leads, gets_on, "a transfer that gets on: {gets_on}");
+        assert_eq!(cluster.node(1).is_sending_snapshot(), gets_on);
+    }
+}
+
+#[test]
+fn others_get_entries_and_commit_while_a_snapshot_is_drawn() {
+    let mut cluster = offered_to(&[]);
+    for number in 0..50 {
+        cluster.propose(1, &format!("put {number}")).expect("it leads");
+        settle_but_n3(&mut cluster);
+    }
+    assert_eq!(cluster.status(1).commit_index, LogIndex(54));
+    assert_eq!(cluster.status(3).last_log, LogPosition::ZERO);
+}
+
+#[test]
+fn a_leader_that_compacts_beyond_what_it_offered_offers_what_is_newer() {
+    let mut cluster = offered_to(&[]);
+    cluster.network.clear();
+    cluster.propose(1, "more").expect("it leads");
+    settle_but_n3(&mut cluster);
+    cluster.snapshot(1);
+    do_all(&mut cluster, NodeId(1));
+    assert!(cluster.network.is_empty(), "what was offered still does: the log goes on behind it");
+    cluster.compact(1, 5);
+    let offered: Vec<Option<SnapshotId>> = cluster
+        .node(1)
+        .followers()
+        .filter(|follower| follower.id == N3)
+        .map(|follower| follower.snapshot)
+        .collect();
+    assert_eq!(offered, [cluster.node(1).snapshot()]);
+    assert!(matches!(&cluster.network[..], [Message { body: Body::InstallSnapshot(_), .. }]));
+}
+
+#[test]
+fn an_older_offer_does_not_stop_a_newer_snapshot_that_gets_on() {
+    let mut cluster = offered_to(&[]);
+    let present = of_n1(&mut cluster);
+    requests(&mut cluster);
+    let older = SnapshotId { last: LogPosition::new(1, 3), ..present };
+    cluster.deliver(offer(1, 2, older)).expect("an offer");
+    assert_eq!(requests(&mut cluster), [], "the newer one goes on");
+    cluster.deliver(chunk(1, present, 0, &[])).expect("the leader has it no more");
+    cluster.deliver(chunk(2, present, 50, &[])).expect("nor has n2");
+    cluster.deliver(chunk(2, present, 0, &[])).expect("nor has n2");
+    requests(&mut cluster);
+    cluster.deliver(offer(1, 2, older)).expect("an offer");
+    assert_eq!(requests(&mut cluster), [(1, 0), (2, 50)], "nobody is left who has the newer one");
+}
+
+#[test]
+fn absurd_offers_and_requests_are_refused() {
+    let mut cluster = offered_to(&[1, 1]);
+    let fine = SnapshotId { last: LogPosition::new(2, 9), bytes: 100, checksum: 7 };
+    let at = |term, index| SnapshotId { last: LogPosition::new(term, index), ..fine };
+    for absurd in [at(2, 0), at(0, 9), at(3, 9), at(2, u64::MAX), SnapshotId { bytes: 0, ..fine }] {
+        assert_eq!(cluster.deliver(offer(1, 2, absurd)), Err(Ignored::Malformed), "{absurd:?}");
+    }
+    assert_eq!(cluster.deliver(offer(2, 2, fine)), Err(Ignored::SecondLeader));
+    let mut request = |snapshot, offset, max_bytes| {
+        let body = Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes });
+        cluster.deliver(to_n3(2, 2, body))
+    };
+    assert_eq!(request(fine, 100, 1), Err(Ignored::Malformed));
+    assert_eq!(request(fine, u64::MAX, 1), Err(Ignored::Malformed));
+    assert_eq!(request(fine, 0, 0), Err(Ignored::Malformed));
+    assert_eq!(request(fine, 0, u64::MAX), Ok(()));
+    assert_eq!(request(fine, 0, u64::MAX), Err(Ignored::Busy), "it is being read");
+    for offset in 1..4 {
+        assert_eq!(request(fine, offset, 1), Ok(()));
+    }
+    assert_eq!(request(fine, 4, 1), Err(Ignored::Busy), "four at a time");
+}
+
+#[test]
+fn a_log_whose_beginning_no_snapshot_stands_for_is_refused() {
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(3), ..HardState::default() },
+        base: LogPosition::new(1, 20),
+        last_index: LogIndex(20),
+        ..Recovered::default()
+    };
+    let start = |recovered: &Recovered| Raft::new(Config::new(NodeId(1), vec![NodeId(1)]), recovered);
+    let refusal = start(&recovered).expect_err("nobody has the first entries").to_string();
+    assert_eq!(
+        refusal,
+        "recovered.base is 20; expected 0, where no snapshot stands for the entries up to there"
+    );
+    let snapshot = SnapshotId { last: LogPosition::new(1, 20), bytes: 9, checksum: 7 };
+    assert!(start(&Recovered { snapshot: Some(snapshot), ..recovered.clone() }).is_ok());
+    let of_the_future = SnapshotId { last: LogPosition::new(4, 30), ..snapshot };
+    assert!(start(&Recovered { snapshot: Some(of_the_future), ..recovered }).is_err());
+}

@@ -1,0 +1,155 @@
+//! Snapshots and compaction (§7, thesis §5): TakeSnapshot, Compact, InstallSnapshot.
+//!
+//! What a snapshot stands for is committed. A node that has a whole one, durably, beyond what it knows to be committed
+//! keeps its log where that holds the snapshot's last entry, and discards it where it does not; nothing in between.
+
+use squall_raft::{LogIndex, LogPosition, RoleKind, SnapshotId};
+
+use super::model::Model;
+use super::rule::Rule;
+use crate::membership::Membership;
+
+impl Model {
+    /// A life begins: what the newest snapshot stands for is committed, and the log goes on from there.
+    pub(super) fn start_from_snapshot(&mut self, snapshot: Option<SnapshotId>, base: LogPosition) {
+        let last = snapshot.map_or(LogPosition::ZERO, |snapshot| snapshot.last);
+        let known = self.newest_snapshot.map_or(LogPosition::ZERO, |known| known.last);
+        self.require(last.index >= known.index.max(base.index), Rule::RecoveredSnapshot, |model| {
+            format!("{} came back with {snapshot:?} and a log after {base}; it had {known}", model.id)
+        });
+        self.snapshots.extend(snapshot);
+        (self.newest_snapshot, self.to_restore) = (snapshot, snapshot);
+        self.known_committed = self.known_committed.max(last.index);
+        (self.commit_index, self.committed_before) = (last.index, last.index);
+        self.to_reset = None;
+        self.forget_configurations();
+    }
+
+    /// What is in force where the snapshot ends is for the snapshot to say.
+    fn forget_configurations(&mut self) {
+        if let Some(snapshot) = self.to_restore {
+            self.configurations.retain(|(index, _)| *index > snapshot.last.index);
+            self.configurations.insert(0, (LogIndex::ZERO, Membership::default()));
+        }
+    }
+
+    /// The recovered log has been shown: where it does not lead up to the snapshot, it is to be discarded.
+    pub(super) fn expect_reset_after_recovery(&mut self) {
+        if let Some(snapshot) = self.newest_snapshot.filter(|snapshot| !self.log.holds(snapshot.last)) {
+            self.to_reset = Some(snapshot.last);
+        }
+    }
+
+    /// TakeSnapshot(i).
+    pub(super) fn snapshot_taken(&mut self, snapshot: SnapshotId) {
+        let last = snapshot.last;
+        let real = last.index <= self.last_applied && self.log.agrees_with(last);
+        self.require(real, Rule::TookOtherSnapshot, |model| {
+            format!("{} took {snapshot}; it has applied up to {}", model.id, model.last_applied)
+        });
+        self.keep(snapshot);
+    }
+
+    fn keep(&mut self, snapshot: SnapshotId) {
+        self.snapshots.insert(snapshot);
+        if self.newest_snapshot.is_none_or(|newest| newest.last.index < snapshot.last.index) {
+            self.newest_snapshot = Some(snapshot);
+        }
+    }
+
+    /// The leader of this term has a snapshot, and offers it.
+    pub(super) fn offered_snapshot(&mut self, snapshot: SnapshotId) {
+        self.offered.insert(snapshot);
+        if self.log.agrees_with(snapshot.last) {
+            self.learn_committed(snapshot.last.index);
+        }
+    }
+
+    fn learn_committed(&mut self, index: LogIndex) {
+        self.known_committed = self.known_committed.max(index);
+        if self.role != RoleKind::Leader {
+            self.matched = self.matched.max(index);
+        }
+    }
+
+    /// InstallSnapshot(i): it is whole here.
+    pub(super) fn snapshot_received(&mut self, snapshot: SnapshotId) {
+        self.require(self.offered.contains(&snapshot), Rule::ReceivedUnoffered, |model| {
+            format!("{} received {snapshot}", model.id)
+        });
+        self.keep(snapshot);
+        let last = snapshot.last;
+        if last.index > self.commit_index && !self.log.agrees_with(last) {
+            (self.to_reset, self.to_restore) = (Some(last), Some(snapshot));
+        }
+        self.learn_committed(last.index);
+    }
+
+    pub(super) fn reset(&mut self, base: LogPosition) {
+        let asked = self.to_reset.take();
+        self.require(!self.log.holds(base), Rule::ResetMatching, |model| {
+            format!("{} discarded a log that ends at {} for one after {base}", model.id, model.log.last())
+        });
+        self.require(asked == Some(base), Rule::ResetUnasked, |model| {
+            format!("{} began its log anew after {base}; {asked:?} was to be expected", model.id)
+        });
+        self.require(self.role == RoleKind::Follower, Rule::ResetInOffice, |model| {
+            format!("{} is {:?} of term {}", model.id, model.role, model.current_term)
+        });
+        self.log.reset(base);
+        self.configurations.clear();
+        self.forget_configurations();
+        self.disk.reset(base);
+        // The snapshot is durable, and all that it stands for.
+        self.durable_index = base.index;
+        self.matched = self.matched.max(base.index);
+    }
+
+    /// All that an input caused has been shown.
+    pub(super) fn check_was_reset(&mut self) {
+        let asked = self.to_reset.take();
+        self.require(asked.is_none(), Rule::NotReset, |model| {
+            format!(
+                "{} has a snapshot up to {asked:?}, and a log that ends at {}",
+                model.id,
+                model.log.last()
+            )
+        });
+    }
+
+    pub(super) fn compacted(&mut self, base: LogPosition) {
+        let covered = self.newest_snapshot.is_some_and(|snapshot| snapshot.last.index >= base.index);
+        let real = covered && base.index <= self.last_applied && self.log.holds(base);
+        self.require(real, Rule::CompactedBeyond, |model| {
+            let (id, newest, applied) = (model.id, model.newest_snapshot, model.last_applied);
+            format!("{id} gave up its entries up to {base}; it has {newest:?} and applied up to {applied}")
+        });
+        if real && base.index > self.log.base().index {
+            self.log.compact(base);
+            self.disk.compact(base.index);
+        }
+    }
+
+    pub(super) fn restored(&mut self, snapshot: SnapshotId, configuration: (LogIndex, Membership)) {
+        let expected = self.to_restore.take();
+        self.require(expected == Some(snapshot), Rule::RestoredOther, |model| {
+            format!("{} restored {snapshot}; {expected:?} was to be expected", model.id)
+        });
+        self.last_applied = snapshot.last.index;
+        if let Some(first) = self.configurations.first_mut() {
+            *first = configuration;
+        }
+    }
+
+    pub(super) fn check_has_snapshot(&mut self, snapshot: SnapshotId) {
+        self.require(self.snapshots.contains(&snapshot), Rule::SnapshotNotHere, |model| {
+            format!("{} speaks of {snapshot:?}; its newest is {:?}", model.id, model.newest_snapshot)
+        });
+    }
+
+    pub(super) fn check_snapshot_request(&mut self, snapshot: SnapshotId) {
+        self.require(self.offered.contains(&snapshot), Rule::ReceivedUnoffered, |model| {
+            format!("{} asked for {snapshot:?}", model.id)
+        });
+    }
+}
