@@ -72,6 +72,7 @@ mod identity;
 mod inspect;
 mod live;
 mod options;
+mod places;
 mod record;
 mod recovery;
 mod scan;

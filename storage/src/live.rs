@@ -7,6 +7,7 @@
 use squall_raft::{LogIndex, LogPosition, Payload, Term};
 
 use crate::group::Operation;
+use crate::places::{Place, Places};
 use crate::record::{Kind, Slot};
 
 /// The log as its records say it is now.
@@ -15,22 +16,11 @@ pub(crate) struct Live {
     /// The entry before the first, or 0@0.
     base: LogPosition,
     /// Of each entry in order, from the one after `base`.
-    places: Vec<Place>,
+    places: Places,
     /// The first entry of each run of entries of one term, after `base`.
     terms: Vec<LogPosition>,
     /// The entries that hold a configuration, in order.
     configurations: Vec<LogIndex>,
-}
-
-/// Where a record is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
-    /// Which of the segments, counted from 0 in the order in which this life came to know them.
-    pub(crate) segment: u32,
-    /// How long the whole record is.
-    pub(crate) record_bytes: u32,
-    /// Where it begins in the file.
-    pub(crate) offset: u64,
 }
 
 impl Live {
@@ -81,7 +71,7 @@ impl Live {
 
     /// Where an entry of the log is.
     pub(crate) fn place(&self, index: LogIndex) -> Place {
-        self.places[(index.0 - self.first_index().0) as usize]
+        self.places.get((index.0 - self.first_index().0) as usize)
     }
 
     /// What the record of an operation says that is done next; where it does not follow what came before, how.
@@ -175,10 +165,10 @@ impl Live {
     /// Forgets the entries in segments before this one. They are the first of the log: of two entries, the one that
     /// stands further back was written later.
     pub(crate) fn forget_before(&mut self, segment: u32) {
-        let gone = self.places.partition_point(|place| place.segment < segment);
+        let gone = self.places.count_before(segment);
         let base = LogIndex(self.base.index.0 + gone as u64);
         self.base = self.position(base).expect("the base, or an entry after it");
-        self.places.drain(..gone);
+        self.places.forget_first(gone);
         // The run to which the first entry left belongs begins with it now.
         let before = self.terms.partition_point(|run| run.index <= base.next());
         if let Some(run) = before.checked_sub(1).filter(|_| !self.places.is_empty()) {

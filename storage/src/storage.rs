@@ -6,7 +6,8 @@ use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, LogIndex, Recovered, WriteToken};
 
 use crate::group::Operation;
 use crate::hard_state::{self, HardRecord};
-use crate::live::{Live, Place};
+use crate::live::Live;
+use crate::places::Place;
 use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Slot};
 use crate::segment::{self, Layout, Segment};
 use crate::snapshots::{self, Snapshots};
