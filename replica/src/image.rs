@@ -231,6 +231,9 @@ impl<S: StateMachine> ReplicaLoader<S> {
         else {
             return Err(LoadError::new("the snapshot is cut short"));
         };
+        if sessions.last_entry() > log.last.index {
+            return Err(LoadError::new("a session's last entry is one after the snapshot"));
+        }
         if in_force.index > log.last.index {
             return Err(LoadError::new("the configuration is of an entry after the snapshot"));
         }

@@ -130,6 +130,7 @@ impl<S: StateMachine> Replica<S> {
     /// # Errors
     /// Says why it was ignored.
     pub fn receive(&mut self, message: Message) -> Result<(), Ignored> {
+        let from = message.from;
         let refused = match &message.body {
             // Whatever else is passed on could take effect twice.
             Body::Forward(forward) if !is_in_session(&forward.data) => return Err(Ignored::Malformed),
@@ -152,7 +153,7 @@ impl<S: StateMachine> Replica<S> {
         };
         self.raft.receive(message)?;
         if let Some(ForwardResponse { number, refusal }) = refused
-            && let Some(request) = self.forwards.refuse(number)
+            && let Some(request) = self.forwards.refuse(number, from)
         {
             self.answers.push_back((request, Outcome::Refused(refusal)));
         }

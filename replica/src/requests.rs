@@ -111,7 +111,7 @@ impl<S: StateMachine> Replica<S> {
         }
         let leader = self.raft.forward(self.forwards.next_number(), proposal)?;
         let patience = self.raft.config().election_timeout.saturating_mul(FORWARD_TIMEOUTS);
-        let repeated = self.forwards.add(request, ticket, self.now.saturating_add(patience));
+        let repeated = self.forwards.add(request, ticket, leader, self.now.saturating_add(patience));
         self.answers.extend(repeated.map(|request| (request, Outcome::Unknown)));
         Ok(Submitted::Forwarded(leader))
     }

@@ -93,6 +93,11 @@ impl Sessions {
         self.by_id.is_empty()
     }
 
+    /// The last entry that any session has seen; 0 where there is none.
+    pub(crate) fn last_entry(&self) -> LogIndex {
+        self.by_activity.last_key_value().map_or(LogIndex::ZERO, |(index, _)| *index)
+    }
+
     /// A digest of the whole table, kept up to date, so that reading it costs nothing; 0 where it is empty.
     #[must_use]
     pub fn digest(&self) -> u64 {

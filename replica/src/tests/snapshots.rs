@@ -253,6 +253,9 @@ fn bytes_that_are_no_snapshot_are_refused_with_what_is_wrong() {
     let index_at = good.len() - 8 - 3 * 17;
     let later = [&good[..index_at], &401_u64.to_le_bytes(), &good[index_at + 8..]].concat();
     assert_eq!(told(&later), "the configuration is of an entry after the snapshot");
+    // The mark, the head of the part about the log, the term: then the index.
+    let earlier = [&good[..21], &2_u64.to_le_bytes(), &good[29..]].concat();
+    assert_eq!(told(&earlier), "a session's last entry is one after the snapshot");
     let unknown_standing = [&good[..good.len() - 1], &[9]].concat();
     assert_eq!(told(&unknown_standing), "an unknown standing");
 
