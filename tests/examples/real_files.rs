@@ -9,7 +9,7 @@ use bytes::Bytes;
 use squall_disk::RealDisk;
 use squall_raft::{Config, Fetch, Message, NodeId, RoleKind};
 use squall_replica::kv::{Command, KeyValue};
-use squall_replica::{Output, Replica, RequestId};
+use squall_replica::{Output, Replica, RequestId, SnapshotJob, SnapshotPolicy};
 use squall_storage::{Group, Identity, Options, Storage, StorageError};
 
 const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
@@ -23,19 +23,32 @@ struct Server {
     group: Group,
     /// Reads of entries that are no longer in memory.
     fetches: VecDeque<Fetch>,
+    /// What is to be done with snapshots.
+    snapshot_jobs: VecDeque<SnapshotJob>,
     /// The time up to which ticks have been fed.
     ticked: u64,
 }
 
 impl Server {
-    /// Starts with what the disk holds and an empty state machine: the log brings it back to where it was.
+    /// Starts with what the disk holds and an empty state machine: snapshot and log bring it back to where it was.
     fn start(node: NodeId, directory: &Path, now: u64) -> Result<Self, Box<dyn Error>> {
         let mut disk = RealDisk::open(directory)?;
         // In earnest, the options' `salt_seed` and the configuration's `seed` want entropy.
         let (storage, recovered) = Storage::open(&mut disk, identity(node), &Options::default())?;
-        println!("{node}: start {}, {} entries", recovered.boot, recovered.last_index);
-        let replica = Replica::new(Config::new(node, NODES.to_vec()), &recovered, KeyValue::default())?;
-        Ok(Self { replica, storage, disk, group: Group::default(), fetches: VecDeque::new(), ticked: now })
+        let from = recovered.snapshot.map_or(0, |snapshot| snapshot.last.index.0);
+        println!(
+            "{node}: start {}, a snapshot of {from} entries, {} in all",
+            recovered.boot, recovered.last_index
+        );
+        let mut replica = Replica::new(Config::new(node, NODES.to_vec()), &recovered, KeyValue::default())?;
+        // In earnest, after some ten thousand entries: the log is given up behind a snapshot.
+        replica.take_snapshots(SnapshotPolicy {
+            every_entries: 3,
+            keep_entries: 0,
+            ..SnapshotPolicy::default()
+        });
+        let (group, fetches, snapshot_jobs) = (Group::default(), VecDeque::new(), VecDeque::new());
+        Ok(Self { replica, storage, disk, group, fetches, snapshot_jobs, ticked: now })
     }
 
     /// Takes a message, if there is one, and does what the replica asks for. An error ends the server's life.
@@ -59,7 +72,7 @@ impl Server {
                     Output::Fetch(fetch) => self.fetches.push_back(fetch),
                     Output::ReadsSettled { .. } => {}
                     Output::Apply => {} // Below: now, or whenever the state machine has time.
-                    Output::Snapshot(_) => unreachable!("nobody told it when to take one"),
+                    Output::Snapshot(job) => self.snapshot_jobs.push_back(job),
                     Output::Respond { request, outcome } => println!("{request:?}: {outcome:?}"),
                 }
             }
@@ -72,10 +85,53 @@ impl Server {
                 self.replica.persisted(token);
             } else if let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() {
                 self.replica.fetched(purpose, self.storage.read(first, last, max_bytes, &mut self.disk)?);
+            } else if let Some(job) = self.snapshot_jobs.pop_front() {
+                self.carry_out(job)?;
             } else {
                 return Ok(());
             }
         }
+    }
+
+    /// A server does this step by step, and the log's own writes in between: a snapshot may be large.
+    fn carry_out(&mut self, job: SnapshotJob) -> Result<(), StorageError> {
+        let Self { replica, storage, disk, .. } = self;
+        match job {
+            SnapshotJob::Take { last } => {
+                storage.begin_snapshot(last, disk)?;
+                loop {
+                    let bytes = replica.read_image(64 << 10);
+                    if bytes.is_empty() {
+                        break;
+                    }
+                    storage.write_snapshot(&bytes, disk)?;
+                }
+                replica.snapshot_taken(storage.finish_snapshot(disk)?);
+            }
+            SnapshotJob::Load { snapshot, offset, max_bytes } => {
+                let data = storage.read_snapshot(snapshot, offset, max_bytes, disk)?;
+                replica
+                    .loaded(snapshot, offset, data.as_deref())
+                    .expect("a replica of this version wrote it");
+            }
+            SnapshotJob::Serve { to, snapshot, offset, max_bytes } => {
+                let data = storage.read_snapshot(snapshot, offset, max_bytes, disk)?;
+                replica.snapshot_read(to, snapshot, offset, data);
+            }
+            SnapshotJob::Store { snapshot, offset, data } => {
+                storage.begin_received(snapshot, disk)?;
+                storage.write_received(offset, &data, disk)?;
+                let bytes = offset + data.len() as u64;
+                replica.snapshot_stored(snapshot, bytes);
+                if bytes == snapshot.bytes {
+                    match storage.finish_received(disk)? {
+                        Ok(received) => replica.snapshot_received(received),
+                        Err(_mismatch) => replica.snapshot_refused(snapshot), // It will ask for it anew.
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
