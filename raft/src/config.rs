@@ -39,6 +39,8 @@ pub struct Config {
     pub max_proposal_bytes: u64,
     /// Entry bytes a leader holds uncommitted; above it a proposal is refused.
     pub max_uncommitted_bytes: u64,
+    /// Entries that are committed and wait for this node's state machine; above it a leader refuses proposals.
+    pub max_unapplied_entries: u64,
     /// Entry bytes kept in memory after they are durable and applied, for followers that lag a little.
     pub cache_bytes: u64,
     /// Entry bytes held in memory; above it a leader refuses proposals and a follower entries.
@@ -87,6 +89,7 @@ impl Config {
             max_in_flight_bytes: 8 << 20,
             max_proposal_bytes: 1 << 20,
             max_uncommitted_bytes: 64 << 20,
+            max_unapplied_entries: 1 << 17,
             cache_bytes: 16 << 20,
             max_log_bytes: 256 << 20,
             max_apply_bytes: 1 << 20,
@@ -135,6 +138,7 @@ impl Config {
             ("max_in_flight_messages", self.max_in_flight_messages),
             ("max_in_flight_bytes", self.max_in_flight_bytes),
             ("max_uncommitted_bytes", self.max_uncommitted_bytes),
+            ("max_unapplied_entries", self.max_unapplied_entries),
             ("max_log_bytes", self.max_log_bytes),
             ("max_apply_bytes", self.max_apply_bytes),
             ("max_snapshot_chunk_bytes", self.max_snapshot_chunk_bytes),

@@ -17,7 +17,7 @@ pub enum ProposeError {
         /// To whom.
         to: NodeId,
     },
-    /// A bound on memory or on uncommitted bytes is reached; try again later.
+    /// A bound on memory, on uncommitted bytes or on unapplied entries is reached; try again later.
     Busy,
     /// Larger than any proposal may be.
     TooLarge {
@@ -173,7 +173,7 @@ impl fmt::Display for ProposeError {
             Self::NotLeader { leader: Some(leader) } => write!(f, "not the leader: ask {leader}"),
             Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
             Self::Transferring { to } => write!(f, "leadership is being handed to {to}"),
-            Self::Busy => f.write_str("too many bytes uncommitted or in memory: try again later"),
+            Self::Busy => f.write_str("too much is uncommitted, unapplied or in memory: try again later"),
             Self::TooLarge { size, max } => {
                 write!(f, "a proposal of {size} bytes; at most {max} are accepted")
             }

@@ -31,7 +31,8 @@ impl Raft {
         let uncommitted = leader.uncommitted_bytes;
         let too_much =
             uncommitted > 0 && uncommitted.saturating_add(size) > self.config.max_uncommitted_bytes;
-        if too_much || !self.has_room() || self.log.last_index().0 >= u64::MAX - 1 {
+        let is_behind = self.commit_index.0 - self.last_applied.0 >= self.config.max_unapplied_entries;
+        if too_much || is_behind || !self.has_room() || self.log.last_index().0 >= u64::MAX - 1 {
             return Err(ProposeError::Busy);
         }
         self.append_own(Payload::Command(data));

@@ -89,6 +89,8 @@ pub struct Cluster {
     pub max_in_flight_messages: Numbers,
     /// See [`Config`].
     pub max_uncommitted_bytes: Numbers,
+    /// Committed entries that wait for a leader's state machine before it refuses more.
+    pub max_unapplied_entries: Numbers,
     /// See [`Config`].
     pub cache_bytes: Numbers,
     /// See [`Config`].
@@ -239,6 +241,7 @@ impl Profile {
             ("cluster", "max_message_bytes", cluster.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
             ("cluster", "max_in_flight_messages", cluster.max_in_flight_messages, 1..=u64::MAX),
             ("cluster", "max_uncommitted_bytes", cluster.max_uncommitted_bytes, 1..=u64::MAX),
+            ("cluster", "max_unapplied_entries", cluster.max_unapplied_entries, 1..=u64::MAX),
             ("cluster", "max_proposal_bytes", cluster.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
             ("cluster", "pending_requests_max", cluster.pending_requests_max, 1..=u64::MAX),
             ("cluster", "slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
@@ -355,6 +358,7 @@ impl Cluster {
             max_in_flight_messages: draw.number("max_in_flight_messages", self.max_in_flight_messages),
             max_proposal_bytes,
             max_uncommitted_bytes: draw.number("max_uncommitted_bytes", self.max_uncommitted_bytes),
+            max_unapplied_entries: draw.number("max_unapplied_entries", self.max_unapplied_entries),
             cache_bytes: draw.number("cache_bytes", self.cache_bytes),
             max_snapshot_chunk_bytes: draw.number("max_snapshot_chunk_bytes", self.max_snapshot_chunk_bytes),
             max_snapshot_in_flight: draw.number("max_snapshot_in_flight", self.max_snapshot_in_flight),
@@ -407,6 +411,7 @@ fn tighten(setup: &mut Setup, choice: &mut Choice) {
         ("messages", &mut raft.max_in_flight_messages, Between { low: 1, high: 2 }),
         ("message_bytes", &mut raft.max_message_bytes, Between { low: 1, high: 200 }),
         ("uncommitted", &mut raft.max_uncommitted_bytes, Between { low: 1, high: 400 }),
+        ("unapplied", &mut raft.max_unapplied_entries, Between { low: 1, high: 3 }),
         ("apply", &mut raft.max_apply_bytes, Between { low: 1, high: 400 }),
         ("cache", &mut raft.cache_bytes, Between { low: 0, high: 1_000 }),
         ("pending_requests", &mut setup.pending_requests_max, Between { low: 1, high: 4 }),

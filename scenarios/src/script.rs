@@ -181,6 +181,7 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("max_in_flight_bytes", &mut raft.max_in_flight_bytes);
     fields.number("max_proposal_bytes", &mut raft.max_proposal_bytes);
     fields.number("max_uncommitted_bytes", &mut raft.max_uncommitted_bytes);
+    fields.number("max_unapplied_entries", &mut raft.max_unapplied_entries);
     fields.number("cache_bytes", &mut raft.cache_bytes);
     fields.number("max_log_bytes", &mut raft.max_log_bytes);
     fields.number("max_apply_bytes", &mut raft.max_apply_bytes);

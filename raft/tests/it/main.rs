@@ -1,5 +1,6 @@
 //! The core from outside: golden scripts, the paper's tables, and random schedules.
 
+mod bounds;
 mod cluster;
 mod fetched;
 mod forward;
