@@ -41,11 +41,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod codec;
 mod forwards;
 mod hash;
 mod image;
 pub mod kv;
 mod outcome;
+mod pairs;
 mod pending;
 mod proposal;
 mod reads;
@@ -58,6 +60,7 @@ mod state;
 mod tests;
 
 pub use outcome::{Outcome, Submitted};
+pub use pairs::{Pairs, PairsImage, PairsLoader};
 pub use proposal::{Proposal, RequestId, open_proposal, seal_proposal};
 pub use reads::Consistency;
 pub use replica::{MAX_PENDING_REQUESTS, Output, Replica};

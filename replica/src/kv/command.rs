@@ -2,8 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::DecodeError;
-use super::codec::{Reader, encoded_len, put_bytes, put_optional_bytes};
+use crate::codec::{DecodeError, Reader, encoded_len, put_bytes, put_optional_bytes};
 
 /// A command, over owned bytes or (as [`Command::borrow`] gives it) over the bytes that it was read from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

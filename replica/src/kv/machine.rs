@@ -1,29 +1,27 @@
 //! The key-value machine itself.
 //!
-//! Its digest is a sum over the pairs, so that a change costs the pair that changed, and a count of what was
-//! applied, so that a command applied twice shows even where it leaves the same pairs. It tells honest
-//! replicas apart; it does not withstand someone who seeks collisions.
+//! Its digest counts what was applied, so that a command applied twice shows even where it leaves the same pairs.
 
 use bytes::{Bytes, BytesMut};
 use squall_raft::LogPosition;
 
-use super::pages::Pages;
-use super::{Command, KeyValueImage, KeyValueLoader, Reply};
-use crate::StateMachine;
-use crate::hash::{hash_bytes, mix};
+use super::{Command, Reply};
+use crate::{LoadError, Loader, Pairs, PairsImage, PairsLoader, StateMachine};
 
 /// A map from keys to values.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeyValue {
-    pub(super) pairs: Pages,
-    /// Invariant: the wrapping sum of `hash_pair` over `pairs`.
-    pairs_digest: u64,
+    pairs: Pairs,
     /// How many commands were applied, those that changed nothing among them.
-    pub(super) commands: u64,
+    commands: u64,
 }
 
+/// Reads a machine from its bytes: how many commands were applied, and the pairs.
+#[derive(Clone, Debug, Default)]
+pub struct KeyValueLoader(PairsLoader<1>);
+
 impl StateMachine for KeyValue {
-    type Image = KeyValueImage;
+    type Image = PairsImage;
     type Loader = KeyValueLoader;
 
     fn apply(&mut self, _position: LogPosition, command: &[u8]) -> Bytes {
@@ -51,11 +49,24 @@ impl StateMachine for KeyValue {
     }
 
     fn digest(&self) -> u64 {
-        mix(self.pairs_digest, self.commands)
+        self.pairs.digest([self.commands])
     }
 
-    fn image(&self) -> KeyValueImage {
-        KeyValueImage::new(self)
+    fn image(&self) -> PairsImage {
+        self.pairs.image([self.commands])
+    }
+}
+
+impl Loader for KeyValueLoader {
+    type Machine = KeyValue;
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        self.0.load(bytes)
+    }
+
+    fn finish(self) -> Result<KeyValue, LoadError> {
+        let ([commands], pairs) = self.0.finish()?;
+        Ok(KeyValue { pairs, commands })
     }
 }
 
@@ -97,13 +108,13 @@ impl KeyValue {
         match command {
             Command::Get { key } => self.value(key),
             Command::Put { key, value } => {
-                self.set(key, Bytes::copy_from_slice(value));
+                self.pairs.set(key, Bytes::copy_from_slice(value));
                 Reply::Done
             }
             Command::CompareAndSet { key, expected, value } => {
                 let as_expected = self.get(key).map(|value| &value[..]) == expected;
                 if as_expected {
-                    self.set(key, Bytes::copy_from_slice(value));
+                    self.pairs.set(key, Bytes::copy_from_slice(value));
                 }
                 Reply::Swapped(as_expected)
             }
@@ -112,28 +123,13 @@ impl KeyValue {
                 let mut after = BytesMut::with_capacity(before.len() + value.len());
                 after.extend_from_slice(before);
                 after.extend_from_slice(value);
-                self.set(key, after.freeze());
+                self.pairs.set(key, after.freeze());
                 Reply::Done
             }
             Command::Delete { key } => {
-                if let Some(value) = self.pairs.remove(key) {
-                    self.pairs_digest = self.pairs_digest.wrapping_sub(hash_pair(key, &value));
-                }
+                self.pairs.remove(key);
                 Reply::Done
             }
         }
     }
-
-    pub(super) fn set(&mut self, key: &[u8], value: Bytes) {
-        let mut digest = self.pairs_digest.wrapping_add(hash_pair(key, &value));
-        if let Some(before) = self.pairs.set(key, value) {
-            digest = digest.wrapping_sub(hash_pair(key, &before));
-        }
-        self.pairs_digest = digest;
-    }
-}
-
-/// Hashes one pair; key and value are kept apart by the key's length.
-pub(super) fn hash_pair(key: &[u8], value: &[u8]) -> u64 {
-    hash_bytes(hash_bytes(key.len() as u64, key), value)
 }

@@ -2,8 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::DecodeError;
-use super::codec::{Reader, encoded_len, put_bytes};
+use crate::codec::{DecodeError, Reader, encoded_len, put_bytes};
 
 /// An answer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

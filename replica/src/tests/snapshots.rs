@@ -5,8 +5,7 @@ use squall_raft::{Configuration, HardState};
 
 use super::*;
 use crate::image::{InForce, LogSummary, ReplicaImage, ReplicaLoader};
-use crate::kv::KeyValueImage;
-use crate::{Proposal, SessionId, SessionLimits, SnapshotPolicy, State, Ticket, seal_proposal};
+use crate::{PairsImage, Proposal, SessionId, SessionLimits, SnapshotPolicy, State, Ticket, seal_proposal};
 
 const POLICY: SnapshotPolicy = SnapshotPolicy { every_entries: 10, every_bytes: u64::MAX, keep_entries: 3 };
 
@@ -192,7 +191,7 @@ fn in_force() -> Configuration {
     Configuration::first(&[NodeId(1), NodeId(2), NodeId(5)])
 }
 
-fn image(state: &State<KeyValue>) -> ReplicaImage<KeyValueImage> {
+fn image(state: &State<KeyValue>) -> ReplicaImage<PairsImage> {
     ReplicaImage::new(
         LogSummary { last: LogPosition::new(3, 400), bytes: 9_999 },
         state,
@@ -200,7 +199,7 @@ fn image(state: &State<KeyValue>) -> ReplicaImage<KeyValueImage> {
     )
 }
 
-fn bytes_of(mut image: ReplicaImage<KeyValueImage>, part_bytes: u64) -> Vec<u8> {
+fn bytes_of(mut image: ReplicaImage<PairsImage>, part_bytes: u64) -> Vec<u8> {
     std::iter::repeat_with(|| image.read(part_bytes)).take_while(|part| !part.is_empty()).flatten().collect()
 }
 
@@ -276,14 +275,14 @@ fn bytes_that_are_no_snapshot_are_refused_with_what_is_wrong() {
     };
     let head = |pairs: u64| [9_u64.to_le_bytes(), pairs.to_le_bytes()].concat();
     let (a, b) = (b"\x01\0\0\0a\0\0\0\0", b"\x01\0\0\0b\0\0\0\0");
-    assert_eq!(of_machine(&head(1)), "the key-value machine is cut short");
+    assert_eq!(of_machine(&head(1)), "the pairs are cut short");
     assert_eq!(
         of_machine(&[&head(u64::MAX)[..], a, b"\xff\xff\xff\xff"].concat()),
-        "the key-value machine is cut short"
+        "the pairs are cut short"
     );
-    let more = "more pairs of the key-value machine than it says";
+    let more = "more pairs than are announced";
     assert_eq!(of_machine(&[&head(1)[..], a, b].concat()), more);
-    let disorder = "the pairs of the key-value machine are not in order";
+    let disorder = "the pairs are not in order";
     assert_eq!(of_machine(&[&head(2)[..], b, a].concat()), disorder);
     assert_eq!(of_machine(&[&head(2)[..], a, a].concat()), disorder);
 }

@@ -1,7 +1,19 @@
-//! Reading and writing the bytes of commands and replies: a tag, then fields, each with its length in front;
+//! Reading and writing the bytes of commands and replies: a tag, then fields; byte strings with their length in front,
 //! all numbers little-endian. Every value has exactly one encoding.
 //!
 //! Reading allocates nothing, and believes no length before it was compared with what is there.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use squall_replica::codec::{Reader, put_bytes};
+//!
+//! let mut out = BytesMut::from(&[1][..]);
+//! put_bytes(&mut out, b"a name");
+//! let mut reader = Reader::new(&out);
+//! assert_eq!((reader.tag("command", 4)?, reader.bytes("name")?), (1, &b"a name"[..]));
+//! reader.finish()?;
+//! # Ok::<(), squall_replica::codec::DecodeError>(())
+//! ```
 
 use std::fmt;
 
@@ -37,17 +49,22 @@ pub enum DecodeError {
 
 /// Reads fields from the front of a slice.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Reads these bytes from their beginning.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// One byte of at most `max`.
-    pub(super) fn tag(&mut self, field: &'static str, max: u8) -> Result<u8, DecodeError> {
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong with it.
+    pub fn tag(&mut self, field: &'static str, max: u8) -> Result<u8, DecodeError> {
         let found = self.take(field, 1)?[0];
         if found > max {
             return Err(DecodeError::UnknownTag { field, found, max });
@@ -55,28 +72,62 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    pub(super) fn flag(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+    /// One byte, 0 or 1.
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong with it.
+    pub fn flag(&mut self, field: &'static str) -> Result<bool, DecodeError> {
         Ok(self.tag(field, 1)? == 1)
     }
 
+    /// A number of four bytes.
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong with it.
+    pub fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+        self.array(field).map(u32::from_le_bytes)
+    }
+
+    /// A number of eight bytes.
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong with it.
+    pub fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        self.array(field).map(u64::from_le_bytes)
+    }
+
     /// A length, and so many bytes.
-    pub(super) fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
-        let mut length = [0; 4];
-        length.copy_from_slice(self.take(field, 4)?);
-        self.take(field, u64::from(u32::from_le_bytes(length)))
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong with it.
+    pub fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        let length = self.u32(field)?;
+        self.take(field, u64::from(length))
     }
 
     /// A flag, and a byte string where it is set.
-    pub(super) fn optional_bytes(&mut self, field: &'static str) -> Result<Option<&'a [u8]>, DecodeError> {
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong with it.
+    pub fn optional_bytes(&mut self, field: &'static str) -> Result<Option<&'a [u8]>, DecodeError> {
         if self.flag(field)? { self.bytes(field).map(Some) } else { Ok(None) }
     }
 
     /// Nothing may be left.
-    pub(super) fn finish(self) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// Says how much is.
+    pub fn finish(self) -> Result<(), DecodeError> {
         match self.rest.len() as u64 {
             0 => Ok(()),
             count => Err(DecodeError::TrailingBytes { count }),
         }
+    }
+
+    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(field, N as u64)?);
+        Ok(array)
     }
 
     fn take(&mut self, field: &'static str, expected: u64) -> Result<&'a [u8], DecodeError> {
@@ -92,7 +143,8 @@ impl<'a> Reader<'a> {
 }
 
 /// Bytes that a byte string takes.
-pub(super) fn encoded_len(bytes: &[u8]) -> usize {
+#[must_use]
+pub fn encoded_len(bytes: &[u8]) -> usize {
     4 + bytes.len()
 }
 
@@ -100,13 +152,13 @@ pub(super) fn encoded_len(bytes: &[u8]) -> usize {
 ///
 /// # Panics
 /// Where `bytes` is 4 GiB or longer, which no log entry can be.
-pub(super) fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
+pub fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
     out.put_u32_le(u32::try_from(bytes.len()).expect("no field of a log entry reaches 4 GiB"));
     out.put_slice(bytes);
 }
 
 /// Writes a flag, and the byte string where there is one.
-pub(super) fn put_optional_bytes(out: &mut BytesMut, bytes: Option<&[u8]>) {
+pub fn put_optional_bytes(out: &mut BytesMut, bytes: Option<&[u8]>) {
     out.put_u8(u8::from(bytes.is_some()));
     if let Some(bytes) = bytes {
         put_bytes(out, bytes);

@@ -110,6 +110,14 @@ impl Pages {
         Some(value)
     }
 
+    /// The place of the first pair behind this key.
+    pub(super) fn after(&self, key: &[u8]) -> Cursor {
+        let page = self.page_of(key);
+        let Some(Page { pairs, .. }) = self.pages.get(page) else { return Cursor::default() };
+        let pair = pairs.partition_point(|(other, _)| other[..] <= *key);
+        if pair == pairs.len() { Cursor { page: page + 1, pair: 0 } } else { Cursor { page, pair } }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Bytes, &Bytes)> {
         self.pages.iter().flat_map(|page| page.pairs.iter()).map(|(key, value)| (key, value))
     }
@@ -158,6 +166,7 @@ impl fmt::Debug for Pages {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::ops::Bound;
 
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -173,6 +182,12 @@ mod tests {
         let read =
             std::iter::from_fn(|| pages.next_at(&mut cursor).map(|(key, value)| (&key[..], &value[..])));
         assert!(read.eq(pairs()));
+        for key in 0..400_u16 {
+            let mut cursor = pages.after(&key.to_be_bytes());
+            let next = pages.next_at(&mut cursor).map(|(key, _)| &key[..]);
+            let behind = (Bound::Excluded(key.to_be_bytes().to_vec()), Bound::Unbounded);
+            assert_eq!(next, model.range(behind).next().map(|(key, _)| &key[..]));
+        }
         assert!(pages.pages.iter().all(|page| (1..=PAGE_PAIRS).contains(&page.pairs.len())));
         assert!(pages.pages.iter().all(|page| page.first == page.pairs[0].0));
     }
