@@ -60,7 +60,7 @@ impl Pairs {
     }
 
     /// All pairs whose key is greater than this one, by key.
-    pub fn iter_after(&self, key: &[u8]) -> impl Iterator<Item = (&Bytes, &Bytes)> {
+    pub fn iter_after<'a>(&'a self, key: &[u8]) -> impl Iterator<Item = (&'a Bytes, &'a Bytes)> + use<'a> {
         let mut next = self.pages.after(key);
         std::iter::from_fn(move || self.pages.next_at(&mut next))
     }

@@ -6,7 +6,7 @@ use super::File;
 const LINES_MAX: usize = 700;
 
 /// Crates whose every run must be the same for the same inputs.
-const DETERMINISTIC: [&str; 6] = ["raft", "wire", "storage", "replica", "sim", "scenarios"];
+const DETERMINISTIC: [&str; 7] = ["raft", "wire", "storage", "replica", "files", "sim", "scenarios"];
 
 /// Names that have no place in a deterministic crate, and what stands in for them.
 const DIFFERS_FROM_RUN_TO_RUN: [(&str, &str); 9] = [
