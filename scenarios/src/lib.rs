@@ -5,6 +5,7 @@ pub mod client;
 pub mod invariants;
 pub mod linearizability;
 pub mod log;
+pub mod machine;
 pub mod marks;
 pub mod membership;
 pub mod model;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use squall_files::Limits;
 use squall_raft::LogIndex;
-use squall_replica::kv::{Command, Reply};
 use squall_replica::{Consistency, RequestId};
 use squall_sim::Time;
 use squall_sim::client::CallOutcome;
@@ -11,21 +11,30 @@ use squall_sim::history::{self, Budget, Operation, Outcome, Verdict};
 use squall_sim::process::Violation;
 
 use crate::client::Call;
-use crate::model::KeyValueModel;
+use crate::machine::Command;
+use crate::model::{ClientModel, FilesModel, KeyValueModel};
 use crate::server::{Ask, Response, operation_id, request_id};
 
 /// Judges a history; a read without an entry in the log stands right behind the last entry that had been applied, and a
-/// serializable one may stand there however old that is. `applied` are the names of the operations in log order, 0 where an entry carries none.
+/// serializable one may stand there however old that is. `applied` are the names of the operations in log order, 0 where
+/// an entry carries none; `files` are the limits of the file system, where the state machine is one.
 ///
 /// # Errors
 /// The violation in words. An exhausted budget is one too: the test then says nothing, and must not pass.
-pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
+pub fn check(history: &[Call], applied: &[u128], files: Option<Limits>) -> Result<(), Violation> {
+    match files {
+        None => judge(&KeyValueModel, history, applied),
+        Some(limits) => judge(&FilesModel(limits), history, applied),
+    }
+}
+
+fn judge<M: ClientModel>(model: &M, history: &[Call], applied: &[u128]) -> Result<(), Violation> {
     let mut operations = Vec::with_capacity(history.len());
     let mut numbers = BTreeMap::new();
     let mut reads = Vec::new();
     for call in history {
         let (client, number) = (call.operation.client.0, operations.len() as u32);
-        if let Ask::Read { key, consistency } = &call.request {
+        if let Ask::Read { query, consistency } = &call.request {
             // What was asked and not answered had no effect.
             let CallOutcome::Returned { response: Response::Read { applied, .. }, .. } = &call.outcome else {
                 continue;
@@ -34,30 +43,35 @@ pub fn check(history: &[Call], applied: &[u128]) -> Result<(), Violation> {
                 Consistency::Linearizable => call.called,
                 Consistency::Serializable => Time::START,
             };
-            let Some(outcome) = outcome(call)? else { continue };
+            let Some(outcome) = outcome::<M>(call)? else { continue };
             reads.push((*applied, called, number));
-            let input = Command::Get { key: key.clone() };
+            let input = input::<M>(call, query)?;
             operations.push(Operation { client, call: called.0, input, outcome });
             continue;
         }
         // A session is nobody's key, and opening or closing one is no command.
         let Some(command) = call.request.command() else { continue };
         let name = request_id(call.operation).0;
-        let Some(outcome) = outcome(call)? else {
+        let Some(outcome) = outcome::<M>(call)? else {
             numbers.insert(name, None);
             continue;
         };
         numbers.insert(name, Some(number));
-        operations.push(Operation { client, call: call.called.0, input: command.clone(), outcome });
+        operations.push(Operation {
+            client,
+            call: call.called.0,
+            input: input::<M>(call, command)?,
+            outcome,
+        });
     }
     reads.sort_unstable();
     let order = order_of(applied, &numbers, &reads)?;
     // Every operation has its place in the log's order: that is no mere guess, and must explain all.
-    if let Err(refusal) = history::check_witness(&KeyValueModel, &operations, &order) {
+    if let Err(refusal) = history::check_witness(model, &operations, &order) {
         let message = format!("the order of the log does not explain the history: {refusal}");
         return Err(Violation { class: "Linearizability", message });
     }
-    match history::judge(&KeyValueModel, &operations, &order, Budget::default()) {
+    match history::judge(model, &operations, &order, Budget::default()) {
         Verdict::Linearizable => Ok(()),
         Verdict::Violation(explanation) => {
             Err(Violation { class: "Linearizability", message: explanation.to_string() })
@@ -98,8 +112,15 @@ fn order_of(
     Ok(order)
 }
 
+fn input<M: ClientModel>(call: &Call, command: &Command) -> Result<M::Input, Violation> {
+    M::input(command).ok_or_else(|| Violation {
+        class: "Linearizability",
+        message: format!("{} is a command of another state machine", call.operation),
+    })
+}
+
 /// What came of an operation; `None` where it certainly did not take place.
-fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
+fn outcome<M: ClientModel>(call: &Call) -> Result<Option<Outcome<M::Output>>, Violation> {
     match &call.outcome {
         CallOutcome::Unknown => Ok(Some(Outcome::Unknown)),
         CallOutcome::Returned {
@@ -119,7 +140,7 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
             Err(Violation { class: "Linearizability", message })
         }
         CallOutcome::Returned { at, response: Response::Applied(reply) | Response::Read { reply, .. } } => {
-            let output = Reply::decode(reply).map_err(|error| Violation {
+            let output = M::output(reply).map_err(|error| Violation {
                 class: "Linearizability",
                 message: format!("the answer to {} makes no sense: {error}", call.operation),
             })?;
@@ -131,7 +152,9 @@ fn outcome(call: &Call) -> Result<Option<Outcome<Reply>>, Violation> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use squall_files::{Command as FileCommand, Error, Inode, InodeId, Reply as FileReply};
     use squall_replica::SessionId;
+    use squall_replica::kv::{self, Reply};
     use squall_sim::{ClientId, OperationId};
 
     use super::*;
@@ -143,7 +166,7 @@ mod tests {
         Call {
             operation: OperationId { client: ClientId(0), number },
             called: Time(number * 100),
-            request: Ask::Command(Command::Put { key, value }),
+            request: Ask::Command(Command::KeyValue(kv::Command::Put { key, value })),
             outcome: response.map_or(CallOutcome::Unknown, |response| CallOutcome::Returned { at, response }),
         }
     }
@@ -159,12 +182,13 @@ mod tests {
     fn get(number: u64, consistency: Consistency, applied: u64, value: Option<u64>) -> Call {
         let value = value.map(|number| Bytes::from(number.to_le_bytes().to_vec()));
         let (applied, reply) = (LogIndex(applied), Reply::Value(value).encode());
-        let request = Ask::Read { key: Bytes::from_static(b"k"), consistency };
+        let query = Command::KeyValue(kv::Command::Get { key: Bytes::from_static(b"k") });
+        let request = Ask::Read { query, consistency };
         Call { request, ..put(number, Some(Response::Read { applied, reply })) }
     }
 
     fn class(history: &[Call], applied: &[u128]) -> Option<&'static str> {
-        check(history, applied).err().map(|violation| violation.class)
+        check(history, applied, None).err().map(|violation| violation.class)
     }
 
     #[test]
@@ -244,5 +268,35 @@ mod tests {
     #[test]
     fn an_order_against_real_time_is_caught() {
         assert_eq!(class(&[put(0, done()), put(1, done())], &[name(1), name(0)]), Some("Linearizability"));
+    }
+
+    /// A rename of a directory, and then a question after what was in it, under its old path.
+    #[test]
+    fn a_file_system_is_held_against_a_tree_of_its_own() {
+        let call = |number, command, reply: FileReply| Call {
+            request: Ask::Command(Command::Files(command)),
+            ..put(number, Some(Response::Applied(reply.encode())))
+        };
+        let history = |last: FileReply| {
+            let [d, f, e] = ["/d", "/d/f", "/e"].map(Bytes::from);
+            [
+                call(0, FileCommand::MakeDirectory { path: d.clone() }, FileReply::Made(InodeId(1))),
+                call(1, FileCommand::MakeDirectory { path: f.clone() }, FileReply::Made(InodeId(2))),
+                call(2, FileCommand::Rename { from: d, to: e }, FileReply::Moved { replaced: None }),
+                call(3, FileCommand::Stat { path: f }, last),
+            ]
+        };
+        let log = [0, name(0), name(1), name(2), name(3)];
+        let class = |history: &[Call], log: &[u128]| {
+            check(history, log, Some(Limits::default())).err().map(|violation| violation.class)
+        };
+        let gone = FileReply::Failed(Error::NotFound);
+        assert_eq!(class(&history(gone.clone()), &log), None);
+        let still_there = FileReply::Found(Inode::Directory { id: InodeId(2) });
+        assert_eq!(class(&history(still_there), &log), Some("Linearizability"));
+        assert_eq!(class(&history(gone.clone()), &log[..4]), Some("Linearizability"), "one is missing");
+        let twice = [&log[..], &[name(2)]].concat();
+        assert_eq!(class(&history(gone), &twice), Some("Linearizability"));
+        assert_eq!(class(&[put(0, done())], &[name(0)]), Some("Linearizability"), "of another machine");
     }
 }

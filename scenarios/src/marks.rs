@@ -78,6 +78,11 @@ pub const NAMES: &[&str] = &[
     "a change was refused: not caught up",
     "a change was refused: no voter left",
     "a change was refused: too few are heard",
+    "a rename replaced what was there",
+    "a directory was kept out of itself",
+    "a directory that was not empty was kept",
+    "a directory was removed with all in it",
+    "an update met another version",
 ];
 
 /// All marks of a run: the simulator's, then those of this crate.

@@ -3,6 +3,7 @@
 //! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
 //! the end of a run judges the clients' history. Every run has all of them on.
 
+use squall_files::Limits;
 use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
@@ -25,6 +26,8 @@ mod tests;
 pub struct Oracles {
     invariants: Invariants,
     spec: Spec,
+    /// What the cluster's state machine is, as in the setup.
+    files: Option<Limits>,
     /// At which sync group of its life each server's disk is next recovered in earnest.
     check_at_group: Vec<u64>,
     /// Who leads a cluster at rest, in which term, and since when.
@@ -43,6 +46,7 @@ impl Oracles {
         Self {
             invariants: Invariants::new(&nodes, &voters),
             spec: Spec::new(&nodes, &voters, setup.raft.lease_drift_ppm),
+            files: setup.files,
             check_at_group: vec![0; nodes.len()],
             at_rest: None,
             others: Vec::new(),
@@ -217,7 +221,7 @@ impl Oracle<Server> for Oracles {
     }
 
     fn finished(&mut self, history: &[Call], _processes: &Processes<'_, Server>) -> Result<(), Violation> {
-        let result = linearizability::check(history, self.invariants.applied_operations());
+        let result = linearizability::check(history, self.invariants.applied_operations(), self.files);
         self.others.extend(result.clone().err());
         result
     }

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 
 use serde::Deserialize;
+use squall_files::Limits;
 use squall_raft::Config;
 use squall_replica::{SessionLimits, SnapshotPolicy};
 use squall_sim::fault::{Fault, PausedClock};
@@ -18,13 +19,14 @@ use squall_sim::{Choice, FaultEvent, Parameters, ProcessId, Ratio};
 use squall_storage::Options;
 
 use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
-use crate::workload::{VALUE_BYTES_MAX, WorkloadParameters};
+use crate::workload::{DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("storm", include_str!("../profiles/storm.toml")),
     ("churn", include_str!("../profiles/churn.toml")),
     ("reads", include_str!("../profiles/reads.toml")),
+    ("files", include_str!("../profiles/files.toml")),
     ("lite", include_str!("../profiles/lite.toml")),
     ("calm", include_str!("../profiles/calm.toml")),
 ];
@@ -75,6 +77,10 @@ pub struct Cluster {
     pub spares: Numbers,
     /// The mean gap between an operator's commands in such a run, in place of `process.administer_every_us`.
     pub membership_every_us: Numbers,
+    /// How many runs replicate a file system, and not keys and values.
+    pub files: Probability,
+    /// Files and directories that such a file system may hold.
+    pub max_inodes: Numbers,
     /// The length of a tick.
     pub tick_us: Numbers,
     /// The shortest election timeout, in ticks.
@@ -151,6 +157,9 @@ pub struct Workload {
     pub keys: Numbers,
     pub hot: Chances,
     pub kinds: Weights<5>,
+    pub names: Numbers,
+    pub depth: Numbers,
+    pub file_kinds: Weights<9>,
     pub think_us_mean: Numbers,
     pub burst: Chances,
     pub idle: Chances,
@@ -249,7 +258,10 @@ impl Profile {
             ("cluster", "snapshot_every_bytes", cluster.snapshot_every_bytes, 1..=u64::MAX),
             ("cluster", "max_snapshot_chunk_bytes", cluster.max_snapshot_chunk_bytes, 1..=MESSAGE_BYTES_MAX),
             ("cluster", "max_snapshot_in_flight", cluster.max_snapshot_in_flight, 1..=u64::MAX),
+            ("cluster", "max_inodes", cluster.max_inodes, 1..=u64::MAX),
             ("workload", "keys", workload.keys, 1..=u64::MAX),
+            ("workload", "names", workload.names, 1..=NAMES_MAX),
+            ("workload", "depth", workload.depth, 1..=DEPTH_MAX),
             ("workload", "timeout_us", workload.timeout_us, 1..=u64::MAX),
             ("workload", "session_sharers", workload.session_sharers, 1..=u64::MAX),
             ("workload", "retry_us", workload.retry_us, 1..=u64::MAX),
@@ -310,7 +322,7 @@ impl Profile {
         if setup.raft.validate().is_err() {
             setup.raft.lease_drift_ppm = None;
         }
-        let workload = self.workload.resolve(choice);
+        let workload = WorkloadParameters { files: setup.files.is_some(), ..self.workload.resolve(choice) };
         Plan { setup, parameters: resolved.parameters, workload, faults }
     }
 }
@@ -374,8 +386,10 @@ impl Cluster {
             every_bytes: draw.number("snapshot_every_bytes", self.snapshot_every_bytes),
             keep_entries: draw.number("snapshot_keep_entries", self.snapshot_keep_entries),
         };
+        let limits = Limits { max_inodes: draw.number("max_inodes", self.max_inodes), ..Limits::default() };
         let mut setup = Setup {
             raft,
+            files: draw.chance("files", self.files).then_some(limits),
             servers: voters + spares,
             voters,
             tick_us: draw.number("tick_us", self.tick_us),
@@ -439,6 +453,10 @@ impl Workload {
             keys: draw.number("keys", self.keys),
             hot: draw.probability("hot", self.hot),
             kinds: draw.weights("kinds", self.kinds),
+            files: false,
+            names: draw.number("names", self.names),
+            depth: draw.number("depth", self.depth),
+            file_kinds: draw.weights("file_kinds", self.file_kinds),
             think_us_mean: draw.number("think_us_mean", self.think_us_mean),
             burst: draw.probability("burst", self.burst),
             idle: draw.probability("idle", self.idle),

@@ -10,7 +10,7 @@ use squall_storage::Options;
 use crate::classes;
 use crate::profile::Plan;
 use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
-use crate::workload::{self, VALUE_BYTES_MAX, WorkloadParameters};
+use crate::workload::{self, DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The sections that stand for a run's parameters.
 #[must_use]
@@ -66,6 +66,7 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
         servers: parameters.processes(),
         voters: parameters.processes(),
         tick_us: 10_000,
+        files: None,
         storage: Options { segment_bytes: 1 << 20, ..Options::default() },
         slow_apply: None,
         snapshots: None,
@@ -92,6 +93,7 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
         }
         fields.finish()?;
     }
+    workload.files = setup.files.is_some();
     check(&setup, &workload)?;
     Ok(Plan { setup, parameters, workload, faults: scenario.events.clone() })
 }
@@ -145,6 +147,8 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
         ("cluster", "snapshot_every_entries", policy.every_entries, 1..=u64::MAX),
         ("cluster", "snapshot_every_bytes", policy.every_bytes, 1..=u64::MAX),
         ("workload", "keys", workload.keys, 1..=u64::MAX),
+        ("workload", "names", workload.names, 1..=NAMES_MAX),
+        ("workload", "depth", workload.depth, 1..=DEPTH_MAX),
         ("workload", "value_bytes_max", workload.value_bytes_max, 0..=VALUE_BYTES_MAX),
         ("workload", "large_bytes_max", workload.large_bytes_max, 0..=VALUE_BYTES_MAX),
         ("workload", "timeout", workload.timeout_us, 1..=u64::MAX),
@@ -191,6 +195,11 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("segment_bytes", &mut setup.storage.segment_bytes);
     fields.number("tail_bytes", &mut setup.storage.tail_bytes);
     fields.number("salt_seed", &mut setup.storage.salt_seed);
+    let mut is_files = setup.files.is_some();
+    let mut limits = setup.files.unwrap_or_default();
+    fields.flag("files", &mut is_files);
+    fields.number("max_inodes", &mut limits.max_inodes);
+    setup.files = is_files.then_some(limits);
     let mut is_slow = setup.slow_apply.is_some();
     let mut slow = setup.slow_apply.unwrap_or(SlowApply { entries: 1, rest_us: 1_000 });
     fields.flag("slow_apply", &mut is_slow);
@@ -217,6 +226,9 @@ fn workload_fields(fields: &mut Fields, workload: &mut WorkloadParameters) {
     fields.number("keys", &mut workload.keys);
     fields.probability("hot", &mut workload.hot);
     fields.weights("kinds", workload.kinds.each_mut());
+    fields.number("names", &mut workload.names);
+    fields.number("depth", &mut workload.depth);
+    fields.weights("file_kinds", workload.file_kinds.each_mut());
     fields.duration_us("think_mean", &mut workload.think_us_mean);
     fields.probability("burst", &mut workload.burst);
     fields.probability("idle", &mut workload.idle);
@@ -241,6 +253,10 @@ impl Default for WorkloadParameters {
             keys: 3,
             hot: Ratio::ZERO,
             kinds: [1; 5],
+            files: false,
+            names: 3,
+            depth: 3,
+            file_kinds: [1; 9],
             think_us_mean: 10_000,
             burst: Ratio::ZERO,
             idle: Ratio::ZERO,

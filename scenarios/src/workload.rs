@@ -4,15 +4,17 @@
 use bytes::Bytes;
 use squall_raft::{ProposeError, ReadError};
 use squall_replica::Consistency;
-use squall_replica::kv::Command;
+use squall_replica::kv;
 use squall_sim::mark::Marks;
 use squall_sim::process::{Answer, Patience, Workload};
 use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time, sometimes};
 
 use self::sessions::ClientSessions;
+use crate::machine::Command;
 use crate::marks;
 use crate::server::{Ask, Response, Server, process_id};
 
+pub(crate) mod files;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,13 @@ mod tests;
 /// The longest value that a client may be told to write: far more than the bounds that it is to exceed.
 pub const VALUE_BYTES_MAX: u64 = 1 << 20;
 
+/// The most names that paths may be made of, and that one path may have.
+pub const NAMES_MAX: u64 = 26;
+/// See [`NAMES_MAX`].
+pub const DEPTH_MAX: u64 = 8;
+
 /// All that is decided of a client's operation.
-pub const DECISIONS: [&str; 19] = [
+pub const DECISIONS: [&str; 32] = [
     "think",
     "burst",
     "idle",
@@ -41,6 +48,19 @@ pub const DECISIONS: [&str; 19] = [
     "serializable",
     "anywhere",
     "reader",
+    "file-kind",
+    "depth",
+    "path",
+    "odd",
+    "to-depth",
+    "to-path",
+    "to-odd",
+    "below",
+    "expects",
+    "version",
+    "lists",
+    "goes-on",
+    "entries",
 ];
 
 /// The resolved shape of a workload.
@@ -52,6 +72,15 @@ pub struct WorkloadParameters {
     pub hot: Ratio,
     /// Weights: get, put, compare-and-set, append, delete.
     pub kinds: [u32; 5],
+    /// Whether the servers replicate a file system, and not keys and values.
+    pub files: bool,
+    /// Of a file system: how many names there are, of one letter each.
+    pub names: u64,
+    /// Of a file system: how many names a path has at most.
+    pub depth: u64,
+    /// Of a file system, weights: create, make a directory, update, rename, remove, remove a directory, remove a tree,
+    /// stat, list.
+    pub file_kinds: [u32; 9],
     /// The mean pause before an operation.
     pub think_us_mean: u64,
     /// How many operations follow the one before at once.
@@ -204,19 +233,30 @@ impl Clients {
     }
 
     fn draw_command(&self, operation: OperationId, draw: &mut Draw<'_>) -> Command {
+        if self.parameters.files {
+            Command::Files(files::draw_file_command(&self.parameters, operation, draw))
+        } else {
+            Command::KeyValue(self.draw_key_value_command(operation, draw))
+        }
+    }
+
+    fn draw_question(&self, draw: &mut Draw<'_>) -> Command {
+        if self.parameters.files {
+            Command::Files(files::draw_question(&self.parameters, draw))
+        } else {
+            Command::KeyValue(kv::Command::Get { key: self.draw_key(draw) })
+        }
+    }
+
+    fn draw_key_value_command(&self, operation: OperationId, draw: &mut Draw<'_>) -> kv::Command {
         let parameters = &self.parameters;
         let key = self.draw_key(draw);
         let kind = draw.pick("kind", &parameters.kinds);
-        let mut value = |field| {
-            let is_large = draw.chance("large", parameters.large);
-            let max = if is_large { parameters.large_bytes_max } else { parameters.value_bytes_max };
-            value_of(operation, draw.range(field, 0, max))
-        };
         match kind {
-            0 => Command::Get { key },
-            1 => Command::Put { key, value: value("bytes") },
+            0 => kv::Command::Get { key },
+            1 => kv::Command::Put { key, value: draw_value(parameters, operation, draw) },
             2 => {
-                let value = value("bytes");
+                let value = draw_value(parameters, operation, draw);
                 let expects_none = draw.chance("expects-none", Ratio::new(1, 2));
                 // A guess at what another client may have put there last.
                 let guess = OperationId {
@@ -224,12 +264,19 @@ impl Clients {
                     number: operation.number.saturating_sub(draw.range("guess-age", 0, 3)),
                 };
                 let expected = (!expects_none).then(|| value_of(guess, 0));
-                Command::CompareAndSet { key, expected, value }
+                kv::Command::CompareAndSet { key, expected, value }
             }
-            3 => Command::Append { key, value: value("bytes") },
-            _ => Command::Delete { key },
+            3 => kv::Command::Append { key, value: draw_value(parameters, operation, draw) },
+            _ => kv::Command::Delete { key },
         }
     }
+}
+
+/// A value of any size that the parameters allow.
+fn draw_value(parameters: &WorkloadParameters, operation: OperationId, draw: &mut Draw<'_>) -> Bytes {
+    let is_large = draw.chance("large", parameters.large);
+    let max = if is_large { parameters.large_bytes_max } else { parameters.value_bytes_max };
+    value_of(operation, draw.range("bytes", 0, max))
 }
 
 /// A value that no other operation writes, of at least the bytes that its name takes; with 0 bytes asked for,
@@ -282,7 +329,7 @@ impl Workload<Server> for Clients {
             let is_serializable = draw.chance("serializable", parameters.serializable) && !is_healed;
             let consistency =
                 if is_serializable { Consistency::Serializable } else { Consistency::Linearizable };
-            Ask::Read { key: self.draw_key(draw), consistency }
+            Ask::Read { query: self.draw_question(draw), consistency }
         } else {
             let command = self.draw_command(OperationId { client, number }, draw);
             self.sessions.ask(client, command, draw)
@@ -296,6 +343,11 @@ impl Workload<Server> for Clients {
     }
 
     fn answered(&mut self, operation: OperationId, _at: Time, response: &Response) -> Answer {
+        if self.parameters.files
+            && let Response::Applied(reply) | Response::Read { reply, .. } = response
+        {
+            files::mark_reply(reply, &mut self.marks);
+        }
         let answer = self.answer(operation, response);
         if !matches!(answer, Answer::Retry { .. }) {
             self.sessions.finish(operation.client, Some(response));

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use squall_raft::{LogIndex, ProposeError, ReadError};
-use squall_replica::kv::Command;
 use squall_replica::{Consistency, Outcome, RequestId, SessionId, Submitted, Ticket};
 use squall_sim::{ClientId, Env, OperationId};
 
 use super::Server;
+use crate::machine::Command;
 
 /// What a client asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,10 +19,10 @@ pub enum Ask {
     InSession(Ticket, Command),
     /// The end of a session.
     CloseSession(SessionId),
-    /// A key's value, without an entry in the log.
+    /// A question, without an entry in the log.
     Read {
-        /// The key.
-        key: Bytes,
+        /// The question.
+        query: Command,
         /// What it is to have seen.
         consistency: Consistency,
     },
@@ -31,7 +31,7 @@ pub enum Ask {
 /// What a client is answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Response {
-    /// The command took effect; the encoded [`Reply`](squall_replica::kv::Reply).
+    /// The command took effect; the encoded reply of the state machine.
     Applied(Bytes),
     /// What was read.
     Read {
@@ -79,8 +79,8 @@ impl Server {
             Ask::OpenSession => replica.open_session(id).map(Submitted::Proposed),
             Ask::InSession(ticket, command) => replica.request_in_session(id, ticket, command.encode()),
             Ask::CloseSession(session) => replica.close_session(id, session).map(Submitted::Proposed),
-            Ask::Read { key, consistency } => {
-                let result = replica.read(id, Command::Get { key }.encode(), consistency);
+            Ask::Read { query, consistency } => {
+                let result = replica.read(id, query.encode(), consistency);
                 self.observe_read(result, env);
                 if let Err(error) = result {
                     env.respond(operation, Response::ReadRefused(error));

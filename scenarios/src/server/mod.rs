@@ -16,11 +16,11 @@ use std::collections::VecDeque;
 use squall_raft::{
     Body, Entry, Fetch, FetchPurpose, LogIndex, Message, Recovered, RoleKind, Status, WriteToken,
 };
-use squall_replica::kv::KeyValue;
 use squall_replica::{Output, Replica};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
 use squall_storage::{Group, Identity, Storage};
 
+use crate::machine::Machine;
 use crate::marks;
 use crate::observation::{Observation, Step};
 use operator::Deed;
@@ -36,7 +36,7 @@ pub use view::DiskView;
 pub struct Server {
     setup: Setup,
     identity: Identity,
-    replica: Replica<KeyValue>,
+    replica: Replica<Machine>,
     storage: Storage,
     /// Writes that wait for the disk.
     group: Group,
@@ -86,7 +86,7 @@ impl Process for Server {
         let (storage, recovered) = opened.map_err(|error| error.to_string())?;
         observe::mark_recovery(&storage, env);
         let log = read_whole_log(&storage, &recovered, env.disk())?;
-        let mut replica = Replica::new(setup.config(id), &recovered, KeyValue::default())
+        let mut replica = Replica::new(setup.config(id), &recovered, Machine::new(setup.files))
             .map_err(|error| format!("recovered what contradicts itself: {error}"))?;
         replica.limit_pending_requests(setup.pending_requests_max);
         replica.limit_sessions(setup.session_limits(id));
@@ -236,7 +236,7 @@ impl Process for Server {
 impl Server {
     /// The replica, to look at.
     #[must_use]
-    pub fn replica(&self) -> &Replica<KeyValue> {
+    pub fn replica(&self) -> &Replica<Machine> {
         &self.replica
     }
 

@@ -7,7 +7,6 @@ use squall_raft::{
     LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex,
     ReadIndexResponse, Recovered, RoleKind, SnapshotId, Standing, Status, Write,
 };
-use squall_replica::kv::KeyValue;
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
 use squall_sim::{Env, sometimes};
 use squall_storage::{Storage, Tail};
@@ -15,6 +14,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Server;
 use super::snapshots::Done;
+use crate::machine::Machine;
 use crate::marks;
 use crate::membership::Membership;
 use crate::observation::{Content, Envelope, Observation, Span, Step};
@@ -336,7 +336,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    pub(super) fn of(state: &State<KeyValue>) -> Self {
+    pub(super) fn of(state: &State<Machine>) -> Self {
         Self { commands: state.machine().commands(), sessions: state.sessions().len() }
     }
 }
@@ -348,7 +348,7 @@ pub(super) fn applied(
     before: &mut Witness,
     entry: &Entry,
     outcome: &Outcome,
-    state: &State<KeyValue>,
+    state: &State<Machine>,
     env: &mut Env<'_, Server>,
 ) {
     let after = Witness::of(state);

@@ -1,5 +1,6 @@
 //! What every server of a cluster is built from.
 
+use squall_files::Limits;
 use squall_raft::{Config, NodeId};
 use squall_replica::{SessionLimits, SnapshotPolicy};
 use squall_sim::ProcessId;
@@ -20,6 +21,8 @@ pub struct Setup {
     pub voters: u32,
     /// The length of a tick on the server's own clock, in microseconds.
     pub tick_us: u64,
+    /// The limits of the file system that the servers replicate; `None` is keys and values in its place.
+    pub files: Option<Limits>,
     /// How the log is laid out on disk.
     pub storage: Options,
     /// A slow state machine applies so many entries, and then rests; `None` is one that keeps up.

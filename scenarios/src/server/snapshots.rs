@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use squall_raft::{LogPosition, NodeId, SnapshotId, Term};
-use squall_replica::kv::KeyValue;
 use squall_replica::{Replica, SnapshotJob};
 use squall_sim::{LocalTime, SimDisk};
 use squall_storage::{Storage, StorageError};
+
+use crate::machine::Machine;
 
 /// What is to be done about snapshots.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +100,7 @@ impl Snapshots {
     pub(super) fn step(
         &mut self,
         now: LocalTime,
-        replica: &mut Replica<KeyValue>,
+        replica: &mut Replica<Machine>,
         storage: &mut Storage,
         disk: &mut SimDisk,
     ) -> Result<Done, StorageError> {
@@ -123,7 +124,7 @@ impl Snapshots {
     fn take(
         &mut self,
         taking: Taking,
-        replica: &mut Replica<KeyValue>,
+        replica: &mut Replica<Machine>,
         storage: &mut Storage,
         disk: &mut SimDisk,
     ) -> Result<Done, StorageError> {

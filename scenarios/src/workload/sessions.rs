@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use squall_replica::kv::Command;
 use squall_replica::{SessionId, Ticket};
 use squall_sim::{ClientId, Draw, Ratio};
 
+use crate::machine::Command;
 use crate::server::{Ask, Response};
 
 /// The sessions of all clients that have one.

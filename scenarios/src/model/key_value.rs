@@ -1,11 +1,12 @@
-//! What the key-value machine's commands mean to a client: the model that histories are judged by.
-//!
-//! It is written from the commands' documentation and shares no code with the machine, so that a mistake in one
-//! of them shows.
+//! What the key-value machine's commands mean: a value under each key, where there is one.
 
 use bytes::Bytes;
+use squall_replica::codec::DecodeError;
 use squall_replica::kv::{Command, Reply};
 use squall_sim::history::{Effect, Model};
+
+use super::ClientModel;
+use crate::machine;
 
 /// The value under one key, where there is one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -99,6 +100,19 @@ impl Model for KeyValueModel {
 
     fn state_bytes(&self, state: &Option<Bytes>) -> u64 {
         (size_of::<Option<Bytes>>() + state.as_ref().map_or(0, Bytes::len)) as u64
+    }
+}
+
+impl ClientModel for KeyValueModel {
+    fn input(command: &machine::Command) -> Option<Command> {
+        match command {
+            machine::Command::KeyValue(command) => Some(command.clone()),
+            machine::Command::Files(_) => None,
+        }
+    }
+
+    fn output(reply: &[u8]) -> Result<Reply, DecodeError> {
+        Reply::decode(reply)
     }
 }
 
