@@ -188,8 +188,15 @@ impl Paths {
         self.there.get_mut(path).ok_or(Error::NotFound)
     }
 
+    /// What is below a directory: the rest of each path, and the inode.
+    fn below(&self, path: &[u8]) -> impl Iterator<Item = (&[u8], &Inode)> {
+        let prefix = [path, b"/"].concat();
+        let from_there = self.there.range(prefix.clone()..);
+        from_there.map_while(move |(other, inode)| Some((other.strip_prefix(&prefix[..])?, inode)))
+    }
+
     fn has_children(&self, path: &[u8]) -> bool {
-        self.there.keys().any(|other| is_below(other, path))
+        self.below(path).next().is_some()
     }
 
     fn remove(&mut self, path: &[u8], inode: &Inode) -> Reply {
@@ -237,16 +244,11 @@ impl Paths {
         if self.find(path)?.kind() == Kind::File {
             return Err(Error::NotADirectory);
         }
-        let name_of = |other: &[u8]| {
-            let name = other.strip_prefix(path)?.strip_prefix(b"/")?;
-            (!name.contains(&b'/') && name > after).then(|| name.to_vec())
-        };
+        let is_listed = |name: &[u8]| !name.contains(&b'/') && name > after;
         let mut entries: Vec<Entry> = self
-            .there
-            .iter()
-            .filter_map(|(other, inode)| {
-                Some(Entry { name: name_of(other)?.into(), id: inode.id(), kind: inode.kind() })
-            })
+            .below(path)
+            .filter(|(name, _)| is_listed(name))
+            .map(|(name, inode)| Entry { name: name.to_vec().into(), id: inode.id(), kind: inode.kind() })
             .collect();
         let more = entries.len() > max_entries;
         entries.truncate(max_entries);
