@@ -77,6 +77,66 @@ use squall_raft::LogPosition;
 ///
 /// Two machines that were given the same commands at the same positions are equal, in every answer and in
 /// [`digest`](Self::digest) (§2: "if two state machines are in the same state and receive the same commands").
+///
+/// A whole one, which counts how often it was given each word (see docs/state-machines.md for what to mind):
+///
+/// ```
+/// use bytes::Bytes;
+/// use squall_raft::LogPosition;
+/// use squall_replica::{LoadError, Loader, Pairs, PairsImage, PairsLoader, StateMachine};
+///
+/// #[derive(Clone, Default)]
+/// struct Words {
+///     counts: Pairs,
+///     total: u64,
+/// }
+///
+/// #[derive(Clone, Default)]
+/// struct WordsLoader(PairsLoader<1>);
+///
+/// impl StateMachine for Words {
+///     type Image = PairsImage;
+///     type Loader = WordsLoader;
+///
+///     fn apply(&mut self, _position: LogPosition, word: &[u8]) -> Bytes {
+///         let count = self.counts.get(word).and_then(|count| count.first_chunk());
+///         let count = count.map_or(0, |count| u64::from_le_bytes(*count)) + 1;
+///         self.total += 1;
+///         self.counts.set(word, Bytes::copy_from_slice(&count.to_le_bytes()));
+///         self.query(word)
+///     }
+///
+///     fn query(&self, word: &[u8]) -> Bytes {
+///         self.counts.get(word).cloned().unwrap_or_default()
+///     }
+///
+///     fn digest(&self) -> u64 {
+///         self.counts.digest([self.total])
+///     }
+///
+///     fn image(&self) -> PairsImage {
+///         self.counts.image([self.total])
+///     }
+/// }
+///
+/// impl Loader for WordsLoader {
+///     type Machine = Words;
+///
+///     fn load(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
+///         self.0.load(bytes)
+///     }
+///
+///     fn finish(self) -> Result<Words, LoadError> {
+///         let ([total], counts) = self.0.finish()?;
+///         Ok(Words { counts, total })
+///     }
+/// }
+///
+/// let mut words = Words::default();
+/// words.apply(LogPosition::new(1, 1), b"one");
+/// words.apply(LogPosition::new(1, 2), b"one");
+/// assert_eq!(words.query(b"one"), 2_u64.to_le_bytes()[..]);
+/// ```
 pub trait StateMachine: Clone {
     /// Its state at one moment.
     type Image: Image;
