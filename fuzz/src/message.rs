@@ -86,6 +86,7 @@ enum HostileBody {
         session: Number,
         round: Number,
         commit: Number,
+        outranked: bool,
     },
     HeartbeatResponse {
         session: Number,
@@ -93,6 +94,7 @@ enum HostileBody {
         received: Number,
         promise: Number,
         clock: Number,
+        priority: u8,
         snapshot_received: u8,
     },
     TimeoutNow,
@@ -228,17 +230,21 @@ impl HostileMessage {
                 let result = AppendResult::Conflict { rejected, hint: hint.near(before) };
                 Body::AppendEntriesResponse(AppendEntriesResponse { session: session(number), result })
             }
-            HostileBody::Heartbeat { session: number, round: theirs, commit } => Body::Heartbeat(Heartbeat {
-                session: session(number),
-                round: round(theirs),
-                commit: LogIndex(commit.near(commit_index.0)),
-            }),
+            HostileBody::Heartbeat { session: number, round: theirs, commit, outranked } => {
+                Body::Heartbeat(Heartbeat {
+                    session: session(number),
+                    round: round(theirs),
+                    commit: LogIndex(commit.near(commit_index.0)),
+                    outranked,
+                })
+            }
             HostileBody::HeartbeatResponse {
                 session: number,
                 round: theirs,
                 received,
                 promise,
                 clock,
+                priority,
                 snapshot_received,
             } => Body::HeartbeatResponse(HeartbeatResponse {
                 session: session(number),
@@ -246,6 +252,7 @@ impl HostileMessage {
                 received: from_index(received),
                 promise: promise.near(PROMISE),
                 clock: clock.near(PROMISE),
+                priority: u64::from(priority),
                 snapshot_received: u64::from(snapshot_received),
             }),
             HostileBody::TimeoutNow => Body::TimeoutNow,

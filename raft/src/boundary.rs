@@ -11,8 +11,8 @@ use bytes::Bytes;
 use crate::role::Role;
 use crate::{
     Action, Change, ChangeError, Config, ConfigError, Configuration, Entry, FetchPurpose, FollowerStatus,
-    HardState, Ignored, LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadError, ReadId,
-    SnapshotId, Status, Term, TransferError, Write, WriteToken,
+    Handover, HardState, Ignored, LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadError,
+    ReadId, SnapshotId, Status, Term, TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -323,6 +323,13 @@ impl Raft {
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => &[],
         };
         followers.iter().map(|progress| progress.status(&self.config))
+    }
+
+    /// The handover of this leader's office, where one is under way.
+    #[must_use]
+    pub fn handover(&self) -> Option<Handover> {
+        let Role::Leader(leader) = &self.role else { return None };
+        leader.transfer.map(|transfer| Handover { to: transfer.to, reason: transfer.reason })
     }
 
     /// The entry before the first of the log: a snapshot stands for all up to it.

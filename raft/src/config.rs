@@ -15,12 +15,15 @@ pub struct Config {
     /// all of them. Nobody, for a replica that is added later: it waits for a leader to tell it of itself.
     pub voters: Vec<NodeId>,
     /// The election timeout is drawn anew for each election from `[election_timeout, 2 * election_timeout)`
-    /// ticks (§5.2).
+    /// ticks (§5.2); who lets another go first waits for one `election_timeout` more.
     pub election_timeout: u64,
     /// Ticks between two heartbeats; less than half of `election_timeout`.
     pub heartbeat_interval: u64,
     /// Ask before campaigning (thesis §9.6).
     pub pre_vote: bool,
+    /// Who is to lead rather than another, all else being equal: the higher, the rather. At least 1, and best the same for
+    /// all that are equally welcome. A replica that must never lead is a learner.
+    pub priority: u64,
     /// A leader that no quorum answers steps down; a follower that hears its leader is not to be wooed
     /// (thesis §6.2, §4.2.3).
     pub check_quorum: bool,
@@ -81,6 +84,7 @@ impl Config {
             election_timeout: 15,
             heartbeat_interval: 5,
             pre_vote: true,
+            priority: 1,
             check_quorum: true,
             lease_drift_ppm: None,
             max_pending_reads: 1 << 16,
@@ -133,6 +137,7 @@ impl Config {
             self.validate_lease(drift_ppm)?;
         }
         let positive = [
+            ("priority", self.priority),
             ("max_pending_reads", self.max_pending_reads),
             ("max_message_bytes", self.max_message_bytes),
             ("max_in_flight_messages", self.max_in_flight_messages),

@@ -19,18 +19,14 @@ impl Raft {
     }
 
     pub(crate) fn handle_time(&mut self) {
-        let Role::Leader(leader) = &mut self.role else {
+        let Role::Leader(leader) = &self.role else {
             if self.now >= self.election_at {
                 return self.handle_election_timeout();
             }
             return self.pull_snapshot();
         };
         if leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline) {
-            leader.transfer = None;
-            // Where the office could not be handed over, those who vote elect somebody themselves.
-            if self.is_out_of_office() {
-                return self.become_follower(self.current_term());
-            }
+            self.give_up_transfer();
         }
         let Role::Leader(leader) = &self.role else { return };
         let (heartbeat_is_due, check_is_due) = (self.now >= leader.heartbeat_at, self.now >= leader.check_at);
@@ -52,6 +48,7 @@ impl Raft {
             self.maybe_count_own_vote();
             self.pull_snapshot();
         }
+        self.note_machine_owes();
         self.maybe_acknowledge(false);
         self.maybe_commit(self.ledger.durable_index());
     }
@@ -66,7 +63,10 @@ impl Raft {
             // It was applied to a state that a snapshot replaces.
             return;
         }
-        self.last_applied = self.last_applied.max(index);
+        if index > self.last_applied {
+            self.last_applied = index;
+            self.note_machine_advanced();
+        }
         if self.last_applied == self.applying {
             self.fetched_for_apply.clear();
         }
@@ -93,7 +93,7 @@ impl Raft {
     /// The next entries to apply, where some are committed and durable and none are being applied. Entries
     /// that are no longer in memory are fetched first.
     pub(crate) fn maybe_apply(&mut self) -> Option<(LogIndex, LogIndex)> {
-        let limit = self.commit_index.min(self.ledger.durable_index());
+        let limit = self.may_apply_up_to();
         if self.last_applied < self.applying || self.applying >= limit {
             return None;
         }

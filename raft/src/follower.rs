@@ -48,6 +48,8 @@ impl Raft {
     /// hangs, the leader judges itself.
     pub(crate) fn handle_heartbeat(&mut self, from: NodeId, request: Heartbeat) -> Result<(), Ignored> {
         self.follow(from)?;
+        self.follower_mut().outranked = request.outranked;
+        self.await_leader();
         let follower = self.follower_mut();
         let received = follower.matched;
         let commit = request.commit.min(follower.matched);
@@ -55,7 +57,9 @@ impl Raft {
         let Heartbeat { session, round, .. } = request;
         let (promise, clock) = (self.give_promise(), self.now);
         let snapshot_received = self.snapshots.receiving().map_or(0, |(_, bytes)| bytes);
-        let response = HeartbeatResponse { session, round, received, promise, clock, snapshot_received };
+        let priority = self.worth();
+        let response =
+            HeartbeatResponse { session, round, received, promise, clock, priority, snapshot_received };
         self.send(from, Body::HeartbeatResponse(response));
         self.maybe_ask_again();
         Ok(())
@@ -92,8 +96,15 @@ impl Raft {
         }
         let now = self.now;
         self.follower_mut().leader = Some(Heard { leader: from, at: now });
-        self.election_at = (now + self.election_timeout).max(self.promised_until);
+        self.await_leader();
         Ok(())
+    }
+
+    /// Waits for the leader's next word. Whoever is outranked lets the other go first: once, for it forgets that with its
+    /// role, so that it does not wait for ever for one that does not come.
+    fn await_leader(&mut self) {
+        let head_start = if self.follower_mut().outranked { self.config.election_timeout } else { 0 };
+        self.election_at = (self.now + self.election_timeout + head_start).max(self.promised_until);
     }
 
     /// Whether the entries follow one another from `prev_log` on, in no term of the future. Returns the index

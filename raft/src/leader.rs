@@ -187,7 +187,7 @@ impl Raft {
         if response.session != session || response.round > leader.round {
             return Err(Ignored::StaleResponse);
         }
-        progress.heard_at = now;
+        (progress.heard_at, progress.priority) = (now, Some(response.priority));
         if progress.knows_it_departs(response.round) {
             leader.followers.remove(position);
             return Ok(());
@@ -247,8 +247,9 @@ impl Raft {
     /// Tells every follower that the office is held, and what it may take as committed. Only rounds that are `timed` tell
     /// what was lost on the way: those for reads may follow one another at any pace.
     pub(crate) fn send_round(&mut self, timed: bool) {
-        let commit_index = self.commit_index;
+        let (now, commit_index, timeout) = (self.now, self.commit_index, self.config.election_timeout);
         let Role::Leader(leader) = &mut self.role else { return };
+        let best = leader.best_priority(now.saturating_sub(timeout), commit_index);
         (leader.round, leader.round_at) = (leader.round.next(), self.now);
         if timed {
             leader.heartbeat_at = self.now + self.config.heartbeat_interval;
@@ -262,17 +263,17 @@ impl Raft {
             if timed {
                 progress.begin_round(round, commit, self.now);
             }
-            self.send(to, Body::Heartbeat(Heartbeat { session, round, commit }));
+            let outranked = progress.priority.is_some_and(|priority| priority < best);
+            self.send(to, Body::Heartbeat(Heartbeat { session, round, commit, outranked }));
         }
     }
 
-    /// A leader that no quorum has answered for an election timeout, or whose own disk has not, steps down
-    /// (thesis §6.2): somebody else may be able to serve. So does one whose quorum hears and takes nothing, because a
-    /// disk hangs, say: as long as it held its office, whoever hears it would vote for nobody else.
+    /// A leader that no quorum has answered for an election timeout steps down (thesis §6.2): somebody else may be able to
+    /// serve. So does one whose quorum hears and takes nothing, because a disk hangs, say: as long as it held its office,
+    /// whoever hears it would vote for nobody else. One that could not serve itself hands over.
     pub(crate) fn check_quorum(&mut self) {
         let (now, timeout, commit_index) = (self.now, self.config.election_timeout, self.commit_index);
         let (durable, last_index) = (self.ledger.durable_index(), self.log.last_index());
-        let disk_hangs = self.ledger.waiting_since().is_some_and(|since| since + timeout < now);
         let Role::Leader(leader) = &mut self.role else { return };
         leader.check_at = now + timeout;
         leader.followers.retain_mut(|progress| progress.outlasts_check(commit_index));
@@ -285,10 +286,14 @@ impl Raft {
         let quorum_is_heard = leader.has_quorum(|progress| progress.heard_at + timeout >= now);
         let quorum_advances = leader.advanced_at + timeout * STUCK_TIMEOUTS >= now;
         let alone = leader.followers.iter().all(|progress| !progress.votes().any());
-        let serves = quorum_is_heard && quorum_advances && !disk_hangs;
-        if self.config.check_quorum && !alone && !serves {
+        let has_quorum = quorum_is_heard && quorum_advances;
+        if self.config.check_quorum
+            && !alone
+            && !(has_quorum && (!self.disk_hangs() || self.abdicates_at_once()))
+        {
             return self.become_follower(self.current_term());
         }
+        self.maybe_give_way();
         self.drop_reads_nobody_answers();
         self.maybe_move_membership();
     }

@@ -39,6 +39,7 @@ mod durability;
 mod election;
 mod entry;
 mod error;
+mod fitness;
 mod follower;
 mod forward;
 mod leader;
@@ -72,7 +73,7 @@ pub use message::{
     RequestVote, RequestVoteResponse, SnapshotChunk, SnapshotRequest,
 };
 pub use raft::Raft;
-pub use status::{FollowerStatus, RoleKind, Status};
+pub use status::{FollowerStatus, Handover, HandoverReason, RoleKind, Status};
 pub use types::{
     HardState, LogIndex, LogPosition, NodeId, ReadId, Round, Session, SnapshotId, Term, WriteToken,
 };

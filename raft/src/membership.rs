@@ -6,11 +6,13 @@
 //! is in force as soon as it stands in a log, and goes with its entry.
 
 use alloc::sync::Arc;
-use core::cmp::Reverse;
 
 use crate::progress::{Part, Progress};
-use crate::role::{Leader, Role, Transfer};
-use crate::{Change, ChangeError, Configuration, LogIndex, LogPosition, NodeId, Payload, Raft, Standing};
+use crate::role::{Leader, Role};
+use crate::{
+    Change, ChangeError, Configuration, HandoverReason, LogIndex, LogPosition, NodeId, Payload, Raft,
+    Standing,
+};
 
 impl Raft {
     /// Whether this node may campaign: it votes, or it did before an entry that may not be committed yet. Without
@@ -68,8 +70,7 @@ impl Raft {
     }
 
     fn has_caught_up(&self, follower: &Progress) -> bool {
-        let was_heard = follower.heard_at + self.config.election_timeout >= self.now;
-        was_heard
+        self.was_heard(follower)
             && match &follower.part {
                 Part::Learner(catch_up) => catch_up.is_quick || follower.match_index == self.log.last_index(),
                 Part::Voter(_) | Part::Departing(_) => false,
@@ -79,9 +80,8 @@ impl Raft {
     /// What nobody can commit nobody can take back either: so the voters that come are to be there.
     fn check_quorum_of(&self, leader: &Leader, next: &Configuration) -> Result<(), ChangeError> {
         let was_heard = |id: NodeId| {
-            let oldest = self.now.saturating_sub(self.config.election_timeout);
-            id == self.config.id
-                || leader.followers.iter().any(|progress| progress.id == id && progress.heard_at >= oldest)
+            let is_heard = |progress: &Progress| progress.id == id && self.was_heard(progress);
+            id == self.config.id || leader.followers.iter().any(is_heard)
         };
         let next = next.without_outgoing();
         if next.has_quorum(was_heard) {
@@ -165,27 +165,22 @@ impl Raft {
     /// A leader without a vote has done its duty: those who vote know that it has none, or are told by the next
     /// leader. It hands the office to the voter that is likely to win (thesis §4.2.2, §3.10).
     fn step_aside(&mut self) {
-        let deadline = self.now + self.config.election_timeout;
-        let oldest = self.now.saturating_sub(self.config.election_timeout);
-        let Role::Leader(leader) = &mut self.role else { return };
-        if leader.transfer.is_some() {
-            return;
+        let Role::Leader(leader) = &self.role else { return };
+        if leader.transfer.is_none() {
+            let to =
+                self.likely_successor(|_| true).expect("a configuration has a voter, and the leader is none");
+            self.begin_transfer(to, HandoverReason::Removed);
         }
-        let voters = leader.followers.iter().filter(|progress| progress.votes().incoming);
-        let best = voters
-            .max_by_key(|progress| (progress.heard_at >= oldest, progress.match_index, Reverse(progress.id)));
-        let to = best.expect("a configuration has a voter, and the leader is none").id;
-        leader.transfer = Some(Transfer { to, deadline, told: false });
-        leader.replication_due = true;
-        self.maybe_tell_transfer_target(to);
+    }
+
+    /// Whether no change of the membership is under way.
+    pub(crate) fn is_membership_at_rest(&self) -> bool {
+        self.configurations.latest_index() <= self.commit_index && !self.configurations.latest().is_joint()
     }
 
     /// Whether this leader has no vote, and that is final.
     pub(crate) fn is_out_of_office(&self) -> bool {
-        let configuration = self.configurations.latest();
-        self.configurations.latest_index() <= self.commit_index
-            && !configuration.is_joint()
-            && !configuration.votes(self.config.id).incoming
+        self.is_membership_at_rest() && !self.configurations.latest().votes(self.config.id).incoming
     }
 }
 

@@ -138,6 +138,8 @@ pub struct Heartbeat {
     pub round: Round,
     /// The leader's commit index, bounded by what the receiver has acknowledged.
     pub commit: LogIndex,
+    /// Another voter, which is heard and keeps up, has a higher priority than the receiver: it is to campaign first.
+    pub outranked: bool,
 }
 
 /// Answers a [`Heartbeat`].
@@ -154,6 +156,8 @@ pub struct HeartbeatResponse {
     pub promise: u64,
     /// The follower's ticks, by which the leader compares the clocks.
     pub clock: u64,
+    /// The follower's priority; 0 while it could not serve as a leader.
+    pub priority: u64,
     /// So many bytes of a snapshot that is being received are stored; 0 where none is.
     pub snapshot_received: u64,
 }
@@ -264,10 +268,15 @@ impl fmt::Display for Body {
                 }
             },
             Self::Heartbeat(request) => {
-                write!(f, "Heartbeat round {} commit {}", request.round.0, request.commit)
+                write!(f, "Heartbeat round {} commit {}", request.round.0, request.commit)?;
+                f.write_str(if request.outranked { " outranked" } else { "" })
             }
             Self::HeartbeatResponse(response) => {
                 write!(f, "HeartbeatResponse round {} received {}", response.round.0, response.received)?;
+                match response.priority {
+                    1 => {}
+                    priority => write!(f, " priority {priority}")?,
+                }
                 match response.snapshot_received {
                     0 => Ok(()),
                     bytes => write!(f, " and {bytes} bytes"),

@@ -23,6 +23,8 @@ pub(crate) struct Progress {
     pub(crate) mode: Mode,
     /// The tick at which the follower was last heard.
     pub(crate) heard_at: u64,
+    /// Its priority as a leader, by its last word; 0 where it could not serve.
+    pub(crate) priority: Option<u64>,
     /// The round whose answer, or that of a later one, is awaited; `next_index` when it was sent, and when the
     /// one awaited before it was.
     pub(crate) round: Round,
@@ -153,6 +155,7 @@ impl Progress {
             next_index,
             mode: Mode::Probe { asked: false },
             heard_at: now,
+            priority: None,
             round: Round::default(),
             round_at: now,
             answered: true,
@@ -170,6 +173,11 @@ impl Progress {
             Part::Voter(votes) => votes,
             Part::Learner(_) | Part::Departing(_) => Votes::default(),
         }
+    }
+
+    /// Whether it said that it could serve as a leader.
+    pub(crate) fn could_serve(&self) -> bool {
+        self.priority > Some(0)
     }
 
     /// It is this member of the configuration that is in force now.

@@ -40,6 +40,8 @@ pub struct Raft {
     pub(crate) ledger: Ledger,
     pub(crate) commit_index: LogIndex,
     pub(crate) last_applied: LogIndex,
+    /// Since when there is more for the state machine, and it has got no further.
+    pub(crate) machine_owes_since: Option<u64>,
     /// Up to where `Apply` has been asked for.
     pub(crate) applying: LogIndex,
     /// Entries that `Apply` needs and that came from disk.
@@ -52,6 +54,8 @@ pub struct Raft {
     /// When a node that does not lead campaigns, and the timeout that was drawn for this wait (§5.2).
     pub(crate) election_at: u64,
     pub(crate) election_timeout: u64,
+    /// For so many election timeouts this node leads before it gives way to one that is preferred.
+    pub(crate) give_way_timeouts: u64,
     /// Messages that may go out.
     pub(crate) outbox: VecDeque<Message>,
     /// Messages that wait for the hard state to be durable; all are of the current term.
@@ -74,11 +78,15 @@ impl Raft {
         if term > self.current_term() {
             self.set_term_and_vote(term, None);
         }
+        let lets_others_go_first = self.is_outranked();
         self.drop_reads();
         // What the former role still wanted to say in this term is not said any more.
         self.held.clear();
         self.role = Role::Follower(Follower::default());
         self.draw_election_timeout();
+        if lets_others_go_first {
+            self.election_at += self.config.election_timeout;
+        }
     }
 
     /// Asks the others whether a campaign would succeed, and changes nothing else (thesis §9.6).
@@ -134,6 +142,7 @@ impl Raft {
             replication_due: true,
             reads: VecDeque::new(),
             lease_ended: false,
+            gives_way_at: self.gives_way_at(),
             transfer: None,
         });
         // Whom a change that may not be committed yet removes, this leader tells as the one before it would have.
@@ -217,6 +226,7 @@ impl Raft {
             leader.uncommitted_bytes -= front.iter().chain(back).map(Entry::size_bytes).sum::<u64>();
         }
         self.commit_index = index;
+        self.note_machine_owes();
     }
 
     /// The leader that is known, this node itself where it leads.

@@ -12,6 +12,7 @@ use crate::random::Random;
 use crate::read::Reads;
 use crate::role::{Follower, Role};
 use crate::snapshot::Snapshots;
+use crate::transfer::GIVE_WAY_TIMEOUTS;
 use crate::{
     Body, Config, ConfigError, HeartbeatResponse, Ignored, LogIndex, Message, NodeId, Payload,
     PreVoteResponse, ProposeError, Raft, Recovered, RequestVoteResponse, Round, Term,
@@ -51,6 +52,7 @@ impl Raft {
             configurations,
             commit_index: LogIndex::ZERO,
             last_applied: LogIndex::ZERO,
+            machine_owes_since: None,
             applying: LogIndex::ZERO,
             fetched_for_apply: Vec::new(),
             fetching_for_apply: None,
@@ -59,6 +61,7 @@ impl Raft {
             promised_until: recovered.hard_state.longest_promise,
             election_at: 0,
             election_timeout: 0,
+            give_way_timeouts: GIVE_WAY_TIMEOUTS,
             outbox: VecDeque::new(),
             held: Vec::new(),
             fetches: VecDeque::new(),
@@ -141,16 +144,16 @@ impl Raft {
     /// partition learns of it; an answer of an earlier term is of no use.
     fn answer_stale_term(&mut self, from: NodeId, body: &Body) -> Result<(), Ignored> {
         // Rounds are numbered anew in each term: the round that was asked about is none of the term that this answers in.
+        let (round, received, priority) = (Round::default(), LogIndex::ZERO, self.worth());
         let heartbeat_response = |session| {
-            let (round, received, promise, clock, snapshot_received) =
-                (Round::default(), LogIndex::ZERO, 0, 0, 0);
             Body::HeartbeatResponse(HeartbeatResponse {
                 session,
                 round,
                 received,
-                promise,
-                clock,
-                snapshot_received,
+                promise: 0,
+                clock: 0,
+                priority,
+                snapshot_received: 0,
             })
         };
         match body {

@@ -7,7 +7,7 @@ use crate::ballot::Ballot;
 use crate::configuration::Quorum;
 use crate::progress::Progress;
 use crate::read::Batch;
-use crate::{LogIndex, NodeId, ReadId, RoleKind, Round, Session, Votes};
+use crate::{HandoverReason, LogIndex, NodeId, ReadId, RoleKind, Round, Session, Votes};
 
 /// A replica's role, with what only that role holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +23,8 @@ pub(crate) enum Role {
 pub(crate) struct Follower {
     /// Who leads this term, once heard.
     pub(crate) leader: Option<Heard>,
+    /// Another would rather lead, and is likely to win: it is let go first.
+    pub(crate) outranked: bool,
     /// As which stay of this node the leader speaks to it; the latest, where messages of several are under way.
     pub(crate) session: Session,
     /// Up to where the log is known to match that leader's.
@@ -79,6 +81,8 @@ pub(crate) struct Leader {
     pub(crate) reads: VecDeque<Batch>,
     /// Somebody was told to campaign in this term: promises do not hold any more.
     pub(crate) lease_ended: bool,
+    /// From when on the office may go to one that is preferred.
+    pub(crate) gives_way_at: u64,
     /// The office is being handed over.
     pub(crate) transfer: Option<Transfer>,
 }
@@ -87,7 +91,8 @@ pub(crate) struct Leader {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Transfer {
     pub(crate) to: NodeId,
-    /// When the leader gives up and serves on.
+    pub(crate) reason: HandoverReason,
+    /// When the leader gives up: it serves on, or lets go all the same.
     pub(crate) deadline: u64,
     /// The target has been told to campaign.
     pub(crate) told: bool,
@@ -128,6 +133,14 @@ impl Leader {
         };
         let higher = |best, (reached, _)| if reached > best && has_quorum(reached) { reached } else { best };
         all().fold(floor, higher)
+    }
+
+    /// The highest priority among the voters that were heard at `oldest` or later and have all that is committed.
+    pub(crate) fn best_priority(&self, oldest: u64, commit_index: LogIndex) -> u64 {
+        let keeps_up = |progress: &&Progress| {
+            progress.votes().incoming && progress.heard_at >= oldest && progress.match_index >= commit_index
+        };
+        self.followers.iter().filter(keeps_up).filter_map(|progress| progress.priority).max().unwrap_or(0)
     }
 
     pub(crate) fn follower_mut(&mut self, id: NodeId) -> Option<&mut Progress> {

@@ -416,6 +416,7 @@ impl Raft {
         }
         self.configurations.learn(index, Arc::new(configuration));
         self.last_applied = snapshot.last.index;
+        self.note_machine_advanced();
         assert!(self.last_applied == self.applying, "nothing is applied while a snapshot is being restored");
         self.log.evict(self.last_applied, self.config.cache_bytes);
     }

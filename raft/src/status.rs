@@ -64,3 +64,36 @@ pub enum RoleKind {
     /// Leads.
     Leader,
 }
+
+/// An office that is being handed over (thesis §3.10).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Handover {
+    /// To whom.
+    pub to: NodeId,
+    /// Why.
+    pub reason: HandoverReason,
+}
+
+/// Why a leader hands its office over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum HandoverReason {
+    /// An operator wants it so.
+    Asked,
+    /// The other has a higher priority.
+    Outranked,
+    /// Its state machine stands still, or its disk hangs: it cannot serve.
+    Unfit,
+    /// It has no vote any more.
+    Removed,
+}
+
+impl HandoverReason {
+    /// Whether the leader lets go in any case, and does not serve on where the other does not win.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Asked | Self::Outranked => false,
+            Self::Unfit | Self::Removed => true,
+        }
+    }
+}

@@ -13,6 +13,8 @@ pub const NAMES: &[&str] = &[
     "a leader was deposed with uncommitted entries",
     "a leadership transfer was begun",
     "a leader told another to campaign",
+    "a leader that could not serve abdicated",
+    "a leader gave way to one of a higher priority",
     "a follower refused entries that do not fit",
     "a follower removed entries in conflict",
     "a follower removed several entries in conflict",

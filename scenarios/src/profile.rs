@@ -81,6 +81,8 @@ pub struct Cluster {
     pub files: Probability,
     /// Files and directories that such a file system may hold.
     pub max_inodes: Numbers,
+    /// How many priorities there are: the servers have them in turn. With 1 nobody is preferred.
+    pub priorities: Numbers,
     /// The length of a tick.
     pub tick_us: Numbers,
     /// The shortest election timeout, in ticks.
@@ -243,6 +245,7 @@ impl Profile {
         let (cluster, workload) = (&self.cluster, &self.workload);
         let bounds = [
             ("cluster", "heartbeats", *heartbeats, 3..=1 << 32),
+            ("cluster", "priorities", cluster.priorities, 1..=64),
             ("cluster", "tick_us", cluster.tick_us, 100..=10_000_000),
             ("cluster", "spares", cluster.spares, 0..=16),
             ("cluster", "segment_pages", cluster.segment_pages, 8..=1 << 18),
@@ -392,6 +395,7 @@ impl Cluster {
             files: draw.chance("files", self.files).then_some(limits),
             servers: voters + spares,
             voters,
+            priorities: draw.number("priorities", self.priorities),
             tick_us: draw.number("tick_us", self.tick_us),
             storage: Options {
                 segment_bytes: draw.number("segment_pages", self.segment_pages) * 4096,

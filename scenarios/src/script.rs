@@ -65,6 +65,7 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
         raft: Config::new(node_id(ProcessId(0)), Vec::new()),
         servers: parameters.processes(),
         voters: parameters.processes(),
+        priorities: 1,
         tick_us: 10_000,
         files: None,
         storage: Options { segment_bytes: 1 << 20, ..Options::default() },
@@ -138,6 +139,7 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
     let policy = setup.snapshots.unwrap_or_default();
     let bounds = [
         ("cluster", "voters", u64::from(setup.voters), 1..=u64::from(setup.servers)),
+        ("cluster", "priorities", setup.priorities, 1..=64),
         ("cluster", "tick_us", setup.tick_us, 1..=u64::MAX),
         ("cluster", "max_message_bytes", setup.raft.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
         ("cluster", "max_proposal_bytes", setup.raft.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
@@ -168,6 +170,7 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     let mut voters = u64::from(setup.voters);
     fields.number("voters", &mut voters);
     setup.voters = u32::try_from(voters).unwrap_or(u32::MAX);
+    fields.number("priorities", &mut setup.priorities);
     let raft = &mut setup.raft;
     fields.duration_us("tick_us", &mut setup.tick_us);
     fields.number("election_timeout", &mut raft.election_timeout);

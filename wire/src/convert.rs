@@ -14,6 +14,9 @@ use squall_raft::{
 
 use crate::{DecodeError, schema};
 
+/// What a priority is that nobody set: it travels as nothing.
+const DEFAULT_PRIORITY: u64 = 1;
+
 impl From<&Message> for schema::Message {
     fn from(message: &Message) -> Self {
         Self {
@@ -58,8 +61,13 @@ impl From<&Body> for schema::Body {
             }
             Body::AppendEntries(append) => Self::AppendEntries(append.into()),
             Body::AppendEntriesResponse(response) => Self::AppendEntriesResponse((*response).into()),
-            Body::Heartbeat(Heartbeat { session, round, commit }) => {
-                Self::Heartbeat(schema::Heartbeat { session: session.0, round: round.0, commit: commit.0 })
+            Body::Heartbeat(Heartbeat { session, round, commit, outranked }) => {
+                Self::Heartbeat(schema::Heartbeat {
+                    session: session.0,
+                    round: round.0,
+                    commit: commit.0,
+                    outranked: *outranked,
+                })
             }
             Body::HeartbeatResponse(HeartbeatResponse {
                 session,
@@ -67,6 +75,7 @@ impl From<&Body> for schema::Body {
                 received,
                 promise,
                 clock,
+                priority,
                 snapshot_received,
             }) => Self::HeartbeatResponse(schema::HeartbeatResponse {
                 session: session.0,
@@ -74,6 +83,7 @@ impl From<&Body> for schema::Body {
                 received: received.0,
                 promise: *promise,
                 clock: *clock,
+                priority: (*priority != DEFAULT_PRIORITY).then_some(*priority),
                 snapshot_received: *snapshot_received,
             }),
             Body::TimeoutNow => Self::TimeoutNow(schema::Nothing {}),
@@ -134,6 +144,7 @@ impl TryFrom<schema::Body> for Body {
                 session: Session(heartbeat.session),
                 round: Round(heartbeat.round),
                 commit: LogIndex(heartbeat.commit),
+                outranked: heartbeat.outranked,
             }),
             schema::Body::HeartbeatResponse(response) => Self::HeartbeatResponse(HeartbeatResponse {
                 session: Session(response.session),
@@ -141,6 +152,7 @@ impl TryFrom<schema::Body> for Body {
                 received: LogIndex(response.received),
                 promise: response.promise,
                 clock: response.clock,
+                priority: response.priority.unwrap_or(DEFAULT_PRIORITY),
                 snapshot_received: response.snapshot_received,
             }),
             schema::Body::TimeoutNow(schema::Nothing {}) => Self::TimeoutNow,

@@ -169,6 +169,9 @@ pub(crate) struct Heartbeat {
     pub(crate) round: u64,
     #[prost(uint64, tag = "3")]
     pub(crate) commit: u64,
+    /// Absent: nobody is preferred.
+    #[prost(bool, tag = "4")]
+    pub(crate) outranked: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
@@ -186,6 +189,9 @@ pub(crate) struct HeartbeatResponse {
     /// Absent: no snapshot is being received.
     #[prost(uint64, tag = "6")]
     pub(crate) snapshot_received: u64,
+    /// Absent: 1, which it is for all who do not set it.
+    #[prost(uint64, optional, tag = "7")]
+    pub(crate) priority: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]

@@ -1,7 +1,7 @@
 //! A cluster whose messages and writes are moved by hand. It decides nothing: each test says what is delivered,
 //! lost, written, and when.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub(crate) struct Cluster {
     pub(crate) reads: BTreeMap<NodeId, Vec<(ReadId, Option<LogIndex>)>>,
     /// What the nodes have done, a line for each message, write and apply.
     pub(crate) journal: Vec<String>,
+    /// Whose state machines apply nothing any more.
+    pub(crate) stuck: BTreeSet<NodeId>,
     /// Writes are done as soon as they are asked for.
     pub(crate) writes_at_once: bool,
     configure: fn(&mut Config),
@@ -79,6 +81,7 @@ impl Cluster {
             applied: BTreeMap::new(),
             reads: BTreeMap::new(),
             journal: Vec::new(),
+            stuck: BTreeSet::new(),
             writes_at_once: true,
             configure,
         };
@@ -161,6 +164,16 @@ impl Cluster {
     pub(crate) fn tick(&mut self, id: u64, ticks: u64) {
         self.node(id).tick(ticks);
         self.drain(NodeId(id));
+    }
+
+    /// Time passes for all that are up; then all that it caused is delivered.
+    pub(crate) fn pass(&mut self, ticks: u64) {
+        for id in self.ids() {
+            if self.is_up(id) {
+                self.tick(id.0, ticks);
+            }
+        }
+        self.settle();
     }
 
     pub(crate) fn campaign(&mut self, id: u64) {
@@ -365,6 +378,7 @@ impl Cluster {
                     self.journal.push(format!("{id} writes{waiting}"));
                     disk.waiting.push(waiting);
                 }
+                Some(Action::Apply { .. }) if self.stuck.contains(&id) => {}
                 Some(Action::Apply { first, last }) => {
                     let (front, back) = node.committed(first, last);
                     let applied = self.applied.get_mut(&id).expect("a known node");

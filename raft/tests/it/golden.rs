@@ -3,7 +3,8 @@
 //!
 //! Commands, one a line (`#` begins a comment):
 //! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `leases`, `campaign n1`,
-//! `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle [n1 n2]`,
+//! `priorities` (each node's is its number), `stick n1` (its state machine applies nothing any more), `pass 5` (ticks for
+//! all nodes, and what they cause), `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle [n1 n2]`,
 //! `write n1`, `snapshot n1`, `compact n1 7`, `job n1`, `crash n1`, `restart n1`, `status`; `join n4` (with an empty
 //! disk), `change n1 add n4 remove n2` (or `admit`, which adds and promotes; `promote`, `demote`), `members`.
 
@@ -17,17 +18,20 @@ struct Play {
     logs: Vec<(Vec<u64>, HardState)>,
     slow_disks: bool,
     leases: bool,
+    priorities: bool,
     cluster: Option<Cluster>,
     shown: String,
 }
 
 impl Play {
     fn cluster(&mut self) -> &mut Cluster {
-        let Self { logs, slow_disks, leases, .. } = self;
-        let (slow_disks, leases) = (*slow_disks, *leases);
+        let Self { logs, slow_disks, leases, priorities, .. } = self;
+        let (slow_disks, leases, priorities) = (*slow_disks, *leases, *priorities);
         self.cluster.get_or_insert_with(|| {
             let configure: fn(&mut Config) = if leases {
                 |config| (config.cache_bytes, config.lease_drift_ppm) = (100, Some(50_000))
+            } else if priorities {
+                |config| config.priority = config.id.0
             } else {
                 |config| {
                     config.cache_bytes = 100;
@@ -48,6 +52,7 @@ impl Play {
             ["nodes", count] => self.logs = vec![(Vec::new(), HardState::default()); number(count)],
             ["slow", "disks"] => self.slow_disks = true,
             ["leases"] => self.leases = true,
+            ["priorities"] => self.priorities = true,
             ["log", node, "term", term, ref terms @ ..] => {
                 let terms = terms.iter().map(|term| number(term)).collect();
                 let position = number::<usize>(node.trim_start_matches('n')) - 1;
@@ -119,6 +124,8 @@ fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
             return cluster.forward(id(node), text).err().map(|error| error.to_string());
         }
         ["transfer", from, to] => cluster.transfer(id(from), id(to)),
+        ["stick", node] => assert!(cluster.stuck.insert(NodeId(id(node))), "it stands still already"),
+        ["pass", ticks] => cluster.pass(number(ticks)),
         ["settle"] => cluster.settle(),
         ["settle", ref nodes @ ..] => {
             cluster.settle_among(&nodes.iter().map(|node| id(node)).collect::<Vec<_>>());
@@ -181,8 +188,14 @@ fn number<N: FromStr>(text: &str) -> N {
 }
 
 fn play(script: &str) -> String {
-    let mut play =
-        Play { logs: Vec::new(), slow_disks: false, leases: false, cluster: None, shown: String::new() };
+    let mut play = Play {
+        logs: Vec::new(),
+        slow_disks: false,
+        leases: false,
+        priorities: false,
+        cluster: None,
+        shown: String::new(),
+    };
     for line in script.lines() {
         let command = line.split('#').next().unwrap_or_default().trim();
         if command.is_empty() {
@@ -222,6 +235,9 @@ scripts! {
     leadership_is_handed_over
     a_leader_cut_off_steps_down
     a_leader_whose_quorum_takes_nothing_steps_down
+    a_leader_that_cannot_apply_abdicates
+    a_leader_whose_disk_hangs_hands_over
+    a_leader_gives_way_to_one_that_is_preferred
     a_cluster_of_one
     a_read_shares_a_round
     a_follower_asks_its_leader_for_a_read_index

@@ -36,7 +36,8 @@ fn a_leader_that_takes_back_what_it_sent_is_refused() {
     let mut cluster = follower_of_ten();
     let taken_back = from_n2(2, append((1, 5), vec![entry(2, 6)], 10));
     assert_eq!(cluster.deliver(taken_back), Err(Ignored::ContradictsCommitted));
-    let heartbeat = Heartbeat { session: Session::default(), round: Round(1), commit: LogIndex(9) };
+    let (session, round, commit) = (Session::default(), Round(1), LogIndex(9));
+    let heartbeat = Heartbeat { session, round, commit, outranked: false };
     cluster.deliver(from_n2(2, Body::Heartbeat(heartbeat))).expect("a heartbeat of the leader");
     assert_eq!(cluster.status(1).last_log, LogPosition::new(1, 10));
     assert_eq!(cluster.status(1).commit_index, LogIndex(9));

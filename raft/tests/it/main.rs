@@ -6,6 +6,7 @@ mod fetched;
 mod forward;
 mod golden;
 mod hostile;
+mod offices;
 mod paper;
 mod random;
 mod reads;

@@ -3,8 +3,8 @@
 //! Nothing here has any effect on the server.
 
 use squall_raft::{
-    AppendResult, Body, Configuration, Entry, FollowerStatus, Heartbeat, HeartbeatResponse, Ignored,
-    LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex,
+    AppendResult, Body, Configuration, Entry, FollowerStatus, HandoverReason, Heartbeat, HeartbeatResponse,
+    Ignored, LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex,
     ReadIndexResponse, Recovered, RoleKind, SnapshotId, Standing, Status, Write,
 };
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
@@ -192,6 +192,7 @@ impl Server {
         let has_changed = self.observe_quietly();
         let after = self.shown;
         self.mark_membership(&before, &after, env);
+        self.mark_handover(env);
         if !has_changed {
             return;
         }
@@ -213,6 +214,15 @@ impl Server {
             && (after.role == RoleKind::PreCandidate
                 || (after.role == RoleKind::Candidate && after.current_term > before.current_term));
         sometimes!(env, marks::NAMES, "a campaign ended without a winner", split);
+    }
+
+    /// The office goes to another, and no operator asked for it.
+    fn mark_handover(&mut self, env: &mut Env<'_, Self>) {
+        let reason = self.replica.raft().handover().map(|handover| handover.reason);
+        let is_unfit = reason == Some(HandoverReason::Unfit);
+        sometimes!(env, marks::NAMES, "a leader that could not serve abdicated", is_unfit);
+        let is_outranked = reason == Some(HandoverReason::Outranked);
+        sometimes!(env, marks::NAMES, "a leader gave way to one of a higher priority", is_outranked);
     }
 
     /// Shows the state where it changed. Returns whether it did.
@@ -521,9 +531,12 @@ pub(super) fn digest_message(message: &Message) -> u64 {
             AppendResult::Matched(index) => (5, [index.0, 0], [0; 2]),
             AppendResult::Conflict { rejected, hint } => (6, [rejected.0, 0], position(hint)),
         },
-        Body::Heartbeat(request) => (7, [request.round.0, request.commit.0], [0; 2]),
+        Body::Heartbeat(request) => {
+            (7, [request.round.0, request.commit.0], [u64::from(request.outranked), 0])
+        }
         Body::HeartbeatResponse(response) => {
-            (8, [response.round.0, response.received.0], [response.promise, response.clock])
+            let HeartbeatResponse { round, received, promise, clock, priority, .. } = *response;
+            (8, [round.0, received.0], [promise ^ priority << 48, clock])
         }
         Body::TimeoutNow => (9, [0; 2], [0; 2]),
         Body::ReadIndex(request) => (10, [request.boot, request.up_to.0], [0; 2]),

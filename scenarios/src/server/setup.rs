@@ -13,12 +13,14 @@ pub const MESSAGE_BYTES_MAX: u64 = 1 << 24;
 /// The resolved configuration of a cluster; the same for all its servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setup {
-    /// The core's configuration; `id` and `voters` are replaced by each server's own.
+    /// The core's configuration; `id`, `voters` and `priority` are replaced by each server's own.
     pub raft: Config,
     /// How many servers there are.
     pub servers: u32,
     /// How many of them, the first ones, the cluster begins with; the others wait to be added.
     pub voters: u32,
+    /// How many priorities there are: the servers have them in turn, the first of them the lowest.
+    pub priorities: u64,
     /// The length of a tick on the server's own clock, in microseconds.
     pub tick_us: u64,
     /// The limits of the file system that the servers replicate; `None` is keys and values in its place.
@@ -83,7 +85,8 @@ impl Setup {
     #[must_use]
     pub fn config(&self, id: ProcessId) -> Config {
         let voters = if id.0 < self.voters { self.first_voters() } else { Vec::new() };
-        Config { id: node_id(id), voters, ..self.raft.clone() }
+        let priority = 1 + u64::from(id.0) % self.priorities;
+        Config { id: node_id(id), voters, priority, ..self.raft.clone() }
     }
 
     /// Those with whom the cluster begins.

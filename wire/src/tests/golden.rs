@@ -59,8 +59,12 @@ fn golden() -> Vec<(Body, &'static str)> {
             "53715701 16000000 6de04bb5 0801100218034a0e08091a0a08ac021205080210fa01",
         ),
         (
-            Body::Heartbeat(Heartbeat { session, round: Round(5), commit: LogIndex(299) }),
+            Body::Heartbeat(Heartbeat { session, round: Round(5), commit: LogIndex(299), outranked: false }),
             "53715701 0f000000 01bf42e7 08011002180352070809100518ab02",
+        ),
+        (
+            Body::Heartbeat(Heartbeat { session, round: Round(5), commit: LogIndex(299), outranked: true }),
+            "53715701 11000000 ef041be3 08011002180352090809100518ab022001",
         ),
         (
             Body::HeartbeatResponse(HeartbeatResponse {
@@ -69,6 +73,7 @@ fn golden() -> Vec<(Body, &'static str)> {
                 received: LogIndex(302),
                 promise: 0,
                 clock: 0,
+                priority: 1,
                 snapshot_received: 0,
             }),
             "53715701 0f000000 3db41902 0801100218035a070809100518ae02",
@@ -80,9 +85,22 @@ fn golden() -> Vec<(Body, &'static str)> {
                 received: LogIndex(302),
                 promise: 15,
                 clock: 300,
+                priority: 1,
                 snapshot_received: 0,
             }),
             "53715701 14000000 70d554d6 0801100218035a0c0809100518ae02200f28ac02",
+        ),
+        (
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round: Round(5),
+                received: LogIndex(302),
+                promise: 15,
+                clock: 300,
+                priority: 0,
+                snapshot_received: 0,
+            }),
+            "53715701 16000000 91a300e1 0801100218035a0e0809100518ae02200f28ac023800",
         ),
         (
             Body::ReadIndex(ReadIndex { boot: 4, up_to: ReadId(300) }),
@@ -129,6 +147,7 @@ fn golden_of_snapshots() -> Vec<(Body, &'static str)> {
                 received: LogIndex(302),
                 promise: 0,
                 clock: 0,
+                priority: 1,
                 snapshot_received: 4096,
             }),
             "53715701 12000000 b216b559 0801100218035a0a0809100518ae02308020",

@@ -107,21 +107,23 @@ fn body() -> impl Strategy<Value = Body> {
         (number(), append_result()).prop_map(|(session, result)| {
             Body::AppendEntriesResponse(AppendEntriesResponse { session: Session(session), result })
         }),
-        (number(), number(), number()).prop_map(|(session, round, commit)| {
+        (number(), number(), number(), any::<bool>()).prop_map(|(session, round, commit, outranked)| {
             Body::Heartbeat(Heartbeat {
                 session: Session(session),
                 round: Round(round),
                 commit: LogIndex(commit),
+                outranked,
             })
         }),
-        [number(), number(), number(), number(), number(), number()].prop_map(
-            |[session, round, received, promise, clock, snapshot_received]| {
+        [number(), number(), number(), number(), number(), number(), number()].prop_map(
+            |[session, round, received, promise, clock, priority, snapshot_received]| {
                 Body::HeartbeatResponse(HeartbeatResponse {
                     session: Session(session),
                     round: Round(round),
                     received: LogIndex(received),
                     promise,
                     clock,
+                    priority,
                     snapshot_received,
                 })
             }

@@ -1,0 +1,189 @@
+//! Who leads, and for how long: leaders that could not serve, and nodes that are preferred.
+
+use squall_raft::{Body, HandoverReason, NodeId, RoleKind, Term};
+
+use crate::cluster::{Cluster, hard_state};
+
+/// The shortest election timeout, and the interval between heartbeats.
+const TIMEOUT: u64 = 15;
+const BEAT: u64 = 5;
+
+/// n1 leads, and each node has applied all there is.
+fn led_by_n1(mut cluster: Cluster) -> Cluster {
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.pass(BEAT);
+    cluster
+}
+
+/// As many nodes, of which those with higher numbers are preferred.
+fn with_priorities(size: u64) -> Cluster {
+    Cluster::with(size, |config| config.priority = config.id.0)
+}
+
+fn stick(cluster: &mut Cluster, nodes: &[u64]) {
+    cluster.stuck.extend(nodes.iter().copied().map(NodeId));
+}
+
+fn pass_beats(cluster: &mut Cluster, beats: u64) {
+    for _ in 0..beats {
+        cluster.pass(BEAT);
+    }
+}
+
+/// So much time passes, but nobody is told to campaign: that message is lost each time.
+fn pass_without_timeout_now(cluster: &mut Cluster, ticks: u64) {
+    for id in 1..=3 {
+        cluster.tick(id, ticks);
+    }
+    cluster.network.retain(|message| message.body != Body::TimeoutNow);
+    cluster.settle();
+}
+
+#[test]
+fn a_leader_whose_state_machine_stands_still_hands_over_to_one_whose_does_not() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    stick(&mut cluster, &[1, 2]);
+    cluster.propose(1, "one").expect("it leads");
+    cluster.settle();
+    pass_beats(&mut cluster, 11);
+    assert_eq!(cluster.leader(), Some(1), "not before four election timeouts are over");
+    pass_beats(&mut cluster, 4);
+    assert_eq!(cluster.leader(), Some(3));
+    assert_eq!(cluster.status(3).current_term, Term(2), "nobody had to lose patience");
+    pass_beats(&mut cluster, 100);
+    assert_eq!(cluster.leader(), Some(3));
+}
+
+#[test]
+fn a_state_machine_that_gets_on_however_slowly_keeps_its_leader_in_office() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    stick(&mut cluster, &[1]);
+    for _ in 0..10 {
+        cluster.propose(1, "again").expect("it leads");
+        cluster.propose(1, "and again").expect("it leads");
+        cluster.settle();
+        pass_beats(&mut cluster, 11);
+        let applied = cluster.status(1).last_applied.next();
+        cluster.node(1).applied(applied);
+        assert_eq!((cluster.leader(), cluster.node(1).handover()), (Some(1), None));
+    }
+    assert_eq!(cluster.status(1).commit_index.0 - cluster.status(1).last_applied.0, 10);
+}
+
+#[test]
+fn where_nobody_could_serve_better_a_leader_stays() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    stick(&mut cluster, &[1, 2, 3]);
+    cluster.propose(1, "one").expect("it leads");
+    cluster.settle();
+    pass_beats(&mut cluster, 100);
+    assert_eq!((cluster.leader(), cluster.status(1).current_term), (Some(1), Term(1)));
+    cluster.propose(1, "two").expect("it still leads");
+}
+
+#[test]
+fn an_abdication_that_nobody_takes_up_ends_the_office_and_another_is_elected() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    stick(&mut cluster, &[1]);
+    cluster.propose(1, "one").expect("it leads");
+    cluster.settle();
+    let mut ticks = 0;
+    while cluster.status(1).role == RoleKind::Leader {
+        pass_without_timeout_now(&mut cluster, 1);
+        ticks += 1;
+        assert!(ticks <= 6 * TIMEOUT, "it lets go all the same");
+    }
+    while cluster.leader().is_none() {
+        cluster.pass(1);
+    }
+    assert_ne!(cluster.leader(), Some(1), "it lets others go first");
+}
+
+#[test]
+fn one_that_could_not_serve_leads_where_its_log_is_needed_and_no_longer() {
+    let logs = [(vec![1; 40], hard_state(1)), (vec![1; 3], hard_state(1)), (Vec::new(), hard_state(1))];
+    let mut cluster = Cluster::recovered(&logs, |config| config.max_message_bytes = 1);
+    cluster.crash(NodeId(3));
+    stick(&mut cluster, &[1]);
+    let mut has_led = false;
+    for _ in 0..40 {
+        cluster.pass(BEAT);
+        has_led |= cluster.leader() == Some(1);
+    }
+    assert!(has_led, "n2 could not be elected: its log is shorter");
+    assert_eq!(cluster.leader(), Some(2));
+}
+
+#[test]
+fn a_leader_whose_disk_hangs_and_who_has_no_heir_steps_down() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    cluster.writes_at_once = false;
+    cluster.propose(1, "one").expect("it leads");
+    cluster.settle();
+    pass_beats(&mut cluster, 5);
+    assert_eq!(cluster.status(1).role, RoleKind::Follower, "no follower has the entry on disk");
+}
+
+#[test]
+fn an_operator_may_make_anybody_lead_and_the_preferred_one_leads_again_later() {
+    let mut cluster = led_by_n1(with_priorities(3));
+    cluster.transfer(1, 2);
+    cluster.settle();
+    pass_beats(&mut cluster, 11);
+    assert_eq!(cluster.leader(), Some(2), "it is given its time");
+    pass_beats(&mut cluster, 4);
+    assert_eq!(cluster.leader(), Some(3));
+}
+
+#[test]
+fn one_that_is_preferred_and_lags_is_not_handed_the_office() {
+    let mut cluster = led_by_n1(with_priorities(3));
+    for _ in 0..100 {
+        let leader = cluster.leader().expect("nobody is down");
+        let _refused = cluster.propose(leader, "more");
+        for id in 1..=3 {
+            cluster.tick(id, BEAT);
+        }
+        // n3 answers heartbeats, and no entry gets through to it.
+        while !cluster.network.is_empty() {
+            let message = cluster.network.remove(0);
+            if message.to != NodeId(3) || !matches!(message.body, Body::AppendEntries(_)) {
+                let _ignored = cluster.deliver(message);
+            }
+        }
+        assert_ne!(cluster.leader(), Some(3));
+    }
+    assert_eq!(cluster.leader(), Some(2), "the next best");
+}
+
+#[test]
+fn a_preferred_node_that_never_takes_over_is_asked_after_ever_longer_times() {
+    let mut cluster = led_by_n1(with_priorities(3));
+    let mut began = Vec::new();
+    let mut under_way = None;
+    for tick in 0..3_000 {
+        pass_without_timeout_now(&mut cluster, 1);
+        let before = std::mem::replace(&mut under_way, cluster.node(1).handover());
+        if let (None, Some(handover)) = (before, under_way) {
+            assert_eq!((handover.to, handover.reason), (NodeId(3), HandoverReason::Outranked));
+            began.push(tick);
+        }
+    }
+    assert_eq!(cluster.status(1).role, RoleKind::Leader);
+    let timeouts: Vec<u64> = began.windows(2).map(|pair| (pair[1] - pair[0]) / TIMEOUT).collect();
+    assert_eq!(timeouts, [8, 16, 32, 64, 64]);
+}
+
+#[test]
+fn who_is_outranked_lets_the_other_go_first_and_then_campaigns_itself() {
+    let mut cluster = led_by_n1(with_priorities(3));
+    cluster.pass(BEAT);
+    cluster.crash(NodeId(1));
+    cluster.crash(NodeId(3));
+    let patience = cluster.node(2).ticks_until_due();
+    assert!((2 * TIMEOUT..3 * TIMEOUT).contains(&patience), "{patience} ticks");
+    cluster.tick(2, patience);
+    assert_eq!(cluster.status(2).role, RoleKind::PreCandidate);
+    assert!(cluster.node(2).ticks_until_due() < 2 * TIMEOUT, "it has waited once");
+}
