@@ -117,6 +117,12 @@ impl Raft {
         self.handle_transfer(to)
     }
 
+    /// The driver is about to stop this replica: it takes no more proposals and campaigns no more, and where it leads it
+    /// hands its office over, or lets go after an election timeout. All else goes on until it is dropped.
+    pub fn retire(&mut self) {
+        self.handle_retirement();
+    }
+
     /// An operator changes who belongs to the cluster, by one batch of changes. It is done when the configuration in
     /// force is one of the position returned or later, is not joint, and is committed; a leader leaves a joint one by
     /// itself. If an entry of another term is committed at the position returned, it never took effect.

@@ -19,6 +19,8 @@ pub enum ProposeError {
     },
     /// A bound on memory, on uncommitted bytes or on unapplied entries is reached; try again later.
     Busy,
+    /// This replica is being shut down; ask another.
+    ShuttingDown,
     /// Larger than any proposal may be.
     TooLarge {
         /// The proposal's bytes.
@@ -35,6 +37,8 @@ pub enum ReadError {
     NoLeader,
     /// As many reads as may wait are waiting; try again later.
     Busy,
+    /// This replica is being shut down; ask another.
+    ShuttingDown,
     /// The question is larger than any proposal may be.
     TooLarge {
         /// The question's bytes.
@@ -174,6 +178,7 @@ impl fmt::Display for ProposeError {
             Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
             Self::Transferring { to } => write!(f, "leadership is being handed to {to}"),
             Self::Busy => f.write_str("too much is uncommitted, unapplied or in memory: try again later"),
+            Self::ShuttingDown => f.write_str("this replica is being shut down: ask another"),
             Self::TooLarge { size, max } => {
                 write!(f, "a proposal of {size} bytes; at most {max} are accepted")
             }
@@ -188,6 +193,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::NoLeader => f.write_str("no leader is known"),
             Self::Busy => f.write_str("too many reads wait: try again later"),
+            Self::ShuttingDown => f.write_str("this replica is being shut down: ask another"),
             Self::TooLarge { size, max } => {
                 write!(f, "a question of {size} bytes; at most {max} are accepted")
             }

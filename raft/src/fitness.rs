@@ -11,7 +11,11 @@ use crate::{LogIndex, Raft};
 impl Raft {
     /// Its priority; nothing, while it could not serve.
     pub(crate) fn worth(&self) -> u64 {
-        if self.machine_stands_still() || self.disk_hangs() || self.snapshots.restoring.is_some() {
+        if self.retires
+            || self.machine_stands_still()
+            || self.disk_hangs()
+            || self.snapshots.restoring.is_some()
+        {
             return 0;
         }
         self.config.priority

@@ -21,6 +21,9 @@ impl Raft {
         let Role::Leader(leader) = &self.role else {
             return Err(ProposeError::NotLeader { leader: self.leader() });
         };
+        if self.retires {
+            return Err(ProposeError::ShuttingDown);
+        }
         if let Some(transfer) = leader.transfer {
             return Err(ProposeError::Transferring { to: transfer.to });
         }

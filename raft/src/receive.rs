@@ -61,6 +61,7 @@ impl Raft {
             promised_until: recovered.hard_state.longest_promise,
             election_at: 0,
             election_timeout: 0,
+            retires: false,
             give_way_timeouts: GIVE_WAY_TIMEOUTS,
             outbox: VecDeque::new(),
             held: Vec::new(),

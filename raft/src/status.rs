@@ -85,6 +85,8 @@ pub enum HandoverReason {
     Unfit,
     /// It has no vote any more.
     Removed,
+    /// It is about to stop.
+    Retiring,
 }
 
 impl HandoverReason {
@@ -93,7 +95,7 @@ impl HandoverReason {
     pub fn is_final(self) -> bool {
         match self {
             Self::Asked | Self::Outranked => false,
-            Self::Unfit | Self::Removed => true,
+            Self::Unfit | Self::Removed | Self::Retiring => true,
         }
     }
 }

@@ -64,11 +64,28 @@ impl Raft {
         let is_ready = |progress: &Progress| {
             self.was_heard(progress) && progress.could_serve() && progress.match_index == last_index
         };
-        let successor = self.likely_successor(is_ready);
+        self.let_go(self.likely_successor(is_ready), HandoverReason::Unfit)
+    }
+
+    /// This node is about to stop. Where it leads, the best of the others is to lead; where there is none, it leads on.
+    pub(crate) fn handle_retirement(&mut self) {
+        self.retires = true;
+        match self.role {
+            Role::Follower(_) => {}
+            Role::PreCandidate(_) | Role::Candidate(_) => self.become_follower(self.current_term()),
+            Role::Leader(_) => {
+                let _is_alone = !self.let_go(self.likely_successor(|_| true), HandoverReason::Retiring);
+            }
+        }
+    }
+
+    /// Hands the office to `successor`, or to whom a handover is under way, and ends it in any case. Returns `false` where
+    /// there is neither.
+    fn let_go(&mut self, successor: Option<NodeId>, reason: HandoverReason) -> bool {
         let Role::Leader(leader) = &mut self.role else { return false };
         match (&mut leader.transfer, successor) {
-            (Some(transfer), _) => transfer.reason = HandoverReason::Unfit,
-            (None, Some(to)) => self.begin_transfer(to, HandoverReason::Unfit),
+            (Some(transfer), _) => transfer.reason = reason,
+            (None, Some(to)) => self.begin_transfer(to, reason),
             (None, None) => return false,
         }
         true

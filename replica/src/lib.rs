@@ -54,6 +54,7 @@ mod reads;
 mod replica;
 mod requests;
 mod sessions;
+mod shutdown;
 mod snapshot;
 mod state;
 #[cfg(test)]

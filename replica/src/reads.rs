@@ -68,6 +68,14 @@ impl Reads {
         Some(waiting)
     }
 
+    /// Takes out one, whatever it waits for.
+    pub(crate) fn give_up(&mut self) -> Option<RequestId> {
+        let asked = self.asked.pop_front().map(|(_, waiting)| waiting);
+        let waiting = asked.or_else(|| self.ready.pop_first().map(|(_, waiting)| waiting))?;
+        self.bytes -= waiting.query.len() as u64;
+        Some(waiting.request)
+    }
+
     /// What all that wait ask takes, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

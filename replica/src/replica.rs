@@ -38,6 +38,8 @@ pub struct Replica<S: StateMachine> {
     pub(crate) is_forwarding: bool,
     /// Ticks since the start of this life.
     pub(crate) now: u64,
+    /// Where it shuts down: when nobody is waited for any more.
+    pub(crate) stops_at: Option<u64>,
     /// The last entry given to the state machine.
     /// Invariant: `applied <= apply_until`.
     pub(crate) applied: LogIndex,
@@ -46,7 +48,7 @@ pub struct Replica<S: StateMachine> {
     /// Bytes that the entries up to `applied` count for.
     applied_bytes: u64,
     pub(crate) answers: VecDeque<(RequestId, Outcome)>,
-    reads: Reads,
+    pub(crate) reads: Reads,
     snapshot_policy: Option<SnapshotPolicy>,
     taking: Option<Taking<S>>,
     restoring: Option<Restoring<S>>,
@@ -98,6 +100,7 @@ impl<S: StateMachine> Replica<S> {
             session_limits: SessionLimits::default(),
             is_forwarding: false,
             now: 0,
+            stops_at: None,
             applied: LogIndex::ZERO,
             apply_until: LogIndex::ZERO,
             applied_bytes: 0,
@@ -123,6 +126,7 @@ impl<S: StateMachine> Replica<S> {
         self.now = self.now.saturating_add(ticks);
         self.expire_forwards();
         self.raft.tick(ticks);
+        self.maybe_give_up_requests();
     }
 
     /// Takes a message from another replica.
@@ -206,6 +210,9 @@ impl<S: StateMachine> Replica<S> {
         query: impl AsRef<[u8]>,
         consistency: Consistency,
     ) -> Result<Option<ReadId>, ReadError> {
+        if self.is_shutting_down() {
+            return Err(ReadError::ShuttingDown);
+        }
         let (size, max) = (query.as_ref().len() as u64, self.raft.config().max_proposal_bytes);
         if size > max {
             return Err(ReadError::TooLarge { size, max });
@@ -364,8 +371,9 @@ impl<S: StateMachine> Replica<S> {
     /// How many ticks may pass before it has anything to do; `u64::MAX` is for ever.
     #[must_use]
     pub fn ticks_until_due(&self) -> u64 {
-        let ticks = self.raft.ticks_until_due();
-        self.forwards.due_at().map_or(ticks, |due_at| ticks.min(due_at.saturating_sub(self.now)))
+        let own = [self.forwards.due_at(), self.stops_at.filter(|stops_at| *stops_at > self.now)];
+        let ticks_until = |due_at: u64| due_at.saturating_sub(self.now);
+        own.into_iter().flatten().map(ticks_until).fold(self.raft.ticks_until_due(), u64::min)
     }
 }
 

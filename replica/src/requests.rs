@@ -84,6 +84,9 @@ impl<S: StateMachine> Replica<S> {
     }
 
     fn propose(&mut self, request: RequestId, proposal: Bytes) -> Result<LogPosition, ProposeError> {
+        if self.is_shutting_down() {
+            return Err(ProposeError::ShuttingDown);
+        }
         let full = self.pending.len() >= self.max_pending_requests;
         if full {
             let status = self.raft.status();
@@ -106,6 +109,9 @@ impl<S: StateMachine> Replica<S> {
         ticket: Ticket,
         proposal: Bytes,
     ) -> Result<Submitted, ProposeError> {
+        if self.is_shutting_down() {
+            return Err(ProposeError::ShuttingDown);
+        }
         if self.forwards.len() >= self.max_pending_requests {
             return Err(ProposeError::Busy);
         }

@@ -1,6 +1,7 @@
 //! Replicas among themselves: what becomes of requests when leaders come and go.
 
 mod sessions;
+mod shutdown;
 mod snapshots;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -15,6 +15,8 @@ pub const NAMES: &[&str] = &[
     "a leader told another to campaign",
     "a leader that could not serve abdicated",
     "a leader gave way to one of a higher priority",
+    "a leader that was to be shut down handed over",
+    "a server was shut down in good order",
     "a follower refused entries that do not fit",
     "a follower removed entries in conflict",
     "a follower removed several entries in conflict",

@@ -212,7 +212,8 @@ impl Clients {
                 Answer::Retry { target, after_us: RETRY_US }
             }
             Response::Refused(ProposeError::NotLeader { leader: None })
-            | Response::ReadRefused(ReadError::NoLeader) => {
+            | Response::Refused(ProposeError::ShuttingDown)
+            | Response::ReadRefused(ReadError::NoLeader | ReadError::ShuttingDown) => {
                 let target = self.next_server(believed);
                 self.believed[operation.client.slot()] = target;
                 Answer::Retry { target, after_us: RETRY_US * 2 }

@@ -28,6 +28,7 @@ pub(crate) struct Effects<P: Process> {
     pub(crate) responses: Vec<(OperationId, P::Response)>,
     pub(crate) wake_at: Option<LocalTime>,
     pub(crate) halt: Option<String>,
+    pub(crate) rest_us: Option<u64>,
 }
 
 impl<P: Process> Env<'_, P> {
@@ -76,6 +77,12 @@ impl<P: Process> Env<'_, P> {
         self.effects.halt = Some(reason.into());
     }
 
+    /// The process ends in good order after this event, and a new life begins after so long. What it sent in this event
+    /// still leaves.
+    pub fn rest(&mut self, outage_us: u64) {
+        self.effects.rest_us = Some(outage_us);
+    }
+
     /// Notes that one of the marks in [`Process::MARKS`] was reached.
     pub fn mark(&mut self, mark: Mark) {
         self.marks.mark(mark);
@@ -84,6 +91,6 @@ impl<P: Process> Env<'_, P> {
 
 impl<P: Process> Default for Effects<P> {
     fn default() -> Effects<P> {
-        Effects { sends: Vec::new(), responses: Vec::new(), wake_at: None, halt: None }
+        Effects { sends: Vec::new(), responses: Vec::new(), wake_at: None, halt: None, rest_us: None }
     }
 }

@@ -5,7 +5,7 @@
 
 use squall_raft::RoleKind;
 use squall_scenarios::script;
-use squall_scenarios::server::Response;
+use squall_scenarios::server::{RESTART, Response};
 use squall_sim::{CallOutcome, Choice, ProcessId, Time, Verdict, scenario};
 
 use crate::worlds::{Cluster, cluster};
@@ -19,13 +19,13 @@ fn strikes_at(seed: u64) -> u64 {
     AT_US + seed % 50 * 1_000
 }
 
-fn world(seed: u64, clients: u32, event: &str) -> Cluster {
+fn world(seed: u64, clients: u32, priorities: u32, event: &str) -> Cluster {
     let text = format!(
         "squall-scenario 1
 processes count=5
 clients count={clients} delay_min=100us delay_mean=100us
 network delay_min=1ms delay_mean=2ms
-cluster tick_us=1ms election_timeout=150 heartbeat_interval=30 seed={seed}
+cluster tick_us=1ms election_timeout=150 heartbeat_interval=30 priorities={priorities} seed={seed}
 workload keys=5 think_mean=2ms timeout=1s
 limits safety=5s liveness=0s
 e1 @{}us {event}
@@ -50,7 +50,7 @@ fn serving(world: &Cluster, but: Option<ProcessId>) -> Option<ProcessId> {
 
 /// Microseconds from a leader's death to the first moment at which another serves.
 pub(crate) fn without_a_leader_us(seed: u64) -> u64 {
-    let mut world = world(seed, 0, "crash most-prominent kind=process outage=60s");
+    let mut world = world(seed, 0, 1, "crash most-prominent kind=process outage=60s");
     let mut now_us = strikes_at(seed) - 1;
     world.run_until(Time(now_us));
     let leader = serving(&world, None).expect("it has had time enough to elect a leader");
@@ -65,19 +65,35 @@ pub(crate) fn without_a_leader_us(seed: u64) -> u64 {
 /// where the seed asks the leader to hand over to itself.
 pub(crate) fn without_an_answer_us(seed: u64) -> Option<u64> {
     let target = ProcessId((seed % 5) as u32);
-    let mut world = world(seed, 10, &format!("administer most-prominent command={}", target.0));
-    world.run_until(Time(strikes_at(seed) - 1));
-    let leader = serving(&world, None).expect("it has had time enough to elect a leader");
+    let (leader, world) = administered(seed, u64::from(target.0));
     if leader == target {
         return None;
     }
-    let result = world.run();
-    assert_eq!(result.verdict, Verdict::Passed, "seed {seed}");
     assert_eq!(
         serving(&world, None),
         Some(target),
         "seed {seed}: the office was handed over, and stays there"
     );
+    Some(longest_silence_us(seed, &world))
+}
+
+/// The same around a leader that is shut down in good order, and is up again after a second.
+pub(crate) fn without_an_answer_while_restarting_us(seed: u64) -> u64 {
+    let (leader, world) = administered(seed, RESTART + 100);
+    assert!(serving(&world, Some(leader)).is_some(), "seed {seed}: {leader} leads again");
+    longest_silence_us(seed, &world)
+}
+
+/// Runs a cluster whose leader is given a command; tells who it was.
+fn administered(seed: u64, command: u64) -> (ProcessId, Cluster) {
+    let mut world = world(seed, 10, 1, &format!("administer most-prominent command={command}"));
+    world.run_until(Time(strikes_at(seed) - 1));
+    let leader = serving(&world, None).expect("it has had time enough to elect a leader");
+    assert_eq!(world.run().verdict, Verdict::Passed, "seed {seed}");
+    (leader, world)
+}
+
+fn longest_silence_us(seed: u64, world: &Cluster) -> u64 {
     let mut answered: Vec<u64> = world
         .history()
         .iter()
@@ -88,7 +104,7 @@ pub(crate) fn without_an_answer_us(seed: u64) -> Option<u64> {
         .filter(|at| (strikes_at(seed) - TIMEOUT_US..strikes_at(seed) + 10 * TIMEOUT_US).contains(at))
         .collect();
     answered.sort_unstable();
-    answered.windows(2).map(|pair| pair[1] - pair[0]).max()
+    answered.windows(2).map(|pair| pair[1] - pair[0]).max().expect("several were answered")
 }
 
 /// The figure below which so many in a hundred lie.
@@ -118,4 +134,26 @@ pub(crate) fn check(crashes: &[u64], transfers: &[u64]) {
 fn a_dead_leader_is_replaced_within_two_timeouts_and_a_transfer_costs_less_than_one() {
     let (crashes, transfers) = measure(0..50);
     check(&crashes, &transfers);
+}
+
+#[test]
+fn a_leader_that_is_shut_down_in_good_order_costs_clients_less_than_one_timeout() {
+    let mut silences: Vec<u64> = (0..50).map(without_an_answer_while_restarting_us).collect();
+    silences.sort_unstable();
+    let most = percentile(&silences, 100);
+    assert!(most < TIMEOUT_US, "a planned restart cost clients {most} us");
+}
+
+/// The servers' priorities are 1 to 5, the last one's the highest.
+#[test]
+fn the_preferred_server_leads_and_when_it_dies_the_next_best_nearly_always_does() {
+    let mut next_best = 0;
+    for seed in 0..50 {
+        let mut world = world(seed, 0, 5, "crash most-prominent kind=process outage=60s");
+        world.run_until(Time(strikes_at(seed) - 1));
+        assert_eq!(serving(&world, None), Some(ProcessId(4)), "seed {seed}: the preferred one leads");
+        assert!(world.run_until(Time(strikes_at(seed) + 10 * TIMEOUT_US)));
+        next_best += u32::from(serving(&world, None) == Some(ProcessId(3)));
+    }
+    assert!(next_best >= 45, "the next best took over {next_best} times of 50");
 }

@@ -279,6 +279,7 @@ impl From<ForwardResponse> for schema::ForwardResponse {
             }
             ProposeError::Transferring { to } => schema::Refusal::Transferring(to.0),
             ProposeError::Busy => schema::Refusal::Busy(schema::Nothing {}),
+            ProposeError::ShuttingDown => schema::Refusal::ShuttingDown(schema::Nothing {}),
             ProposeError::TooLarge { size, max } => schema::Refusal::TooLarge(schema::TooLarge { size, max }),
         };
         Self { number: response.number, refusal: Some(refusal) }
@@ -295,6 +296,7 @@ impl TryFrom<schema::ForwardResponse> for ForwardResponse {
             }
             schema::Refusal::Transferring(to) => ProposeError::Transferring { to: NodeId(to) },
             schema::Refusal::Busy(schema::Nothing {}) => ProposeError::Busy,
+            schema::Refusal::ShuttingDown(schema::Nothing {}) => ProposeError::ShuttingDown,
             schema::Refusal::TooLarge(schema::TooLarge { size, max }) => ProposeError::TooLarge { size, max },
         };
         Ok(Self { number: response.number, refusal })

@@ -224,7 +224,7 @@ pub(crate) struct Forward {
 pub(crate) struct ForwardResponse {
     #[prost(uint64, tag = "1")]
     pub(crate) number: u64,
-    #[prost(oneof = "Refusal", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "Refusal", tags = "2, 3, 4, 5, 6")]
     pub(crate) refusal: Option<Refusal>,
 }
 
@@ -238,6 +238,8 @@ pub(crate) enum Refusal {
     Busy(Nothing),
     #[prost(message, tag = "5")]
     TooLarge(TooLarge),
+    #[prost(message, tag = "6")]
+    ShuttingDown(Nothing),
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]

@@ -27,7 +27,7 @@ use operator::Deed;
 use snapshots::{Done, Snapshots};
 
 pub use clients::{Ask, Response, operation_id, request_id};
-pub use operator::DEEDS;
+pub use operator::{DEEDS, RESTART};
 pub use setup::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, process_id};
 pub use view::DiskView;
 
@@ -44,6 +44,8 @@ pub struct Server {
     snapshots: Snapshots,
     /// The disk's next job is one for a snapshot, where there is one.
     turn_to_snapshots: bool,
+    /// How long it is down once it has shut down, where it was told to.
+    rests_us: Option<u64>,
     /// What the disk is doing.
     job: Option<Job>,
     /// Up to when ticks have been fed.
@@ -67,6 +69,9 @@ enum Job {
     Read(FetchPurpose, Vec<Entry>),
     Snapshot(Done),
 }
+
+/// For so many election timeouts a server that shuts down waits for what it has under way.
+const SHUTDOWN_TIMEOUTS: u64 = 4;
 
 impl Process for Server {
     type Setup = Setup;
@@ -109,6 +114,7 @@ impl Process for Server {
             apply_at: env.now(),
             written_index: recovered.last_index,
             observation: Observation::default(),
+            rests_us: None,
             groups: 0,
         };
         server.observe_start(&recovered, &log);
@@ -153,6 +159,13 @@ impl Process for Server {
                 self.observation.steps.push(Step::Administered);
                 let begun = self.replica.transfer_leadership(to).is_ok();
                 sometimes!(env, marks::NAMES, "a leadership transfer was begun", begun);
+                self.observe_change(env);
+            }
+            Deed::Restart { outage_us } => {
+                self.rests_us = Some(outage_us);
+                self.observation.steps.push(Step::Administered);
+                let patience = self.setup.raft.election_timeout * SHUTDOWN_TIMEOUTS;
+                self.replica.shut_down(patience);
                 self.observe_change(env);
             }
             Deed::Change(changes) => {
@@ -285,6 +298,17 @@ impl Server {
             }
         }
         self.set_timer(env);
+        self.maybe_rest(env);
+    }
+
+    /// Goes down in good order, once there is nothing left to wait for.
+    fn maybe_rest(&self, env: &mut Env<'_, Self>) {
+        if let Some(rests_us) = self.rests_us
+            && self.replica.may_stop()
+        {
+            sometimes!(env, marks::NAMES, "a server was shut down in good order", true);
+            env.rest(rests_us);
+        }
     }
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {

@@ -223,6 +223,8 @@ impl Server {
         sometimes!(env, marks::NAMES, "a leader that could not serve abdicated", is_unfit);
         let is_outranked = reason == Some(HandoverReason::Outranked);
         sometimes!(env, marks::NAMES, "a leader gave way to one of a higher priority", is_outranked);
+        let retires = reason == Some(HandoverReason::Retiring);
+        sometimes!(env, marks::NAMES, "a leader that was to be shut down handed over", retires);
     }
 
     /// Shows the state where it changed. Returns whether it did.

@@ -10,7 +10,7 @@ use squall_sim::ProcessId;
 use super::setup::node_id;
 
 /// How many deeds there are; commands are below `DEEDS << 8`.
-pub const DEEDS: u64 = 12;
+pub const DEEDS: u64 = 14;
 
 /// One deed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,10 +19,21 @@ pub(super) enum Deed {
     Transfer(NodeId),
     /// Members come, go, or get another standing.
     Change(Vec<Change>),
+    /// The server is shut down in good order, and comes back after so long.
+    Restart {
+        /// How long it is down.
+        outage_us: u64,
+    },
 }
+
+/// Shuts down whoever is asked; the lowest byte says for how many hundredths of a second.
+pub const RESTART: u64 = 12 << 8;
 
 /// What `command` means to one who knows of this configuration.
 pub(super) fn deed(command: u64, servers: u32, configuration: &Configuration) -> Deed {
+    if (RESTART..DEEDS << 8).contains(&command) {
+        return Deed::Restart { outage_us: (command & 0xff) * 10_000 };
+    }
     let number =
         u32::try_from((command & 0xff) % u64::from(servers)).expect("less than the number of servers");
     let id = node_id(ProcessId(number));
@@ -74,6 +85,15 @@ mod tests {
             assert_eq!(deed(command, 5, &configuration), Deed::Transfer(NodeId(command % 5)));
         }
         assert_eq!(deed(DEEDS << 8, 5, &configuration), Deed::Transfer(NodeId(0)), "no such deed");
+    }
+
+    #[test]
+    fn a_restart_says_for_how_long_the_server_is_down() {
+        let configuration = Configuration::first(&[NodeId(0)]);
+        for (command, outage_us) in [(RESTART, 0), (RESTART + 25, 250_000), ((DEEDS << 8) - 1, 2_550_000)] {
+            assert_eq!(deed(command, 5, &configuration), Deed::Restart { outage_us });
+        }
+        assert_ne!(deed(RESTART - 1, 5, &configuration), Deed::Restart { outage_us: 2_550_000 });
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::World;
 use super::slot::Stage;
 use crate::choice::{Purpose, Ratio};
 use crate::env::Env;
+use crate::fault::CrashKind;
 use crate::ids::{Link, ProcessId};
 use crate::mark::FRAMEWORK;
 use crate::network::Fate;
@@ -12,6 +13,9 @@ use crate::process::{Oracle, Process, Violation, Workload};
 use crate::queue::Event;
 use crate::sometimes;
 use crate::trace::RecordKind;
+
+/// What a trace says of an outage that no fault caused.
+const NO_FAULT: u32 = 0;
 
 /// An event for a process, as the trace will show it.
 #[derive(Clone, Copy)]
@@ -75,6 +79,11 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
         if let Some(reason) = self.effects.halt.take() {
             self.halt(id, &reason);
+        }
+        if let Some(outage_us) = self.effects.rest_us.take()
+            && self.slots[id.slot()].process.is_some()
+        {
+            self.crash(id, CrashKind::Process, outage_us, NO_FAULT);
         }
     }
 

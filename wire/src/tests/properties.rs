@@ -89,6 +89,7 @@ fn refusal() -> impl Strategy<Value = ProposeError> {
             .prop_map(|leader| ProposeError::NotLeader { leader: leader.map(NodeId) }),
         number().prop_map(|to| ProposeError::Transferring { to: NodeId(to) }),
         Just(ProposeError::Busy),
+        Just(ProposeError::ShuttingDown),
         (number(), number()).prop_map(|(size, max)| ProposeError::TooLarge { size, max }),
     ]
 }
