@@ -44,7 +44,8 @@ pub struct Config {
     pub max_uncommitted_bytes: u64,
     /// Entries that are committed and wait for this node's state machine; above it a leader refuses proposals.
     pub max_unapplied_entries: u64,
-    /// Entry bytes kept in memory after they are durable and applied, for followers that lag a little.
+    /// Entry bytes kept in memory after they are durable and applied, for followers that lag a little; at most
+    /// `max_log_bytes`.
     pub cache_bytes: u64,
     /// Entry bytes held in memory; above it a leader refuses proposals and a follower entries.
     pub max_log_bytes: u64,
@@ -123,8 +124,8 @@ impl Config {
                 "one of the voters, or no voters for a replica that is added later",
             );
         }
-        if !(1..=1 << 32).contains(&self.heartbeat_interval) {
-            return reject("heartbeat_interval", self.heartbeat_interval, "1 to 2^32 ticks");
+        if !(1..1 << 32).contains(&self.heartbeat_interval) {
+            return reject("heartbeat_interval", self.heartbeat_interval, "1 to 2^32 - 1 ticks");
         }
         if !(self.heartbeat_interval * 2 + 1..=1 << 33).contains(&self.election_timeout) {
             return reject(
@@ -136,8 +137,10 @@ impl Config {
         if let Some(drift_ppm) = self.lease_drift_ppm {
             self.validate_lease(drift_ppm)?;
         }
+        if self.priority == 0 {
+            return reject("priority", 0, "at least 1; a replica that must never lead is to be a learner");
+        }
         let positive = [
-            ("priority", self.priority),
             ("max_pending_reads", self.max_pending_reads),
             ("max_message_bytes", self.max_message_bytes),
             ("max_in_flight_messages", self.max_in_flight_messages),
@@ -153,6 +156,9 @@ impl Config {
             if value == 0 {
                 return reject(field, value, "at least 1");
             }
+        }
+        if self.cache_bytes > self.max_log_bytes {
+            return reject("cache_bytes", self.cache_bytes, "at most max_log_bytes, where it counts as well");
         }
         if self.max_proposal_bytes > 1 << 30 {
             return reject("max_proposal_bytes", self.max_proposal_bytes, "at most 2^30 bytes");

@@ -114,11 +114,12 @@ impl<S: StateMachine> Replica<S> {
 
     /// Takes snapshots from now on, and has the log compacted behind them.
     ///
-    /// # Panics
-    /// Where the policy asks for one after each 0 entries or bytes.
-    pub fn take_snapshots(&mut self, policy: SnapshotPolicy) {
-        assert!(policy.every_entries > 0 && policy.every_bytes > 0, "{policy:?} would never come to an end");
+    /// # Errors
+    /// Where the policy asks for one after each 0 entries or bytes; then nothing changes.
+    pub fn take_snapshots(&mut self, policy: SnapshotPolicy) -> Result<(), ConfigError> {
+        policy.validate()?;
         self.snapshot_policy = Some(policy);
+        Ok(())
     }
 
     /// Lets time pass; ticks that are due are fed before any other input.

@@ -5,7 +5,7 @@
 //! byte, so that a follower can draw one snapshot from several of them.
 
 use bytes::Bytes;
-use squall_raft::{LogIndex, LogPosition, NodeId, Raft, SnapshotId};
+use squall_raft::{ConfigError, LogIndex, LogPosition, NodeId, Raft, SnapshotId};
 
 use crate::image::{InForce, LogSummary, ReplicaImage, ReplicaLoader};
 use crate::{LoadError, State, StateMachine};
@@ -32,6 +32,20 @@ impl Default for SnapshotPolicy {
 const PATIENCE: u64 = 4;
 
 impl SnapshotPolicy {
+    /// Checks it by itself.
+    ///
+    /// # Errors
+    /// Names the field that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let expected = "at least 1, or u64::MAX for never";
+        for (field, value) in [("every_entries", self.every_entries), ("every_bytes", self.every_bytes)] {
+            if value == 0 {
+                return Err(ConfigError { field, value, expected });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether one is due after the last entry of `log`, which had `bytes_before` without it. The log alone decides, and
     /// not what a replica remembers of its last snapshot.
     pub(crate) fn is_due(&self, bytes_before: u64, log: LogSummary) -> bool {

@@ -445,6 +445,7 @@ fn tighten(setup: &mut Setup, choice: &mut Choice) {
             *bound = Resolver::new(choice, "extreme_bound").number(field, range);
         }
     }
+    raft.cache_bytes = raft.cache_bytes.min(raft.max_log_bytes);
     setup.snapshots = setup.snapshots.map(|_| policy);
 }
 

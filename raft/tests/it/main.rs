@@ -2,6 +2,7 @@
 
 mod bounds;
 mod cluster;
+mod config;
 mod fetched;
 mod forward;
 mod golden;

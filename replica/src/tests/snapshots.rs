@@ -12,7 +12,7 @@ const POLICY: SnapshotPolicy = SnapshotPolicy { every_entries: 10, every_bytes: 
 /// Three replicas that take snapshots, led by the first.
 fn cluster(policy: SnapshotPolicy) -> Cluster {
     let mut cluster = Cluster::new(3);
-    cluster.replicas.iter_mut().for_each(|replica| replica.take_snapshots(policy));
+    cluster.replicas.iter_mut().for_each(|replica| replica.take_snapshots(policy).unwrap());
     cluster.elect(1);
     cluster
 }
@@ -285,4 +285,22 @@ fn bytes_that_are_no_snapshot_are_refused_with_what_is_wrong() {
     let disorder = "the pairs are not in order";
     assert_eq!(of_machine(&[&head(2)[..], b, a].concat()), disorder);
     assert_eq!(of_machine(&[&head(2)[..], a, a].concat()), disorder);
+}
+
+#[test]
+fn a_policy_that_would_never_come_to_an_end_is_refused() {
+    let mut cluster = Cluster::new(1);
+    for (policy, expected) in [
+        (
+            SnapshotPolicy { every_entries: 0, ..SnapshotPolicy::default() },
+            "every_entries is 0; expected at least 1",
+        ),
+        (
+            SnapshotPolicy { every_bytes: 0, ..SnapshotPolicy::default() },
+            "every_bytes is 0; expected at least 1",
+        ),
+    ] {
+        let said = cluster.replica(1).take_snapshots(policy).unwrap_err().to_string();
+        assert!(said.starts_with(expected), "{said}");
+    }
 }

@@ -97,7 +97,9 @@ impl Process for Server {
         replica.limit_sessions(setup.session_limits(id));
         replica.forward_requests(setup.forwards);
         if let Some(policy) = setup.snapshots {
-            replica.take_snapshots(policy);
+            replica
+                .take_snapshots(policy)
+                .map_err(|error| format!("a snapshot policy that makes no sense: {error}"))?;
         }
         let mut server = Self {
             setup: setup.clone(),

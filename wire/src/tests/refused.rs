@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use squall_raft::{AppendEntries, Body, Entries, LogIndex, LogPosition, MEMBERS_MAX, Payload, Session};
+use squall_raft::{
+    AppendEntries, Body, Config, Entries, LogIndex, LogPosition, MEMBERS_MAX, NodeId, Payload, Session,
+};
 
 use super::{command, encoded, entry, framed, message};
 use crate::{
-    DecodeError, EncodeError, HEADER_BYTES, MAX_BODY_BYTES, MAX_ENTRIES, decode, decode_bytes, schema,
+    DecodeError, EncodeError, HEADER_BYTES, MAX_BODY_BYTES, MAX_CONFIG_BYTES, MAX_ENTRIES, check_config,
+    decode, decode_bytes, schema,
 };
 
 fn append(entries: Vec<squall_raft::Entry>) -> squall_raft::Message {
@@ -174,4 +177,21 @@ fn payloads_of_a_shared_buffer_are_not_copied() {
     let Body::AppendEntries(append) = decoded.body else { panic!("an append went in") };
     let Payload::Command(data) = &append.entries[0].payload else { panic!("a command went in") };
     assert!(frame.as_ptr_range().contains(&data.as_ptr()), "the payload lies in the frame's own buffer");
+}
+
+#[test]
+fn a_core_whose_messages_would_fit_into_no_frame_is_refused_by_the_field() {
+    let fields: [(fn(&mut Config) -> &mut u64, &str); 3] = [
+        (|config| &mut config.max_message_bytes, "max_message_bytes"),
+        (|config| &mut config.max_proposal_bytes, "max_proposal_bytes"),
+        (|config| &mut config.max_snapshot_chunk_bytes, "max_snapshot_chunk_bytes"),
+    ];
+    for (field, name) in fields {
+        let mut config = Config::new(NodeId(1), vec![NodeId(1)]);
+        *field(&mut config) = MAX_CONFIG_BYTES;
+        assert_eq!(check_config(&config), Ok(()));
+        *field(&mut config) += 1;
+        let said = check_config(&config).expect_err("one byte too many").to_string();
+        assert!(said.starts_with(&format!("{name} is 33554433; expected at most 2^25 bytes")), "{said}");
+    }
 }
