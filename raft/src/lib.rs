@@ -18,9 +18,9 @@
 //!
 //! # What is here, and what is not
 //!
-//! Elections with PreVote, CheckQuorum and stickiness, pipelined replication, log compaction and snapshots, linearizable
-//! reads without a log entry (by rounds of heartbeats and by leases, on followers too), leadership transfer, abdication, priorities, changes of
-//! membership by joint consensus with learners, bounds on memory.
+//! Elections with PreVote, CheckQuorum and stickiness, priorities, pipelined replication, log compaction and snapshots,
+//! linearizable reads without a log entry (by rounds of heartbeats and by leases, on followers too), leadership transfer
+//! and abdication, changes of membership by joint consensus with learners, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
 //! "thesis" is Ongaro's. Not here: client sessions, which are the replica's.
 #![no_std]

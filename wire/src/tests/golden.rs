@@ -63,30 +63,6 @@ fn golden() -> Vec<(Body, &'static str)> {
             "53715701 0f000000 01bf42e7 08011002180352070809100518ab02",
         ),
         (
-            Body::HeartbeatResponse(HeartbeatResponse {
-                session,
-                round: Round(5),
-                received: LogIndex(302),
-                promise: 0,
-                clock: 0,
-                priority: 1,
-                snapshot_received: 0,
-            }),
-            "53715701 0f000000 3db41902 0801100218035a070809100518ae02",
-        ),
-        (
-            Body::HeartbeatResponse(HeartbeatResponse {
-                session,
-                round: Round(5),
-                received: LogIndex(302),
-                promise: 15,
-                clock: 300,
-                priority: 1,
-                snapshot_received: 0,
-            }),
-            "53715701 14000000 70d554d6 0801100218035a0c0809100518ae02200f28ac02",
-        ),
-        (
             Body::ReadIndex(ReadIndex { boot: 4, up_to: ReadId(300) }),
             "53715701 0d000000 309f100a 0801100218036a05080410ac02",
         ),
@@ -119,10 +95,34 @@ fn golden() -> Vec<(Body, &'static str)> {
     ]
 }
 
-/// The same for what is said of who is to lead.
+/// The same for answers to heartbeats, and what is said of who is to lead.
 fn golden_of_offices() -> Vec<(Body, &'static str)> {
     let session = Session(9);
     vec![
+        (
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round: Round(5),
+                received: LogIndex(302),
+                promise: 0,
+                clock: 0,
+                priority: 1,
+                snapshot_received: 0,
+            }),
+            "53715701 0f000000 3db41902 0801100218035a070809100518ae02",
+        ),
+        (
+            Body::HeartbeatResponse(HeartbeatResponse {
+                session,
+                round: Round(5),
+                received: LogIndex(302),
+                promise: 15,
+                clock: 300,
+                priority: 1,
+                snapshot_received: 0,
+            }),
+            "53715701 14000000 70d554d6 0801100218035a0c0809100518ae02200f28ac02",
+        ),
         (
             Body::Heartbeat(Heartbeat { session, round: Round(5), commit: LogIndex(299), outranked: true }),
             "53715701 11000000 ef041be3 08011002180352090809100518ab022001",
