@@ -1,6 +1,6 @@
 //! Who leads, and for how long: leaders that could not serve, and nodes that are preferred.
 
-use squall_raft::{Body, HandoverReason, NodeId, RoleKind, Term};
+use squall_raft::{Body, HandoverReason, Message, NodeId, RoleKind, Term};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -31,13 +31,21 @@ fn pass_beats(cluster: &mut Cluster, beats: u64) {
     }
 }
 
-/// So much time passes, but nobody is told to campaign: that message is lost each time.
-fn pass_without_timeout_now(cluster: &mut Cluster, ticks: u64) {
+/// So much time passes, and some messages are lost each time.
+fn pass_losing(cluster: &mut Cluster, ticks: u64, is_lost: impl Fn(&Message) -> bool) {
     for id in 1..=3 {
         cluster.tick(id, ticks);
     }
-    cluster.network.retain(|message| message.body != Body::TimeoutNow);
-    cluster.settle();
+    while !cluster.network.is_empty() {
+        let message = cluster.network.remove(0);
+        if !is_lost(&message) {
+            let _ignored = cluster.deliver(message);
+        }
+    }
+}
+
+fn is_timeout_now(message: &Message) -> bool {
+    message.body == Body::TimeoutNow
 }
 
 #[test]
@@ -90,7 +98,7 @@ fn an_abdication_that_nobody_takes_up_ends_the_office_and_another_is_elected() {
     cluster.settle();
     let mut ticks = 0;
     while cluster.status(1).role == RoleKind::Leader {
-        pass_without_timeout_now(&mut cluster, 1);
+        pass_losing(&mut cluster, 1, is_timeout_now);
         ticks += 1;
         assert!(ticks <= 6 * TIMEOUT, "it lets go all the same");
     }
@@ -125,9 +133,11 @@ fn a_leader_whose_disk_hangs_and_who_has_no_heir_steps_down() {
     let mut cluster = led_by_n1(Cluster::new(3));
     cluster.writes_at_once = false;
     cluster.propose(1, "one").expect("it leads");
-    cluster.settle();
-    pass_beats(&mut cluster, 5);
-    assert_eq!(cluster.status(1).role, RoleKind::Follower, "no follower has the entry on disk");
+    for _ in 0..6 {
+        assert_eq!(cluster.status(1).role, RoleKind::Leader);
+        pass_losing(&mut cluster, BEAT, |message| matches!(message.body, Body::AppendEntries(_)));
+    }
+    assert_eq!(cluster.status(1).role, RoleKind::Follower, "no follower has the entry");
 }
 
 #[test]
@@ -147,16 +157,10 @@ fn one_that_is_preferred_and_lags_is_not_handed_the_office() {
     for _ in 0..100 {
         let leader = cluster.leader().expect("nobody is down");
         let _refused = cluster.propose(leader, "more");
-        for id in 1..=3 {
-            cluster.tick(id, BEAT);
-        }
         // n3 answers heartbeats, and no entry gets through to it.
-        while !cluster.network.is_empty() {
-            let message = cluster.network.remove(0);
-            if message.to != NodeId(3) || !matches!(message.body, Body::AppendEntries(_)) {
-                let _ignored = cluster.deliver(message);
-            }
-        }
+        pass_losing(&mut cluster, BEAT, |message| {
+            message.to == NodeId(3) && matches!(message.body, Body::AppendEntries(_))
+        });
         let handover = cluster.leader().and_then(|leader| cluster.node(leader).handover());
         assert_ne!(
             handover.map(|handover| handover.to),
@@ -173,7 +177,7 @@ fn a_preferred_node_that_never_takes_over_is_asked_after_ever_longer_times() {
     let mut began = Vec::new();
     let mut under_way = None;
     for tick in 0..3_000 {
-        pass_without_timeout_now(&mut cluster, 1);
+        pass_losing(&mut cluster, 1, is_timeout_now);
         let before = std::mem::replace(&mut under_way, cluster.node(1).handover());
         if let (None, Some(handover)) = (before, under_way) {
             assert_eq!((handover.to, handover.reason), (NodeId(3), HandoverReason::Outranked));
