@@ -12,7 +12,7 @@ fn refusal(change: Change) -> Option<ConfigError> {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_what_would() {
-    let cases: [(Change, &str); 23] = [
+    let cases: [(Change, &str); 24] = [
         (|c| c.voters = vec![NodeId(1), NodeId(1)], "voters is 1; expected sorted ids"),
         (|c| c.voters = vec![NodeId(2), NodeId(1)], "voters is 1; expected sorted ids"),
         (|c| c.voters = (1..=65).map(NodeId).collect(), "voters is 65; expected at most 64 voters"),
@@ -30,6 +30,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         (|c| c.max_in_flight_messages = 0, "max_in_flight_messages is 0; expected at least 1"),
         (|c| c.max_in_flight_bytes = 0, "max_in_flight_bytes is 0; expected at least 1"),
         (|c| c.max_uncommitted_bytes = 0, "max_uncommitted_bytes is 0; expected at least 1"),
+        (|c| c.max_unapplied_entries = 0, "max_unapplied_entries is 0; expected at least 1"),
         (|c| c.max_log_bytes = 0, "max_log_bytes is 0; expected at least 1"),
         (|c| c.max_apply_bytes = 0, "max_apply_bytes is 0; expected at least 1"),
         (|c| c.max_snapshot_chunk_bytes = 0, "max_snapshot_chunk_bytes is 0; expected at least 1"),

@@ -133,7 +133,7 @@ fn a_leader_whose_disk_hangs_and_who_has_no_heir_steps_down() {
     let mut cluster = led_by_n1(Cluster::new(3));
     cluster.writes_at_once = false;
     cluster.propose(1, "one").expect("it leads");
-    for _ in 0..6 {
+    for _ in 0..5 {
         assert_eq!(cluster.status(1).role, RoleKind::Leader);
         pass_losing(&mut cluster, BEAT, |message| matches!(message.body, Body::AppendEntries(_)));
     }
