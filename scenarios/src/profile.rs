@@ -31,6 +31,9 @@ const BUILT_IN: [(&str, &str); 6] = [
     ("calm", include_str!("../profiles/calm.toml")),
 ];
 
+/// The memory that the core may fill with its log unless it is told otherwise; profiles tighten it and tell it nothing.
+const LOG_BYTES: u64 = 256 << 20;
+
 /// What a seed draws from.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -255,6 +258,7 @@ impl Profile {
             ("cluster", "max_uncommitted_bytes", cluster.max_uncommitted_bytes, 1..=u64::MAX),
             ("cluster", "max_unapplied_entries", cluster.max_unapplied_entries, 1..=u64::MAX),
             ("cluster", "max_proposal_bytes", cluster.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
+            ("cluster", "cache_bytes", cluster.cache_bytes, 0..=LOG_BYTES),
             ("cluster", "pending_requests_max", cluster.pending_requests_max, 1..=u64::MAX),
             ("cluster", "slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
             ("cluster", "snapshot_every_entries", cluster.snapshot_every_entries, 1..=u64::MAX),

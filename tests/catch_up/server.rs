@@ -40,7 +40,7 @@ impl Server {
         let mut replica =
             Replica::new(config, &recovered, KeyValue::default()).expect("a sound configuration");
         if let Some(policy) = policy {
-            replica.take_snapshots(policy);
+            replica.take_snapshots(policy).expect("a sound policy");
         }
         Self {
             replica,

@@ -46,7 +46,7 @@ impl Server {
             every_entries: 3,
             keep_entries: 0,
             ..SnapshotPolicy::default()
-        });
+        })?;
         let (group, fetches, snapshot_jobs) = (Group::default(), VecDeque::new(), VecDeque::new());
         Ok(Self { replica, storage, disk, group, fetches, snapshot_jobs, ticked: now })
     }
