@@ -157,6 +157,14 @@ impl Config {
                 return reject(field, value, "at least 1");
             }
         }
+        for (field, value, most, expected) in [
+            ("max_snapshot_chunk_bytes", self.max_snapshot_chunk_bytes, 1 << 20, "at most 2^20 bytes"),
+            ("max_snapshot_in_flight", self.max_snapshot_in_flight, 1 << 10, "at most 1,024"),
+        ] {
+            if value > most {
+                return reject(field, value, expected);
+            }
+        }
         if self.cache_bytes > self.max_log_bytes {
             return reject("cache_bytes", self.cache_bytes, "at most max_log_bytes, where it counts as well");
         }

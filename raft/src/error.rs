@@ -63,6 +63,12 @@ pub enum TransferError {
         /// The target.
         to: NodeId,
     },
+    /// The target could not serve now, by its own word: its disk hangs, its state machine stands still, or is being put
+    /// into a snapshot, or it is being shut down.
+    CannotServe {
+        /// The target.
+        to: NodeId,
+    },
     /// Another transfer is under way.
     Transferring {
         /// To whom.
@@ -210,6 +216,7 @@ impl fmt::Display for TransferError {
             Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
             Self::AlreadyLeader => f.write_str("the target leads already"),
             Self::NotAVoter { to } => write!(f, "{to} does not vote"),
+            Self::CannotServe { to } => write!(f, "{to} says that it could not serve now"),
             Self::Transferring { to } => write!(f, "leadership is being handed to {to} already"),
         }
     }

@@ -284,7 +284,8 @@ impl Raft {
         if reached > leader.quorum_match || reached == last_index {
             (leader.quorum_match, leader.advanced_at) = (reached, now);
         }
-        let transfers = leader.followers.iter().filter_map(Progress::transfer_advanced_at);
+        let voters = leader.followers.iter().filter(|progress| progress.votes().any());
+        let transfers = voters.filter_map(Progress::transfer_advanced_at);
         leader.advanced_at = transfers.fold(leader.advanced_at, u64::max);
         let quorum_is_heard = leader.has_quorum(|progress| progress.heard_at + timeout >= now);
         let quorum_advances = leader.advanced_at + timeout * STUCK_TIMEOUTS >= now;
@@ -312,7 +313,8 @@ impl Raft {
         }
         leader.replication_due = true;
         let next = progress.next_index;
-        let of_use = entries.first().is_some_and(|entry| entry.index == next)
+        let of_use = next > self.log.base().index
+            && entries.first().is_some_and(|entry| entry.index == next)
             && may_send(progress, &self.config)
             && entries.iter().all(|entry| self.log.contains(entry.position()));
         if of_use {

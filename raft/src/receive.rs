@@ -103,6 +103,10 @@ impl Raft {
                 {
                     return Err(Ignored::LeaderIsHeard);
                 }
+                // Whoever is asked for parts need be no member: the leader's word weighs more than its term.
+                Body::SnapshotChunk(_) if self.leader_is_heard() || self.is_promised() => {
+                    return Err(Ignored::LeaderIsHeard);
+                }
                 Body::RequestVote(_)
                 | Body::Forward(_)
                 | Body::ForwardResponse(_)

@@ -12,6 +12,9 @@ use bytes::Bytes;
 
 use crate::{Config, Ignored, Member, NodeId, SnapshotId};
 
+/// A request waits for at most so many times as long as the least.
+const PATIENCE_MAX: u64 = 16;
+
 /// One snapshot that is being received.
 ///
 /// Invariant: `stored <= handed <= snapshot.bytes`, and `parts` follow one another from `handed` on.
@@ -28,6 +31,8 @@ pub(crate) struct Receiving {
     pub(crate) leader_only: bool,
     /// Requests so far.
     asked: u64,
+    /// What is patient enough is learned on the way.
+    patience: u64,
 }
 
 /// Invariant: `here.len() <= bytes`; where it is all here, nobody is asked.
@@ -39,6 +44,7 @@ struct Part {
     here: Bytes,
     /// Who was asked for the rest, and when.
     asked: Option<(NodeId, u64)>,
+    times_asked: u64,
 }
 
 impl Part {
@@ -64,7 +70,7 @@ impl Receiving {
     pub(crate) fn new(snapshot: SnapshotId, stored: u64) -> Self {
         assert!(stored <= snapshot.bytes, "{stored} bytes of {snapshot:?} were kept");
         let (parts, lacking) = (VecDeque::new(), Vec::new());
-        Self { snapshot, stored, handed: stored, parts, lacking, leader_only: false, asked: 0 }
+        Self { snapshot, stored, handed: stored, parts, lacking, leader_only: false, asked: 0, patience: 0 }
     }
 
     /// The next request, where there is room for one and somebody to ask: the leader for every other part, the
@@ -82,6 +88,7 @@ impl Receiving {
         self.asked += 1;
         let part = &mut self.parts[wanted];
         part.asked = Some((of, now));
+        part.times_asked += 1;
         let offset = part.next_offset();
         Some(Ask { of, offset, max_bytes: part.offset + part.bytes - offset })
     }
@@ -96,7 +103,7 @@ impl Receiving {
             if bytes == 0 || offset - self.stored >= window {
                 return;
             }
-            self.parts.push_back(Part { offset, bytes, here: Bytes::new(), asked: None });
+            self.parts.push_back(Part { offset, bytes, here: Bytes::new(), asked: None, times_asked: 0 });
         }
     }
 
@@ -113,7 +120,7 @@ impl Receiving {
     }
 
     /// A part arrives. What was not asked for, or not at this place, is of no use.
-    pub(crate) fn take(&mut self, from: NodeId, offset: u64, data: Bytes) -> Result<(), Ignored> {
+    pub(crate) fn take(&mut self, from: NodeId, offset: u64, data: Bytes, now: u64) -> Result<(), Ignored> {
         let awaited = |part: &&mut Part| part.asked.is_some() && part.next_offset() == offset;
         let Some(part) = self.parts.iter_mut().find(awaited) else { return Err(Ignored::StaleResponse) };
         if data.is_empty() {
@@ -128,7 +135,10 @@ impl Receiving {
             return Err(Ignored::Malformed);
         }
         part.here = if part.here.is_empty() { data } else { [&part.here[..], &data].concat().into() };
-        part.asked = None;
+        // Where it was asked for more than once, this may be the answer to any of the requests (Karn and Partridge, 1987).
+        if let (Some((_, at)), 1) = (part.asked.take(), part.times_asked) {
+            self.patience = 2 * (now - at);
+        }
         Ok(())
     }
 
@@ -150,16 +160,28 @@ impl Receiving {
         }
     }
 
-    /// Whoever has not answered for `patience` ticks is not asked again, the leader excepted, who will offer it anew.
-    pub(crate) fn give_up_waiting(&mut self, leader: NodeId, patience: u64, now: u64) {
+    /// Whoever has not answered for too long is not asked again, the leader excepted, who will offer it anew. What is too
+    /// long is at least `least` ticks, twice as long as the last part took, and twice as long with each time: a slow link
+    /// that is asked for the same part again and again carries nothing else.
+    pub(crate) fn give_up_waiting(&mut self, leader: NodeId, least: u64, now: u64) {
+        let patience = self.patience(least);
+        let mut is_given_up = false;
         for position in 0..self.parts.len() {
             let asked = &mut self.parts[position].asked;
-            if let Some((of, _)) = asked.take_if(|(_, at)| *at + patience <= now)
-                && of != leader
-            {
-                self.note_lacking(of);
+            if let Some((of, _)) = asked.take_if(|(_, at)| *at + patience <= now) {
+                is_given_up = true;
+                if of != leader {
+                    self.note_lacking(of);
+                }
             }
         }
+        if is_given_up {
+            self.patience = patience * 2;
+        }
+    }
+
+    fn patience(&self, least: u64) -> u64 {
+        self.patience.clamp(least, least * PATIENCE_MAX)
     }
 
     /// Whether somebody has been asked, or what came waits for the disk: it is not at a loss.
@@ -167,9 +189,10 @@ impl Receiving {
         self.stored < self.handed || self.parts.iter().any(|part| part.asked.is_some())
     }
 
-    /// When the request that has waited longest was made.
-    pub(crate) fn waiting_since(&self) -> Option<u64> {
-        self.parts.iter().filter_map(|part| part.asked).map(|(_, at)| at).min()
+    /// When the request that has waited longest has waited too long.
+    pub(crate) fn due_at(&self, least: u64) -> Option<u64> {
+        let waiting_since = self.parts.iter().filter_map(|part| part.asked).map(|(_, at)| at).min();
+        waiting_since.map(|since| since + self.patience(least))
     }
 
     /// It is offered once more: everybody may be asked again.
@@ -218,7 +241,7 @@ mod tests {
     fn the_leader_is_asked_for_every_other_part_and_the_others_in_turn() {
         let mut receiving = receiving(65);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
-        receiving.take(LEADER, 0, bytes(10)).expect("it was asked for");
+        receiving.take(LEADER, 0, bytes(10), 0).expect("it was asked for");
         assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
         assert_eq!(asks(&mut receiving, 0), [], "what is not stored counts as under way");
         receiving.stored(10);
@@ -229,10 +252,10 @@ mod tests {
     fn parts_come_in_any_order_and_are_stored_in_the_right_one() {
         let mut receiving = receiving(25);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 5)]);
-        receiving.take(NodeId(2), 20, bytes(5)).expect("it was asked for");
-        receiving.take(NodeId(4), 10, bytes(10)).expect("whoever sends it");
+        receiving.take(NodeId(2), 20, bytes(5), 0).expect("it was asked for");
+        receiving.take(NodeId(4), 10, bytes(10), 0).expect("whoever sends it");
         assert_eq!(receiving.next_to_store(), None);
-        receiving.take(NodeId(2), 0, bytes(10)).expect("it was asked for");
+        receiving.take(NodeId(2), 0, bytes(10), 0).expect("it was asked for");
         let stored: Vec<u64> =
             core::iter::from_fn(|| receiving.next_to_store()).map(|(offset, _)| offset).collect();
         assert_eq!(stored, [0, 10, 20]);
@@ -244,22 +267,22 @@ mod tests {
     fn what_was_not_asked_for_is_not_taken() {
         let mut receiving = receiving(100);
         asks(&mut receiving, 0);
-        assert_eq!(receiving.take(LEADER, 5, bytes(1)), Err(Ignored::StaleResponse));
-        assert_eq!(receiving.take(LEADER, 90, bytes(10)), Err(Ignored::StaleResponse));
-        assert_eq!(receiving.take(LEADER, 0, bytes(11)), Err(Ignored::Malformed));
-        assert_eq!(receiving.take(NodeId(4), 0, bytes(0)), Err(Ignored::StaleResponse));
-        receiving.take(LEADER, 0, bytes(10)).expect("it was asked for");
-        assert_eq!(receiving.take(LEADER, 0, bytes(10)), Err(Ignored::StaleResponse));
-        assert_eq!(receiving.take(LEADER, u64::MAX, bytes(10)), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 5, bytes(1), 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 90, bytes(10), 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 0, bytes(11), 0), Err(Ignored::Malformed));
+        assert_eq!(receiving.take(NodeId(4), 0, bytes(0), 0), Err(Ignored::StaleResponse));
+        receiving.take(LEADER, 0, bytes(10), 0).expect("it was asked for");
+        assert_eq!(receiving.take(LEADER, 0, bytes(10), 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, u64::MAX, bytes(10), 0), Err(Ignored::StaleResponse));
     }
 
     #[test]
     fn the_rest_of_a_part_that_comes_in_pieces_is_asked_for() {
         let mut receiving = receiving(10);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10)]);
-        receiving.take(LEADER, 0, bytes(4)).expect("a piece");
+        receiving.take(LEADER, 0, bytes(4), 0).expect("a piece");
         assert_eq!(asks(&mut receiving, 0), [(3, 4, 6)]);
-        receiving.take(NodeId(3), 4, bytes(6)).expect("the rest");
+        receiving.take(NodeId(3), 4, bytes(6), 0).expect("the rest");
         assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
     }
 
@@ -267,17 +290,17 @@ mod tests {
     fn who_lacks_it_or_keeps_silent_is_not_asked_again_until_it_is_offered_again() {
         let mut receiving = receiving(30);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
-        receiving.take(NodeId(3), 10, bytes(0)).expect("a word from who was asked");
+        receiving.take(NodeId(3), 10, bytes(0), 0).expect("a word from who was asked");
         assert_eq!(asks(&mut receiving, 4), [(4, 10, 10)]);
-        assert_eq!(receiving.waiting_since(), Some(0));
+        assert_eq!(receiving.due_at(10), Some(10));
         receiving.give_up_waiting(LEADER, 10, 10);
-        assert_eq!(asks(&mut receiving, 10), [(2, 0, 10), (4, 20, 10)], "4 has time until tick 14");
-        receiving.give_up_waiting(LEADER, 10, 20);
-        assert_eq!(asks(&mut receiving, 20), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
-        receiving.take(LEADER, 0, bytes(0)).expect("the leader has it no more");
-        assert_eq!(asks(&mut receiving, 20), [], "nobody is left");
+        assert_eq!(asks(&mut receiving, 10), [(2, 0, 10), (4, 20, 10)], "4 has time until tick 24");
+        receiving.give_up_waiting(LEADER, 10, 30);
+        assert_eq!(asks(&mut receiving, 30), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
+        receiving.take(LEADER, 0, bytes(0), 0).expect("the leader has it no more");
+        assert_eq!(asks(&mut receiving, 30), [], "nobody is left");
         receiving.offered_again();
-        assert_eq!(asks(&mut receiving, 20), [(3, 0, 10)]);
+        assert_eq!(asks(&mut receiving, 30), [(3, 0, 10)]);
     }
 
     #[test]
@@ -292,5 +315,42 @@ mod tests {
         assert_eq!(asks(&mut receiving, 0).len(), 3);
         let mut at_the_end = Receiving::new(receiving.snapshot, u64::MAX - 5);
         assert_eq!(asks(&mut at_the_end, 0), [(2, u64::MAX - 5, 5)]);
+    }
+
+    /// A link that carries a part in 30 ticks is not asked for it again each 10.
+    #[test]
+    fn patience_grows_with_what_parts_take() {
+        let mut receiving = receiving(1_000);
+        asks(&mut receiving, 0);
+        for (now, due_at) in [(10, 30), (30, 70)] {
+            receiving.give_up_waiting(LEADER, 10, now);
+            asks(&mut receiving, now);
+            assert_eq!(receiving.due_at(10), Some(due_at), "twice as long each time");
+        }
+        receiving.take(LEADER, 0, bytes(10), 35).expect("the answer to one of the requests");
+        assert_eq!(receiving.due_at(10), Some(70), "which, nobody knows");
+        for _ in 0..20 {
+            let due_at = receiving.due_at(10).expect("the leader is asked again");
+            receiving.give_up_waiting(LEADER, 10, due_at);
+            asks(&mut receiving, due_at);
+        }
+        let asked_at = receiving.due_at(10).expect("the leader is asked again") - 160;
+        receiving.give_up_waiting(LEADER, 10, asked_at + 159);
+        assert_eq!(asks(&mut receiving, asked_at + 159), [], "and at most 16 times as long");
+    }
+
+    #[test]
+    fn who_was_silent_makes_nobody_wait_longer_for_those_who_answer() {
+        let mut receiving = receiving(1_000);
+        asks(&mut receiving, 0);
+        receiving.give_up_waiting(LEADER, 10, 10);
+        assert_eq!(asks(&mut receiving, 10), [(4, 0, 10), (2, 10, 10), (4, 20, 10)]);
+        receiving.take(NodeId(4), 0, bytes(10), 12).expect("it was asked for");
+        receiving.next_to_store().expect("the first part");
+        receiving.stored(10);
+        assert_eq!(receiving.due_at(10), Some(30), "nothing is known of how long parts take");
+        assert_eq!(asks(&mut receiving, 12), [(2, 30, 10)]);
+        receiving.take(LEADER, 30, bytes(10), 14).expect("it was asked for");
+        assert_eq!(receiving.due_at(10), Some(20), "of those that were asked for at 10");
     }
 }

@@ -19,6 +19,12 @@ use crate::{
     SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
+/// No snapshot is of a later entry: there is room behind it for all that a log will ever hold.
+const INDEX_MAX: LogIndex = LogIndex(1 << 62);
+
+/// Parts that wait to be read for others, at most: more than all members together ask for at one time.
+const READS_MAX: usize = 1024;
+
 /// What a replica knows of snapshots.
 ///
 /// Invariant: where the log's base is not 0, `newest` stands for at least all up to it.
@@ -47,7 +53,7 @@ struct Reading {
 
 impl Snapshots {
     pub(crate) fn new(kept: Option<(SnapshotId, u64)>) -> Self {
-        Self { kept: kept.filter(|(snapshot, bytes)| *bytes <= snapshot.bytes), ..Self::default() }
+        Self { kept: kept.filter(|(snapshot, bytes)| *bytes < snapshot.bytes), ..Self::default() }
     }
 
     pub(crate) fn receiving(&self) -> Option<(SnapshotId, u64)> {
@@ -74,9 +80,9 @@ impl Raft {
             let expected = "0, where no snapshot stands for the entries up to there";
             return Err(ConfigError { field: "recovered.base", value: base.index.0, expected });
         };
-        if snapshot.last.index.0 == u64::MAX {
-            let (field, expected) = ("recovered.snapshot", "the last entry to have one after it");
-            return Err(ConfigError { field, value: u64::MAX, expected });
+        if !(LogIndex(1)..=INDEX_MAX).contains(&snapshot.last.index) {
+            let (field, expected) = ("recovered.snapshot", "one of an entry from 1 to 2^62");
+            return Err(ConfigError { field, value: snapshot.last.index.0, expected });
         }
         self.snapshots.newest = Some(snapshot);
         if !self.log.contains(snapshot.last) {
@@ -178,7 +184,8 @@ impl Raft {
         let of_this_node = reads.iter().filter(|read| read.to == from).count() as u64;
         let is_asked_again =
             reads.iter().any(|read| (read.to, read.snapshot, read.offset) == (from, snapshot, offset));
-        if is_asked_again || of_this_node >= self.config.max_snapshot_in_flight {
+        let is_full = reads.len() >= READS_MAX || of_this_node >= self.config.max_snapshot_in_flight;
+        if is_asked_again || is_full {
             return Err(Ignored::Busy);
         }
         let max_bytes = max_bytes.min(self.config.max_snapshot_chunk_bytes).min(snapshot.bytes - offset);
@@ -226,7 +233,7 @@ impl Raft {
         let InstallSnapshot { session, snapshot } = offer;
         let last = snapshot.last;
         let well_formed = last.index > LogIndex::ZERO
-            && last.index.0 < u64::MAX
+            && last.index <= INDEX_MAX
             && last.term > Term::ZERO
             && last.term <= self.current_term()
             && snapshot.bytes > 0;
@@ -300,11 +307,13 @@ impl Raft {
 
     /// The tick at which a request has waited too long.
     pub(crate) fn pull_due_at(&self) -> u64 {
-        let waiting_since = self.snapshots.receiving.as_ref().and_then(Receiving::waiting_since);
+        let receiving = self.snapshots.receiving.as_ref();
         match &self.role {
-            Role::Follower(Follower { leader: Some(_), .. }) => {
-                waiting_since.map_or(u64::MAX, |since| since + pull_patience(&self.config))
-            }
+            // Until then nothing may be asked, and what reports it durable looks again.
+            Role::Follower(_) if !self.ledger.hard_state_is_durable() => u64::MAX,
+            Role::Follower(Follower { leader: Some(_), .. }) => receiving
+                .and_then(|receiving| receiving.due_at(pull_patience(&self.config)))
+                .unwrap_or(u64::MAX),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => u64::MAX,
         }
     }
@@ -319,7 +328,7 @@ impl Raft {
         let Some(receiving) = receiving.as_mut().filter(|receiving| receiving.snapshot == snapshot) else {
             return Err(Ignored::StaleResponse);
         };
-        receiving.take(from, offset, data)?;
+        receiving.take(from, offset, data, self.now)?;
         while let Some((offset, data)) = receiving.next_to_store() {
             *kept = Some((snapshot, offset + data.len() as u64));
             actions.push_back(SnapshotAction::Store { snapshot, offset, data });
@@ -382,7 +391,7 @@ impl Raft {
     }
 }
 
-/// After so many ticks a request or its answer is taken for lost, as it is with entries.
+/// After so many ticks, at the least, a request or its answer is taken for lost, as it is with entries.
 fn pull_patience(config: &Config) -> u64 {
     config.heartbeat_interval * 2
 }

@@ -23,8 +23,11 @@ impl Raft {
         if let Some(transfer) = leader.transfer {
             return Err(TransferError::Transferring { to: transfer.to });
         }
-        if !leader.follower_mut(to).is_some_and(|progress| progress.votes().incoming) {
+        let Some(voter) = leader.follower_mut(to).filter(|progress| progress.votes().incoming) else {
             return Err(TransferError::NotAVoter { to });
+        };
+        if voter.priority == Some(0) {
+            return Err(TransferError::CannotServe { to });
         }
         self.begin_transfer(to, HandoverReason::Asked);
         Ok(())

@@ -45,8 +45,9 @@ pub struct Replica<S: StateMachine> {
     pub(crate) applied: LogIndex,
     /// The last entry that the core asked to apply.
     apply_until: LogIndex,
-    /// Bytes that the entries up to `applied` count for.
+    /// Bytes that the entries up to `applied` count for, and those up to the last snapshot that was taken or loaded here.
     applied_bytes: u64,
+    snapshot_bytes: u64,
     pub(crate) answers: VecDeque<(RequestId, Outcome)>,
     pub(crate) reads: Reads,
     snapshot_policy: Option<SnapshotPolicy>,
@@ -104,6 +105,7 @@ impl<S: StateMachine> Replica<S> {
             applied: LogIndex::ZERO,
             apply_until: LogIndex::ZERO,
             applied_bytes: 0,
+            snapshot_bytes: 0,
             answers: VecDeque::new(),
             reads: Reads::default(),
             snapshot_policy: None,
@@ -255,7 +257,8 @@ impl<S: StateMachine> Replica<S> {
             return 0;
         }
         let last = LogIndex(self.applied.0 + count);
-        let policy = self.snapshot_policy.filter(|policy| !policy.waits(&self.raft, last));
+        let bytes_since = self.applied_bytes - self.snapshot_bytes;
+        let policy = self.snapshot_policy.filter(|policy| !policy.waits(&self.raft, bytes_since));
         let Self { raft, state, pending, forwards, answers, reads, applied, applied_bytes, taking, .. } =
             self;
         let (head, rest) = raft.committed(applied.next(), last);
@@ -270,7 +273,7 @@ impl<S: StateMachine> Replica<S> {
                 && !in_force.1.members().is_empty()
             {
                 let image = ReplicaImage::new(log, state, in_force);
-                *taking = Some(Taking { last: log.last, image, told: false });
+                *taking = Some(Taking { log, image, told: false });
             }
             (*applied, *applied_bytes) = (entry.index, log.bytes);
             pending.settle(entry.position(), |request, own| {
@@ -395,7 +398,8 @@ impl<S: StateMachine> Replica<S> {
     /// Where another one was asked for.
     pub fn snapshot_taken(&mut self, snapshot: SnapshotId) {
         let taken = self.taking.take().expect("a snapshot is being taken");
-        assert_eq!(taken.last, snapshot.last, "{snapshot} was taken");
+        assert_eq!(taken.log.last, snapshot.last, "{snapshot} was taken");
+        self.snapshot_bytes = self.snapshot_bytes.max(taken.log.bytes);
         self.raft.snapshot_taken(snapshot);
         self.compact();
     }
@@ -448,7 +452,8 @@ impl<S: StateMachine> Replica<S> {
         }
         let (log, state, InForce { index, configuration }) = restoring.finish()?;
         self.state = state;
-        (self.applied, self.apply_until, self.applied_bytes) = (log.last.index, log.last.index, log.bytes);
+        (self.applied, self.apply_until) = (log.last.index, log.last.index);
+        (self.applied_bytes, self.snapshot_bytes) = (log.bytes, log.bytes);
         let answers = &mut self.answers;
         // Whether their entries took effect is in the state, but not whose they were.
         self.pending.abandon(log.last.index, |request| answers.push_back((request, Outcome::Unknown)));
@@ -471,7 +476,7 @@ impl<S: StateMachine> Replica<S> {
         if let Some(taking) = &mut self.taking
             && !std::mem::replace(&mut taking.told, true)
         {
-            return Some(SnapshotJob::Take { last: taking.last });
+            return Some(SnapshotJob::Take { last: taking.log.last });
         }
         let max_bytes = self.raft.config().max_snapshot_chunk_bytes;
         self.restoring.as_mut()?.next_job(max_bytes)

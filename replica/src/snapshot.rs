@@ -5,7 +5,7 @@
 //! byte, so that a follower can draw one snapshot from several of them.
 
 use bytes::Bytes;
-use squall_raft::{ConfigError, LogIndex, LogPosition, NodeId, Raft, SnapshotId};
+use squall_raft::{ConfigError, LogPosition, NodeId, Raft, SnapshotId};
 
 use crate::image::{InForce, LogSummary, ReplicaImage, ReplicaLoader};
 use crate::{LoadError, State, StateMachine};
@@ -19,17 +19,17 @@ pub struct SnapshotPolicy {
     pub every_bytes: u64,
     /// So many entries behind a snapshot are kept, for followers that lag a little.
     pub keep_entries: u64,
+    /// While a follower gets on with a snapshot, a leader lets so many bytes of log gather before it takes the next. Were
+    /// the log compacted behind a newer one, the follower would have to begin anew: it takes in a state only if that
+    /// takes no longer than so much log.
+    pub wait_bytes: u64,
 }
 
 impl Default for SnapshotPolicy {
     fn default() -> Self {
-        Self { every_entries: 100_000, every_bytes: 64 << 20, keep_entries: 10_000 }
+        Self { every_entries: 100_000, every_bytes: 64 << 20, keep_entries: 10_000, wait_bytes: 1 << 30 }
     }
 }
-
-/// How many times as long as usual a leader waits with its next snapshot while a follower is getting on with one: were
-/// the log compacted behind a newer one, the follower would have to begin anew.
-const PATIENCE: u64 = 4;
 
 impl SnapshotPolicy {
     /// Checks it by itself.
@@ -53,10 +53,9 @@ impl SnapshotPolicy {
             || bytes_before / self.every_bytes != log.bytes / self.every_bytes
     }
 
-    /// Whether a leader would rather wait with a snapshot at `index`.
-    pub(crate) fn waits(&self, raft: &Raft, index: LogIndex) -> bool {
-        let since = index.0 - raft.snapshot().map_or(0, |newest| newest.last.index.0).min(index.0);
-        raft.is_sending_snapshot() && since < self.every_entries.saturating_mul(PATIENCE)
+    /// Whether a leader would rather wait with its next snapshot, `bytes` of log after the last.
+    pub(crate) fn waits(&self, raft: &Raft, bytes: u64) -> bool {
+        bytes < self.wait_bytes && raft.is_sending_snapshot()
     }
 }
 
@@ -104,7 +103,7 @@ pub enum SnapshotJob {
 /// A snapshot that is being taken.
 #[derive(Clone, Debug)]
 pub(crate) struct Taking<S: StateMachine> {
-    pub(crate) last: LogPosition,
+    pub(crate) log: LogSummary,
     pub(crate) image: ReplicaImage<S::Image>,
     /// The driver has been told.
     pub(crate) told: bool,

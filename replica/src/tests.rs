@@ -23,6 +23,8 @@ struct Cluster {
     apply_by_itself: bool,
     /// The snapshots of each replica: the whole ones, and one that is being received.
     shelves: Vec<Shelf>,
+    /// What the first is asked to serve waits here, where there is such a queue.
+    held: Option<VecDeque<SnapshotJob>>,
 }
 
 #[derive(Clone, Default)]
@@ -40,7 +42,14 @@ impl Cluster {
         };
         let replicas = nodes.iter().map(replica).collect();
         let shelves = vec![Shelf::default(); nodes.len()];
-        Self { replicas, cut: BTreeSet::new(), answers: Vec::new(), apply_by_itself: true, shelves }
+        Self {
+            replicas,
+            cut: BTreeSet::new(),
+            answers: Vec::new(),
+            apply_by_itself: true,
+            shelves,
+            held: None,
+        }
     }
 
     fn replica(&mut self, node: u64) -> &mut Replica<KeyValue> {
@@ -78,7 +87,7 @@ impl Cluster {
     }
 
     fn drain(&mut self, node: u64, messages: &mut VecDeque<Message>) {
-        let Self { replicas, cut, answers, apply_by_itself, shelves } = self;
+        let Self { replicas, cut, answers, apply_by_itself, shelves, held } = self;
         let replica = &mut replicas[node as usize - 1];
         loop {
             let mut written: Option<WriteToken> = None;
@@ -90,6 +99,9 @@ impl Cluster {
                 Some(Output::Apply) if !*apply_by_itself => {}
                 Some(Output::ReadsSettled { .. }) => {}
                 Some(Output::Apply) => assert!(replica.apply(u64::MAX) > 0),
+                Some(Output::Snapshot(job @ SnapshotJob::Serve { .. })) if node == 1 && held.is_some() => {
+                    held.as_mut().expect("it was just looked at").push_back(job);
+                }
                 Some(Output::Snapshot(job)) => shelves[node as usize - 1].carry_out(job, replica),
                 Some(Output::Respond { request, outcome }) => answers.push((node, request, outcome)),
                 None => return,

@@ -125,6 +125,8 @@ pub struct Cluster {
     pub snapshot_every_entries: Numbers,
     /// See [`SnapshotPolicy`].
     pub snapshot_every_bytes: Numbers,
+    /// So much log gathers at a leader while a follower gets on with one.
+    pub snapshot_wait_bytes: Numbers,
     /// See [`SnapshotPolicy`].
     pub snapshot_keep_entries: Numbers,
     /// How long a server rests between two steps of work on a snapshot that it takes.
@@ -263,8 +265,8 @@ impl Profile {
             ("cluster", "slow_apply_entries", cluster.slow_apply_entries, 1..=u64::MAX),
             ("cluster", "snapshot_every_entries", cluster.snapshot_every_entries, 1..=u64::MAX),
             ("cluster", "snapshot_every_bytes", cluster.snapshot_every_bytes, 1..=u64::MAX),
-            ("cluster", "max_snapshot_chunk_bytes", cluster.max_snapshot_chunk_bytes, 1..=MESSAGE_BYTES_MAX),
-            ("cluster", "max_snapshot_in_flight", cluster.max_snapshot_in_flight, 1..=u64::MAX),
+            ("cluster", "max_snapshot_chunk_bytes", cluster.max_snapshot_chunk_bytes, 1..=1 << 20),
+            ("cluster", "max_snapshot_in_flight", cluster.max_snapshot_in_flight, 1..=1 << 10),
             ("cluster", "max_inodes", cluster.max_inodes, 1..=u64::MAX),
             ("workload", "keys", workload.keys, 1..=u64::MAX),
             ("workload", "names", workload.names, 1..=NAMES_MAX),
@@ -391,6 +393,7 @@ impl Cluster {
         let policy = SnapshotPolicy {
             every_entries: draw.number("snapshot_every_entries", self.snapshot_every_entries),
             every_bytes: draw.number("snapshot_every_bytes", self.snapshot_every_bytes),
+            wait_bytes: draw.number("snapshot_wait_bytes", self.snapshot_wait_bytes),
             keep_entries: draw.number("snapshot_keep_entries", self.snapshot_keep_entries),
         };
         let limits = Limits { max_inodes: draw.number("max_inodes", self.max_inodes), ..Limits::default() };

@@ -215,6 +215,7 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("snapshot_every_entries", &mut policy.every_entries);
     fields.number("snapshot_every_bytes", &mut policy.every_bytes);
     fields.number("snapshot_keep_entries", &mut policy.keep_entries);
+    fields.number("snapshot_wait_bytes", &mut policy.wait_bytes);
     setup.snapshots = takes_snapshots.then_some(policy);
     fields.duration_us("snapshot_rest", &mut setup.snapshot_rest_us);
     fields.number("pending_requests_max", &mut setup.pending_requests_max);

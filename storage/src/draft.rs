@@ -73,7 +73,8 @@ impl Draft {
         let (end, seed) = (disk.len(file)?, record::seed(header.salt));
         let mut window = Window::default();
         let (mut progress, mut last_piece, mut last_piece_at) = (Progress::default(), 0, chunk_at(0));
-        for number in 0..header.id.bytes / CHUNK_BYTES {
+        // Something is left to receive: who has it all makes it a whole snapshot then.
+        for number in 0..header.id.bytes.saturating_sub(1) / CHUNK_BYTES {
             let at = chunk_at(number);
             if at >= end {
                 break;

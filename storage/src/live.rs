@@ -156,6 +156,14 @@ impl Live {
         })
     }
 
+    /// The last entry as it will be then.
+    pub(crate) fn last_after(&self, group: &[Slot]) -> LogIndex {
+        group.last().map_or(self.last_index(), |slot| match slot.header.kind {
+            Kind::Truncate => LogIndex(slot.header.position.index.0.saturating_sub(1)),
+            Kind::Reset | Kind::Noop | Kind::Command | Kind::Configuration => slot.header.position.index,
+        })
+    }
+
     /// The segment of the first entry behind `index`, if there is one.
     pub(crate) fn segment_after(&self, index: LogIndex) -> Option<u32> {
         let next = index.max(self.base.index).next();

@@ -230,8 +230,8 @@ impl Snapshots {
 pub(crate) struct Found {
     /// The newest snapshot that is sound.
     sound: Option<Snapshot>,
-    /// What is wrong with the newest, where that is another.
-    damage: Option<StorageError>,
+    /// What is wrong with the newest, where that is another, and the last entry that it stands for.
+    damage: Option<(LogIndex, StorageError)>,
     /// The files of all others.
     others: Vec<String>,
     has_received: bool,
@@ -254,7 +254,7 @@ impl Found {
             }
             match Snapshot::open(disk, identity, name, LogIndex(index)) {
                 Err(error @ StorageError::Damaged { .. }) => {
-                    found.damage.get_or_insert(error);
+                    found.damage.get_or_insert((LogIndex(index), error));
                     found.others.push(name.clone());
                 }
                 snapshot => found.sound = Some(snapshot?),
@@ -263,13 +263,14 @@ impl Found {
         Ok(found)
     }
 
-    /// Takes over what is of use, if the log that begins after `base` needs no more than that. A damaged snapshot of
-    /// which the log still has all entries is as good as none; the files of what is of no use are `void`.
+    /// Takes over what is of use, if the log that begins after `base` and ends with `last` needs no more than that. A
+    /// damaged snapshot of which the log still has all entries is as good as none; one that goes beyond the log may have
+    /// been acknowledged. The files of what is of no use are `void`.
     pub(crate) fn open(
         self,
         disk: &mut impl Disk,
         identity: Identity,
-        base: LogPosition,
+        (base, last): (LogPosition, LogIndex),
         first: Option<&Segment>,
         void: &mut Vec<String>,
     ) -> Result<Snapshots, StorageError> {
@@ -278,7 +279,12 @@ impl Found {
             let file = first.map_or_else(String::new, Segment::name);
             let what = "the log begins after this entry, and no snapshot stands for what came before";
             let missing = StorageError::Damaged { file, offset: 0, position: Some(base), what };
-            return Err(self.damage.unwrap_or(missing));
+            return Err(self.damage.map_or(missing, |(_, damage)| damage));
+        }
+        if let Some((index, damage)) = self.damage
+            && index > last
+        {
+            return Err(damage);
         }
         void.extend(self.others);
         let mut snapshots = Snapshots::default();

@@ -14,3 +14,4 @@ mod reads;
 mod slow_disks;
 mod snapshots;
 mod state;
+mod transfers;

@@ -7,7 +7,8 @@ use super::*;
 use crate::image::{InForce, LogSummary, ReplicaImage, ReplicaLoader};
 use crate::{PairsImage, Proposal, SessionId, SessionLimits, SnapshotPolicy, State, Ticket, seal_proposal};
 
-const POLICY: SnapshotPolicy = SnapshotPolicy { every_entries: 10, every_bytes: u64::MAX, keep_entries: 3 };
+const POLICY: SnapshotPolicy =
+    SnapshotPolicy { every_entries: 10, every_bytes: u64::MAX, keep_entries: 3, wait_bytes: 2_000 };
 
 /// Three replicas that take snapshots, led by the first.
 fn cluster(policy: SnapshotPolicy) -> Cluster {
@@ -51,7 +52,12 @@ fn replicas_take_the_same_snapshots_at_the_same_entries() {
 #[test]
 fn bytes_of_the_log_make_a_snapshot_due_too() {
     let entry_bytes = 32 + 16 + 1 + 4 + 2 + 4 + 2;
-    let policy = SnapshotPolicy { every_entries: u64::MAX, every_bytes: 4 * entry_bytes, keep_entries: 0 };
+    let policy = SnapshotPolicy {
+        every_entries: u64::MAX,
+        every_bytes: 4 * entry_bytes,
+        keep_entries: 0,
+        wait_bytes: 0,
+    };
     let mut cluster = cluster(policy);
     cluster.put_many(1, 0..10);
     let taken = cluster.snapshots(1);
@@ -159,6 +165,48 @@ fn a_leader_waits_with_its_next_snapshot_while_a_follower_gets_on_with_the_last(
     assert_eq!(cluster.snapshots(2).len(), 3, "the others need not wait");
     cluster.put_many(1, 30..60);
     assert_eq!(cluster.snapshots(1).last().map(|last| last.last.index.0), Some(60), "but not for ever");
+}
+
+/// How many commands are answered until the third has a snapshot, where one part of it travels with each. It has some 50
+/// parts, and one is due after each 10 entries.
+fn commands_until_the_third_has_a_snapshot(wait_bytes: u64) -> Option<u128> {
+    let policy = SnapshotPolicy { wait_bytes, ..POLICY };
+    let mut cluster = cluster(policy);
+    cluster.cut_off(3);
+    let large = Command::Put { key: Bytes::from("large"), value: Bytes::from(vec![7; 2_000]) };
+    cluster.replica(1).request(RequestId(1 << 64), large.encode()).unwrap();
+    cluster.settle();
+    cluster.put_many(1, 0..30);
+    cluster.cut = BTreeSet::from([(2, 3), (3, 2)]);
+    cluster.held = Some(VecDeque::new());
+    for request in 30..600 {
+        let put = Command::Put { key: Bytes::from("small"), value: Bytes::from(format!("{request}")) };
+        cluster.replica(1).request(RequestId(request), put.encode()).unwrap();
+        cluster.settle();
+        for node in 1..=3 {
+            cluster.replica(node).tick(1);
+        }
+        cluster.settle();
+        if let Some(job) = cluster.held.as_mut().and_then(VecDeque::pop_front) {
+            cluster.shelves[0].carry_out(job, &mut cluster.replicas[0]);
+            cluster.settle();
+        }
+        if !cluster.shelves[2].whole.is_empty() {
+            return Some(request - 30);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_transfer_ends_where_the_leader_waits_for_as_much_log_as_is_written_meanwhile() {
+    assert_eq!(
+        commands_until_the_third_has_a_snapshot(0),
+        None,
+        "each time the next one is taken, it begins anew"
+    );
+    let commands = commands_until_the_third_has_a_snapshot(1 << 20).expect("a leader that waits");
+    assert!(commands < 120, "{commands}");
 }
 
 /// The state after an entry with this proposal.

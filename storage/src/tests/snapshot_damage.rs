@@ -2,7 +2,7 @@
 
 use squall_raft::LogPosition;
 
-use super::crash_disk::CrashDisk;
+use super::crash_disk::{CrashDisk, End};
 use super::snapshots::{append, at, live, snapshot, snapshots};
 use super::story::{Act, IDENTITY, Step, Story, id_of, image, open, options, state_of};
 use crate::snapshot::{CHUNK_BYTES, chunk_at, encode_chunk};
@@ -186,4 +186,19 @@ fn a_chunk_damaged_while_it_runs_is_not_handed_out() {
     let error = storage.read_snapshot(id, 0, 9000, &mut disk).unwrap_err();
     assert!(matches!(error, StorageError::Damaged { offset, .. } if offset == chunk_at(1)), "{error}");
     assert_eq!(storage.read_snapshot(id, 2 * CHUNK, 10, &mut disk).unwrap().unwrap().len(), 10);
+}
+
+/// The core acknowledges a snapshot as soon as it is durable, and the log begins anew behind it a moment later.
+#[test]
+fn a_damaged_snapshot_of_entries_that_the_log_never_had_is_reported() {
+    let (mut disk, _, mut storage) = live([append(1)]);
+    let id = id_of(at(9), 9000);
+    storage.begin_received(id, &mut disk).unwrap();
+    storage.write_received(0, &image(at(9), 0..9000), &mut disk).unwrap();
+    assert_eq!(storage.finish_received(&mut disk), Ok(Ok(id)));
+    disk.restart(End::PowerDropsAll);
+    let name = snapshots(&disk)[0].clone();
+    disk.damage(&name, |bytes| bytes[chunk_at(1) as usize + 99] ^= 1);
+    let found = open(&mut disk).map(|(_, recovered)| recovered);
+    assert!(matches!(&found, Err(StorageError::Damaged { file, .. }) if *file == name), "{found:?}");
 }

@@ -288,3 +288,16 @@ fn real_files_keep_a_snapshot_and_the_log_behind_it() {
     assert_eq!(found.log, [noop(1, 8), noop(1, 9), noop(1, 10)]);
     assert_eq!(files, 2 + 1 + 3, "identity and hard state, a snapshot, three segments");
 }
+
+#[test]
+fn of_a_received_snapshot_that_got_no_name_before_a_crash_something_is_left_to_receive() {
+    let (mut disk, _, mut storage) = live([append(1)]);
+    let id = id_of(at(9), 2 * CHUNK_BYTES);
+    storage.begin_received(id, &mut disk).unwrap();
+    storage.write_received(0, &image(at(9), 0..2 * CHUNK_BYTES), &mut disk).unwrap();
+    disk.restart(End::PowerDropsAll);
+    let (mut storage, recovered) = open(&mut disk).unwrap();
+    assert_eq!(recovered.receiving, Some((id, CHUNK_BYTES)));
+    storage.write_received(CHUNK_BYTES, &image(at(9), CHUNK_BYTES..2 * CHUNK_BYTES), &mut disk).unwrap();
+    assert_eq!(storage.finish_received(&mut disk), Ok(Ok(id)));
+}
