@@ -1,8 +1,12 @@
 //! What the core asks of its driver.
 
+use alloc::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::{Entry, HardState, LogIndex, LogPosition, Message, NodeId, ReadId, SnapshotId, WriteToken};
+use crate::{
+    Configuration, Entry, HardState, LogIndex, LogPosition, Message, NodeId, ReadId, SnapshotId, WriteToken,
+};
 
 /// One thing to do. It borrows from the core, so it is carried out (or copied) before the next input.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,6 +66,16 @@ pub enum SnapshotAction {
         offset: u64,
         /// Its bytes; never none.
         data: Bytes,
+    },
+    /// At a witness: make a snapshot without data, whole and durable, that tells which entry it stands for and which
+    /// configuration is in force there, and say `snapshot_taken`. One is asked for at a time.
+    TakePosition {
+        /// The last entry that it stands for.
+        last: LogPosition,
+        /// The index of the configuration's entry.
+        index: LogIndex,
+        /// The configuration.
+        configuration: Arc<Configuration>,
     },
     /// Put the state machine into the state of this snapshot, which is whole and durable here, and say `restored`. An
     /// `Apply` or a `Restore` that is under way is void.

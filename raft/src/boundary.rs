@@ -36,6 +36,8 @@ pub struct Recovered {
     pub tail: Vec<Entry>,
     /// The configurations of the whole log after `base`, each with the index of its entry, in log order.
     pub configurations: Vec<(LogIndex, Arc<Configuration>)>,
+    /// The data of some entry was withheld: the disk is a witness's.
+    pub is_withheld: bool,
 }
 
 /// A new life of a replica.
@@ -168,7 +170,8 @@ impl Raft {
         self.handle_fetched(purpose, entries);
     }
 
-    /// A snapshot of the state machine, as it was when it had applied the entry `snapshot.last`, is whole and durable.
+    /// A snapshot of the state machine, as it was when it had applied the entry `snapshot.last`, is whole and durable; at a
+    /// witness, the one that `TakePosition` asked for.
     ///
     /// # Panics
     /// Where the state machine has not come so far, or the log holds another entry there.
@@ -177,7 +180,7 @@ impl Raft {
     }
 
     /// Entries up to `up_to` need not be kept: as far as the newest snapshot stands for them, they go. A follower that
-    /// still lacks them will be sent the snapshot.
+    /// still lacks them will be sent the snapshot. A witness takes a snapshot for it, where there is none yet.
     pub fn compact(&mut self, up_to: LogIndex) {
         self.handle_compact(up_to);
     }

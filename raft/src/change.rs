@@ -18,6 +18,12 @@ pub enum Change {
         /// The leader makes it a voter by itself, as soon as it has caught up.
         promote: bool,
     },
+    /// A new member votes and is sent identifiers and configurations, but no data: it is started as a witness, and never
+    /// becomes anything else.
+    AddWitness {
+        /// Who.
+        id: NodeId,
+    },
     /// A learner that has caught up becomes a voter.
     Promote {
         /// Who.
@@ -28,7 +34,7 @@ pub enum Change {
         /// Who.
         id: NodeId,
     },
-    /// A voter or learner is a member no more.
+    /// A voter, witness or learner is a member no more.
     Remove {
         /// Who.
         id: NodeId,
@@ -41,6 +47,7 @@ impl Change {
     pub fn id(self) -> NodeId {
         match self {
             Self::AddLearner { id, .. }
+            | Self::AddWitness { id }
             | Self::Promote { id }
             | Self::Demote { id }
             | Self::Remove { id } => id,
@@ -67,6 +74,7 @@ impl Configuration {
         if !members.iter().any(|member| member.votes().incoming) {
             return Err(ChangeError::NoVoterLeft);
         }
+        check_witnesses(&members)?;
         let voted = |member: &Member| self.votes(member.id).incoming;
         if members.iter().any(|member| member.votes().incoming != voted(member)) {
             for member in &mut members {
@@ -80,28 +88,46 @@ impl Configuration {
     }
 }
 
+/// Those that keep data are a majority of the voters to be: else every commit would take a witness, and rest on too few
+/// copies.
+fn check_witnesses(members: &[Member]) -> Result<(), ChangeError> {
+    let voters = members.iter().filter(|member| member.votes().incoming);
+    let (voters, witnesses) = (voters.clone().count(), voters.filter(|member| member.is_witness()).count());
+    if voters - witnesses > voters / 2 {
+        return Ok(());
+    }
+    Err(ChangeError::TooManyWitnesses { witnesses, voters })
+}
+
 /// Makes one change. A voter that is removed stays in the list, for the half that goes.
 fn make(change: Change, members: &mut Vec<Member>, index: LogIndex) -> Result<(), ChangeError> {
     let id = change.id();
     let found = members.binary_search_by_key(&id, |member| member.id);
-    let place = match (change, found) {
-        (Change::AddLearner { promote, .. }, Err(place)) => {
-            let standing = Standing::Learner { promote };
+    let added = match change {
+        Change::AddLearner { promote, .. } => Some(Standing::Learner { promote }),
+        Change::AddWitness { .. } => Some(Standing::Witness),
+        Change::Promote { .. } | Change::Demote { .. } | Change::Remove { .. } => None,
+    };
+    let place = match (added, found) {
+        (Some(standing), Err(place)) => {
             members.insert(place, Member { id, session: Session(index.0), standing, outgoing: false });
             return Ok(());
         }
-        (Change::AddLearner { .. }, Ok(_)) => return Err(ChangeError::AlreadyAMember { id }),
-        (_, Err(_)) => return Err(ChangeError::NotAMember { id }),
-        (_, Ok(place)) => place,
+        (Some(_), Ok(_)) => return Err(ChangeError::AlreadyAMember { id }),
+        (None, Err(_)) => return Err(ChangeError::NotAMember { id }),
+        (None, Ok(place)) => place,
     };
-    let votes = members[place].votes().incoming;
+    let (votes, witness) = (members[place].votes().incoming, members[place].is_witness());
     match change {
+        Change::Promote { .. } | Change::Demote { .. } if witness => {
+            return Err(ChangeError::KeepsNoData { id });
+        }
         Change::Promote { .. } if votes => return Err(ChangeError::AlreadyAVoter { id }),
         Change::Demote { .. } if !votes => return Err(ChangeError::AlreadyALearner { id }),
         Change::Promote { .. } => members[place].standing = Standing::Voter,
         Change::Demote { .. } => members[place].standing = Standing::Learner { promote: false },
-        Change::Remove { .. } if votes => members[place].standing = Standing::Leaving,
-        Change::Remove { .. } | Change::AddLearner { .. } => {
+        Change::Remove { .. } if votes => members[place].standing = Standing::Leaving { witness },
+        Change::Remove { .. } | Change::AddLearner { .. } | Change::AddWitness { .. } => {
             members.remove(place);
         }
     }
@@ -153,6 +179,31 @@ mod tests {
         }
         let voter = after(&[add, &[PROMOTE_N4], &[REMOVE_N2]]);
         assert_eq!(voter.as_deref(), Ok("voters n1 n3 n4, until now n1 n2 n3 n4"));
+    }
+
+    #[test]
+    fn a_witness_comes_with_a_vote_and_goes_and_becomes_nothing_else() {
+        let add = &[Change::AddWitness { id: N4 }, REMOVE_N2][..];
+        let coming = "voters n1 n3 n4, witnesses n4, until now n1 n2 n3";
+        assert_eq!(after(&[add]).as_deref(), Ok(coming));
+        let going = after(&[add, &[Change::Remove { id: N4 }]]);
+        assert_eq!(going.as_deref(), Ok("voters n1 n3, witnesses n4, until now n1 n3 n4"));
+        for change in [PROMOTE_N4, Change::Demote { id: N4 }] {
+            assert_eq!(after(&[add, &[change]]), Err(ChangeError::KeepsNoData { id: N4 }));
+        }
+        let error = ChangeError::AlreadyAMember { id: N3 };
+        assert_eq!(after(&[&[Change::AddWitness { id: N3 }]]), Err(error));
+    }
+
+    #[test]
+    fn those_that_keep_data_must_be_a_majority() {
+        let add = [4, 5, 6].map(|id| Change::AddWitness { id: NodeId(id) });
+        assert!(after(&[&add[..2]]).is_ok(), "three of five keep data");
+        let (witnesses, voters) = (3, 6);
+        assert_eq!(after(&[&add]), Err(ChangeError::TooManyWitnesses { witnesses, voters }));
+        let (witnesses, voters) = (1, 2);
+        let fewer = after(&[&[add[0], REMOVE_N2], &[DEMOTE_N3]]);
+        assert_eq!(fewer, Err(ChangeError::TooManyWitnesses { witnesses, voters }));
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub struct Config {
     /// The replicas with which the cluster began, this one among them; sorted, without repetition, and the same for
     /// all of them. Nobody, for a replica that is added later: it waits for a leader to tell it of itself.
     pub voters: Vec<NodeId>,
+    /// Which of the voters are witnesses: they vote, and keep identifiers and configurations, but no data. The others are to
+    /// be a majority. A replica that is added later names itself where it is to be a witness. A witness stays one for as
+    /// long as it has this disk.
+    pub witnesses: Vec<NodeId>,
     /// The election timeout is drawn anew for each election from `[election_timeout, 2 * election_timeout)`
     /// ticks (§5.2); who lets another go first waits for one `election_timeout` more.
     pub election_timeout: u64,
@@ -82,6 +86,7 @@ impl Config {
         Self {
             id,
             voters,
+            witnesses: Vec::new(),
             election_timeout: 15,
             heartbeat_interval: 5,
             pre_vote: true,
@@ -104,6 +109,12 @@ impl Config {
         }
     }
 
+    /// Whether this replica is a witness.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        self.witnesses.binary_search(&self.id).is_ok()
+    }
+
     /// Checks the configuration as a whole. How large a message may be to fit into a frame is for the crate to say
     /// that makes frames (`squall_wire::check_config`).
     ///
@@ -124,6 +135,7 @@ impl Config {
                 "one of the voters, or no voters for a replica that is added later",
             );
         }
+        self.validate_witnesses()?;
         if !(1..1 << 32).contains(&self.heartbeat_interval) {
             return reject("heartbeat_interval", self.heartbeat_interval, "1 to 2^32 - 1 ticks");
         }
@@ -170,6 +182,26 @@ impl Config {
         }
         if self.max_proposal_bytes > 1 << 30 {
             return reject("max_proposal_bytes", self.max_proposal_bytes, "at most 2^30 bytes");
+        }
+        Ok(())
+    }
+
+    fn validate_witnesses(&self) -> Result<(), ConfigError> {
+        let reject = |value, expected| Err(ConfigError { field: "witnesses", value, expected });
+        if let Some(pair) = self.witnesses.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return reject(pair[1].0, "sorted ids without repetition");
+        }
+        let belongs = |id: &NodeId| self.voters.binary_search(id).is_ok();
+        if self.voters.is_empty() {
+            let stranger = self.witnesses.iter().find(|id| **id != self.id);
+            return stranger
+                .map_or(Ok(()), |id| reject(id.0, "nobody but this replica, which has no voters"));
+        }
+        if let Some(stranger) = self.witnesses.iter().find(|id| !belongs(id)) {
+            return reject(stranger.0, "some of the voters");
+        }
+        if self.voters.len() - self.witnesses.len() <= self.voters.len() / 2 {
+            return reject(self.witnesses.len() as u64, "so few that the other voters are a majority");
         }
         Ok(())
     }

@@ -19,7 +19,8 @@ const MEMBER_BYTES: usize = 17;
 /// whatever a majority decides takes a majority of each (§6).
 ///
 /// Invariant: members rise by id; at most [`MEMBERS_MAX`]; some of them votes, but in a configuration without
-/// members, with which a node begins that others will add; who leaves has a vote in the half that goes.
+/// members, with which a node begins that others will add; who leaves has a vote in the half that goes; of each half,
+/// those that are no witnesses are a majority.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Configuration {
     members: Vec<Member>,
@@ -43,13 +44,18 @@ pub struct Member {
 pub enum Standing {
     /// It votes, and counts.
     Voter,
+    /// It votes, and keeps identifiers and configurations, but no data (`witness.rs`).
+    Witness,
     /// It is sent the log, and counts for nothing (thesis §4.2.1).
     Learner {
         /// The leader makes it a voter as soon as it has caught up.
         promote: bool,
     },
     /// It is a member no more once the half that goes is gone.
-    Leaving,
+    Leaving {
+        /// It keeps no data.
+        witness: bool,
+    },
 }
 
 /// In which halves a node votes.
@@ -101,7 +107,20 @@ impl Member {
     /// In which halves it votes.
     #[must_use]
     pub fn votes(&self) -> Votes {
-        Votes { incoming: self.standing == Standing::Voter, outgoing: self.outgoing }
+        let incoming = match self.standing {
+            Standing::Voter | Standing::Witness => true,
+            Standing::Learner { .. } | Standing::Leaving { .. } => false,
+        };
+        Votes { incoming, outgoing: self.outgoing }
+    }
+
+    /// Whether it keeps no data, now or until it has left.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        match self.standing {
+            Standing::Witness | Standing::Leaving { witness: true } => true,
+            Standing::Voter | Standing::Learner { .. } | Standing::Leaving { witness: false } => false,
+        }
     }
 
     /// Whether it is no voter of the half that comes, and stays.
@@ -109,7 +128,7 @@ impl Member {
     pub fn is_learner(&self) -> bool {
         match self.standing {
             Standing::Learner { .. } => true,
-            Standing::Voter | Standing::Leaving => false,
+            Standing::Voter | Standing::Witness | Standing::Leaving { .. } => false,
         }
     }
 }
@@ -121,8 +140,19 @@ impl Configuration {
     /// Where they are not, or are more than [`MEMBERS_MAX`].
     #[must_use]
     pub fn first(voters: &[NodeId]) -> Self {
-        let member =
-            |id| Member { id, session: Session::default(), standing: Standing::Voter, outgoing: false };
+        Self::first_with_witnesses(voters, &[])
+    }
+
+    /// The configuration with which a cluster begins of whose voters some are witnesses.
+    ///
+    /// # Panics
+    /// Where the voters are not sorted and without repetition, or are more than [`MEMBERS_MAX`].
+    #[must_use]
+    pub fn first_with_witnesses(voters: &[NodeId], witnesses: &[NodeId]) -> Self {
+        let member = |id| {
+            let standing = if witnesses.contains(&id) { Standing::Witness } else { Standing::Voter };
+            Member { id, session: Session::default(), standing, outgoing: false }
+        };
         let members: Vec<Member> = voters.iter().copied().map(member).collect();
         assert!(members.is_sorted_by(|a, b| a.id < b.id), "voters are sorted: {voters:?}");
         assert!(members.len() <= MEMBERS_MAX, "{} voters; at most {MEMBERS_MAX}", members.len());
@@ -141,14 +171,19 @@ impl Configuration {
         if let Some(place) = members.windows(2).position(|pair| pair[0].id >= pair[1].id) {
             return reject("ids that do not rise", place + 1);
         }
-        let strays = |member: &Member| member.standing == Standing::Leaving && !member.outgoing;
+        let strays =
+            |member: &Member| matches!(member.standing, Standing::Leaving { .. }) && !member.outgoing;
         if let Some(place) = members.iter().position(strays) {
             return reject("a member that leaves and had no vote", place);
         }
         if !members.iter().any(|member| member.votes().incoming) {
             return reject("no voter", 0);
         }
-        Ok(Self { members })
+        let configuration = Self { members };
+        if !configuration.is_kept_by_quorum() {
+            return reject("so many witnesses that the others are no majority", 0);
+        }
+        Ok(configuration)
     }
 
     /// The members, in order of their ids.
@@ -188,6 +223,19 @@ impl Configuration {
         self.quorum().is_met(agreeing.map(Member::votes))
     }
 
+    /// Whether those that keep data are a majority without the witnesses: where they are not, no commit could do without
+    /// them.
+    #[must_use]
+    pub fn is_kept_by_quorum(&self) -> bool {
+        let keep_data = self.members.iter().filter(|member| !member.is_witness());
+        self.quorum().is_met(keep_data.map(Member::votes))
+    }
+
+    /// Whether some voter is a witness.
+    pub(crate) fn has_witnesses(&self) -> bool {
+        self.members.iter().any(Member::is_witness)
+    }
+
     /// How many votes a majority takes. Without voters none is enough.
     pub(crate) fn quorum(&self) -> Quorum {
         let (mut incoming, mut outgoing) = (0, 0);
@@ -201,7 +249,7 @@ impl Configuration {
     /// What a joint configuration leads to: the half that comes, alone.
     #[must_use]
     pub fn without_outgoing(&self) -> Self {
-        let stays = |member: &&Member| member.standing != Standing::Leaving;
+        let stays = |member: &&Member| !matches!(member.standing, Standing::Leaving { .. });
         let members = self.members.iter().filter(stays);
         Self { members: members.map(|member| Member { outgoing: false, ..*member }).collect() }
     }
@@ -213,8 +261,8 @@ impl Configuration {
     }
 
     /// Appends the one encoding of this configuration: for each member its id and its session, little-endian, and a
-    /// byte: 0 a voter, 1 a learner, 2 a learner to be promoted, 3 one that leaves; 0x80 more where it votes in the
-    /// half that goes.
+    /// byte: 0 a voter, 1 a learner, 2 a learner to be promoted, 3 one that leaves, 4 a witness, 5 a witness that leaves;
+    /// 0x80 more where it votes in the half that goes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         for member in &self.members {
             out.extend_from_slice(&member.id.0.to_le_bytes());
@@ -223,7 +271,9 @@ impl Configuration {
                 Standing::Voter => 0,
                 Standing::Learner { promote: false } => 1,
                 Standing::Learner { promote: true } => 2,
-                Standing::Leaving => 3,
+                Standing::Leaving { witness: false } => 3,
+                Standing::Witness => 4,
+                Standing::Leaving { witness: true } => 5,
             };
             out.push(standing | if member.outgoing { 0x80 } else { 0 });
         }
@@ -260,7 +310,9 @@ fn decode_member(chunk: &[u8; MEMBER_BYTES]) -> Option<Member> {
         0 => Standing::Voter,
         1 => Standing::Learner { promote: false },
         2 => Standing::Learner { promote: true },
-        3 => Standing::Leaving,
+        3 => Standing::Leaving { witness: false },
+        4 => Standing::Witness,
+        5 => Standing::Leaving { witness: true },
         _ => return None,
     };
     Some(Member { id: NodeId(word(0)), session: Session(word(8)), standing, outgoing: chunk[16] & 0x80 != 0 })
@@ -286,6 +338,11 @@ impl Configurations {
         &self.last().1
     }
 
+    /// Where the first one stands.
+    pub(crate) fn first_index(&self) -> LogIndex {
+        self.0[0].0
+    }
+
     /// Where the one in force stands.
     pub(crate) fn latest_index(&self) -> LogIndex {
         self.last().0
@@ -297,6 +354,11 @@ impl Configurations {
     /// Where it was compacted.
     pub(crate) fn at(&self, index: LogIndex) -> &Configuration {
         &self.0[self.place_at(index)].1
+    }
+
+    /// The same, with the index of its entry.
+    pub(crate) fn known_at(&self, index: LogIndex) -> &(LogIndex, Arc<Configuration>) {
+        &self.0[self.place_at(index)]
     }
 
     /// All of them.
@@ -359,6 +421,7 @@ impl fmt::Display for Configuration {
             members.try_for_each(|member| write!(f, " {}", member.id))
         };
         write("voters", |member| member.votes().incoming)?;
+        write(", witnesses", Member::is_witness)?;
         write(", learners", Member::is_learner)?;
         write(", until now", |member| member.outgoing)?;
         if self.members.is_empty() { f.write_str("nobody") } else { Ok(()) }
@@ -401,7 +464,7 @@ mod tests {
     fn joint() -> Configuration {
         Configuration::of(vec![
             member(1, LEARNER, true),
-            member(2, Standing::Leaving, true),
+            member(2, Standing::Leaving { witness: false }, true),
             member(3, Standing::Voter, true),
             member(4, Standing::Voter, false),
         ])
@@ -456,6 +519,41 @@ mod tests {
         }
     }
 
+    /// From n1 n2 n3, of which n3 is a witness, to n1 n2 n4, of which n4 is one.
+    fn witnesses() -> Vec<Member> {
+        vec![
+            member(1, Standing::Voter, true),
+            member(2, Standing::Voter, true),
+            member(3, Standing::Leaving { witness: true }, true),
+            member(4, Standing::Witness, false),
+        ]
+    }
+
+    #[test]
+    fn a_witness_votes_and_stays_one_until_it_has_left() {
+        let joint = Configuration::of(witnesses()).expect("a sound configuration");
+        assert_eq!(joint.to_string(), "voters n1 n2 n4, witnesses n3 n4, until now n1 n2 n3");
+        assert!(joint.has_quorum(|id| [1, 3, 4].contains(&id.0)) && !joint.has_quorum(|id| id.0 >= 3));
+        let mut bytes = Vec::new();
+        joint.encode(&mut bytes);
+        assert_eq!(Configuration::decode(&bytes), Ok(joint.clone()));
+        assert_eq!(joint.without_outgoing().to_string(), "voters n1 n2 n4, witnesses n4");
+    }
+
+    #[test]
+    fn of_each_half_those_that_keep_data_are_a_majority() {
+        let refused =
+            Err(ConfigurationError { what: "so many witnesses that the others are no majority", offset: 0 });
+        let of = |change: fn(&mut Vec<Member>)| {
+            let mut members = witnesses();
+            change(&mut members);
+            Configuration::of(members).map(|_| ())
+        };
+        assert_eq!(of(|_| {}), Ok(()));
+        assert_eq!(of(|members| members[1].standing = Standing::Leaving { witness: false }), refused);
+        assert_eq!(of(|members| members[1].outgoing = false), refused);
+    }
+
     #[test]
     fn bytes_that_are_no_configuration_are_refused_where_they_are_none() {
         let mut sound = Vec::new();
@@ -468,7 +566,8 @@ mod tests {
         let error = |what, offset| Err(ConfigurationError { what, offset });
         assert_eq!(Configuration::decode(&[]), error("no voter", 0));
         assert_eq!(Configuration::decode(&sound[..33]), error("half a member", 17));
-        assert_eq!(with(33, 4), error("an unknown standing", 33));
+        assert_eq!(with(33, 6), error("an unknown standing", 33));
+        assert_eq!(with(33, 5), error("a member that leaves and had no vote", 17));
         assert_eq!(with(33, 3), error("a member that leaves and had no vote", 17));
         assert_eq!(with(17, 1), error("ids that do not rise", 17));
         let crowd: Vec<u8> = (0..=64_u8)

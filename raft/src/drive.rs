@@ -34,6 +34,7 @@ impl Raft {
             self.check_quorum();
         }
         if heartbeat_is_due {
+            self.maybe_count_witnesses();
             self.send_round(true);
         }
     }
@@ -94,6 +95,10 @@ impl Raft {
     /// that are no longer in memory are fetched first.
     pub(crate) fn maybe_apply(&mut self) -> Option<(LogIndex, LogIndex)> {
         let limit = self.may_apply_up_to();
+        if self.config.is_witness() {
+            self.pass_over(limit);
+            return None;
+        }
         if self.last_applied < self.applying || self.applying >= limit {
             return None;
         }

@@ -31,6 +31,8 @@ pub enum Payload {
     Command(Bytes),
     /// Who belongs to the cluster from here on, in force as soon as it stands in a log (§6).
     Configuration(Arc<Configuration>),
+    /// What it says was not told to this node, a witness: only that it stands here. Never a configuration.
+    Withheld,
 }
 
 /// The entries of one message, in log order. One entry needs no allocation.
@@ -64,11 +66,11 @@ impl Entry {
 }
 
 impl Payload {
-    /// Length in bytes: of the command, or of the encoded configuration; a no-op has none.
+    /// Length in bytes: of the command, or of the encoded configuration; a no-op has none, nor what was withheld.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Noop => 0,
+            Self::Noop | Self::Withheld => 0,
             Self::Command(data) => data.len(),
             Self::Configuration(configuration) => configuration.encoded_len(),
         }
@@ -78,6 +80,22 @@ impl Payload {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Entries {
+    /// Takes out the data, and leaves identifiers and configurations.
+    pub(crate) fn withhold(&mut self) {
+        let entries = match self {
+            Self::Empty => &mut [],
+            Self::One(entry) => core::slice::from_mut(entry),
+            Self::Many(entries) => &mut entries[..],
+        };
+        for entry in entries {
+            if let Payload::Command(_) = entry.payload {
+                entry.payload = Payload::Withheld;
+            }
+        }
     }
 }
 
@@ -149,6 +167,7 @@ impl fmt::Debug for Payload {
             Self::Noop => f.write_str("noop"),
             Self::Command(data) => write!(f, "{} bytes", data.len()),
             Self::Configuration(configuration) => fmt::Display::fmt(configuration, f),
+            Self::Withheld => f.write_str("withheld"),
         }
     }
 }

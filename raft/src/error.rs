@@ -39,6 +39,8 @@ pub enum ReadError {
     Busy,
     /// This replica is being shut down; ask another.
     ShuttingDown,
+    /// This replica is a witness: it has no state to read.
+    Witness,
     /// The question is larger than any proposal may be.
     TooLarge {
         /// The question's bytes.
@@ -66,6 +68,11 @@ pub enum TransferError {
     /// The target could not serve now, by its own word: its disk hangs, its state machine stands still, or is being put
     /// into a snapshot, or it is being shut down.
     CannotServe {
+        /// The target.
+        to: NodeId,
+    },
+    /// The target is a witness, which never leads.
+    Witness {
         /// The target.
         to: NodeId,
     },
@@ -132,8 +139,20 @@ pub enum ChangeError {
         /// How many entries it lacks.
         behind: u64,
     },
+    /// The member is a witness: it has no data with which it could be anything else.
+    KeepsNoData {
+        /// Who.
+        id: NodeId,
+    },
     /// Nobody would vote.
     NoVoterLeft,
+    /// Those that keep data would be no majority of the voters.
+    TooManyWitnesses {
+        /// How many of the voters to be would be witnesses.
+        witnesses: usize,
+        /// How many voters there would be.
+        voters: usize,
+    },
     /// The members heard of lately would be no majority of the voters: nothing could be committed any more.
     WouldLoseQuorum {
         /// How many of the voters to be were heard.
@@ -175,6 +194,9 @@ pub enum Ignored {
     CannotCampaign,
     /// Asks for what only a leader knows.
     CannotServe,
+    /// Withholds data from one that keeps it, offers it to a witness, or acknowledges as the one what the receiver knows as
+    /// the other.
+    OtherStanding,
 }
 
 impl fmt::Display for ProposeError {
@@ -200,6 +222,7 @@ impl fmt::Display for ReadError {
             Self::NoLeader => f.write_str("no leader is known"),
             Self::Busy => f.write_str("too many reads wait: try again later"),
             Self::ShuttingDown => f.write_str("this replica is being shut down: ask another"),
+            Self::Witness => f.write_str("a witness has nothing to read: ask another replica"),
             Self::TooLarge { size, max } => {
                 write!(f, "a question of {size} bytes; at most {max} are accepted")
             }
@@ -217,6 +240,7 @@ impl fmt::Display for TransferError {
             Self::AlreadyLeader => f.write_str("the target leads already"),
             Self::NotAVoter { to } => write!(f, "{to} does not vote"),
             Self::CannotServe { to } => write!(f, "{to} says that it could not serve now"),
+            Self::Witness { to } => write!(f, "{to} is a witness: it keeps no data, and cannot lead"),
             Self::Transferring { to } => write!(f, "leadership is being handed to {to} already"),
         }
     }
@@ -246,7 +270,16 @@ impl fmt::Display for ChangeError {
             Self::NotCaughtUp { id, behind } => {
                 write!(f, "{id} has not caught up: it is {behind} entries behind, or not heard")
             }
+            Self::KeepsNoData { id } => {
+                write!(f, "{id} is a witness and keeps no data: it can only be removed")
+            }
             Self::NoVoterLeft => f.write_str("nobody would be left to vote"),
+            Self::TooManyWitnesses { witnesses, voters } => {
+                write!(
+                    f,
+                    "of the {voters} voters to be {witnesses} would be witnesses: the others are no majority"
+                )
+            }
             Self::WouldLoseQuorum { heard, voters } => {
                 write!(f, "of the {voters} voters to be only {heard} were heard lately, which is no majority")
             }
@@ -275,7 +308,8 @@ impl Ignored {
             | Self::Malformed
             | Self::SecondLeader
             | Self::ContradictsCommitted
-            | Self::BeyondLog => false,
+            | Self::BeyondLog
+            | Self::OtherStanding => false,
         }
     }
 }

@@ -9,9 +9,10 @@ use crate::role::Role;
 use crate::{LogIndex, Raft};
 
 impl Raft {
-    /// Its priority; nothing, while it could not serve.
+    /// Its priority; nothing, while it could not serve, as a witness never can.
     pub(crate) fn worth(&self) -> u64 {
-        if self.retires
+        if self.config.is_witness()
+            || self.retires
             || self.machine_stands_still()
             || self.disk_hangs()
             || self.snapshots.restoring.is_some()

@@ -15,8 +15,15 @@ impl Raft {
         from: NodeId,
         request: AppendEntries,
     ) -> Result<(), Ignored> {
-        let AppendEntries { session, prev_log, entries, leader_commit } = request;
+        let AppendEntries { session, prev_log, mut entries, leader_commit } = request;
         let last_new = self.check_shape(prev_log, &entries)?;
+        let is_witness = self.config.is_witness();
+        if is_witness {
+            entries.withhold();
+        } else if entries.iter().any(|entry| matches!(entry.payload, Payload::Withheld)) {
+            // Without its data it would be acknowledged for a copy.
+            return Err(Ignored::OtherStanding);
+        }
         self.follow(from)?;
         if !self.log.agrees_with(prev_log) {
             let index = prev_log.index.min(self.log.last_index());
@@ -80,7 +87,9 @@ impl Raft {
         if index == owed {
             follower.owed = None;
         }
-        let (result, session) = (AppendResult::Matched(index), follower.session);
+        let session = follower.session;
+        let is_witness = self.config.is_witness();
+        let result = if is_witness { AppendResult::Witnessed(index) } else { AppendResult::Matched(index) };
         self.send(heard.leader, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
     }
 

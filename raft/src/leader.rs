@@ -63,7 +63,7 @@ impl Raft {
             let first_in_memory = self.log.first_in_memory();
             let Role::Leader(leader) = &mut self.role else { return };
             let progress = &mut leader.followers[position];
-            let next = progress.next_index;
+            let (next, is_witness) = (progress.next_index, progress.is_witness);
             let ready = match &progress.mode {
                 Mode::Probe { asked } => !asked,
                 Mode::Replicate(window) => next <= last_index && window.has_room(&self.config),
@@ -72,7 +72,7 @@ impl Raft {
             if !ready || progress.fetching {
                 return;
             }
-            if next <= last_index && next < first_in_memory {
+            if next <= last_index && next < first_in_memory && !is_witness {
                 if self.fetches_pause {
                     return;
                 }
@@ -82,7 +82,9 @@ impl Raft {
                 self.fetches.push_back(Fetch { purpose, first: next, last, max_bytes });
                 return;
             }
-            let (entries, bytes) = if next <= last_index {
+            let (entries, bytes) = if next <= last_index && is_witness {
+                self.identifiers(next)
+            } else if next <= last_index {
                 let (end, bytes) = self.log.batch_end(next, last_index, self.config.max_message_bytes);
                 (self.log.copy(next, end), bytes)
             } else {
@@ -142,7 +144,9 @@ impl Raft {
         }
         progress.heard_at = now;
         match response.result {
-            AppendResult::Matched(index) => {
+            AppendResult::Matched(_) if progress.is_witness => return Err(Ignored::OtherStanding),
+            AppendResult::Witnessed(_) if !progress.is_witness => return Err(Ignored::OtherStanding),
+            AppendResult::Matched(index) | AppendResult::Witnessed(index) => {
                 if index > last_index {
                     return Err(Ignored::BeyondLog);
                 }
@@ -232,14 +236,16 @@ impl Raft {
     }
 
     /// Commits what a quorum has, durably, if it is of this term (§5.4.2): entries of earlier terms are
-    /// committed with it, never by counting. Only a newly acknowledged `index` can move the quorum.
+    /// committed with it, never by counting. Only a newly acknowledged `index` can move the quorum, or, where there are
+    /// witnesses, time.
     pub(crate) fn maybe_commit(&mut self, index: LogIndex) {
         let own = self.ledger.durable_index();
+        let heard_since = self.now.saturating_sub(self.config.election_timeout);
         let Role::Leader(leader) = &self.role else { return };
         if index <= self.commit_index {
             return;
         }
-        let committed = leader.reached_by_quorum(own, self.commit_index, |progress| progress.match_index);
+        let committed = leader.acknowledged_by_quorum(own, self.commit_index, heard_since);
         if committed > self.commit_index && committed >= leader.first_index {
             self.advance_commit(committed);
             self.maybe_confirm_reads(false);
@@ -279,6 +285,7 @@ impl Raft {
         let (durable, last_index) = (self.ledger.durable_index(), self.log.last_index());
         let Role::Leader(leader) = &mut self.role else { return };
         leader.check_at = now + timeout;
+        (leader.owed_index, leader.last_at_check) = (leader.last_at_check, last_index);
         leader.followers.retain_mut(|progress| progress.outlasts_check(commit_index));
         let reached = leader.reached_by_quorum(durable, LogIndex::ZERO, |progress| progress.match_index);
         if reached > leader.quorum_match || reached == last_index {

@@ -20,7 +20,7 @@
 //!
 //! Elections with PreVote, CheckQuorum and stickiness, priorities, pipelined replication, log compaction and snapshots,
 //! linearizable reads without a log entry (by rounds of heartbeats and by leases, on followers too), leadership transfer
-//! and abdication, changes of membership by joint consensus with learners, bounds on memory.
+//! and abdication, changes of membership by joint consensus with learners and witnesses, bounds on memory.
 //! `docs/protocol.md` goes through them; `§5.2` in a comment is a section of the Raft paper (extended version), and
 //! "thesis" is Ongaro's. Not here: client sessions, which are the replica's.
 #![no_std]
@@ -59,6 +59,7 @@ mod status;
 mod terms;
 mod transfer;
 mod types;
+mod witness;
 
 pub use action::{Action, Fetch, FetchPurpose, SnapshotAction, Write};
 pub use boundary::Recovered;

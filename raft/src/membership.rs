@@ -18,9 +18,9 @@ impl Raft {
     /// Whether this node may campaign: it votes, or it did before an entry that may not be committed yet. Without
     /// the latter nobody could be elected where the node that has that entry is needed for a majority by those who do
     /// not have it, and refuses them for their shorter logs (thesis §4.2.2, Figure 4.6). While a snapshot is being
-    /// restored, it does not know; who is about to stop has no use for an office.
+    /// restored, it does not know; who is about to stop has no use for an office, and a witness nothing to lead with.
     pub(crate) fn may_campaign(&self) -> bool {
-        if self.retires || self.snapshots.restoring.is_some() {
+        if self.config.is_witness() || self.retires || self.snapshots.restoring.is_some() {
             return false;
         }
         let votes = |configuration: &Configuration| configuration.votes(self.config.id).any();
@@ -126,6 +126,7 @@ impl Raft {
         let configuration = self.configurations.latest();
         leader.quorum = configuration.quorum();
         leader.votes = configuration.votes(own);
+        leader.has_witnesses = configuration.has_witnesses();
         leader.is_settled = is_settled(configuration, own);
         // The new majority may stand elsewhere than the old one did; it is given its time.
         (leader.quorum_match, leader.advanced_at) = (LogIndex::ZERO, now);

@@ -2,11 +2,15 @@
 //!
 //! Messages are plain values; their bytes are the business of another crate.
 
+use alloc::sync::Arc;
 use core::fmt;
 
 use bytes::Bytes;
 
-use crate::{Entries, LogIndex, LogPosition, NodeId, ProposeError, ReadId, Round, Session, SnapshotId, Term};
+use crate::{
+    Configuration, Entries, LogIndex, LogPosition, NodeId, ProposeError, ReadId, Round, Session, SnapshotId,
+    Term,
+};
 
 /// One message from one replica to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -119,6 +123,8 @@ pub enum AppendResult {
     /// The log matches the leader's up to here, durably: previous index plus entries received, never
     /// "my last index".
     Matched(LogIndex),
+    /// So do the identifiers and configurations of a witness, which has no data.
+    Witnessed(LogIndex),
     /// The previous entry is not there.
     Conflict {
         /// The index of the previous entry that was asked for.
@@ -201,12 +207,15 @@ pub struct ForwardResponse {
 }
 
 /// Offers a snapshot.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InstallSnapshot {
     /// The stay of the receiver that this is for.
     pub session: Session,
     /// The snapshot: it stands for all that the receiver lacks from the leader's log.
     pub snapshot: SnapshotId,
+    /// To a witness, which goes on from the snapshot's last entry without its bytes: the configuration in force there, and
+    /// the index of its entry.
+    pub in_force: Option<(LogIndex, Arc<Configuration>)>,
 }
 
 /// Asks for a part of a snapshot.
@@ -263,6 +272,7 @@ impl fmt::Display for Body {
             }
             Self::AppendEntriesResponse(response) => match response.result {
                 AppendResult::Matched(index) => write!(f, "AppendEntriesResponse matched {index}"),
+                AppendResult::Witnessed(index) => write!(f, "AppendEntriesResponse witnessed {index}"),
                 AppendResult::Conflict { rejected, hint } => {
                     write!(f, "AppendEntriesResponse conflict at {rejected}, perhaps {hint}")
                 }
@@ -289,8 +299,11 @@ impl fmt::Display for Body {
             }
             Self::Forward(request) => write!(f, "Forward {} bytes", request.data.len()),
             Self::ForwardResponse(response) => write!(f, "ForwardResponse {}", response.refusal),
-            Self::InstallSnapshot(offer) => {
-                write!(f, "InstallSnapshot {} of {} bytes", offer.snapshot.last, offer.snapshot.bytes)
+            Self::InstallSnapshot(InstallSnapshot { snapshot, in_force: Some((index, _)), .. }) => {
+                write!(f, "InstallSnapshot {} without data, configuration of {index}", snapshot.last)
+            }
+            Self::InstallSnapshot(InstallSnapshot { snapshot, in_force: None, .. }) => {
+                write!(f, "InstallSnapshot {} of {} bytes", snapshot.last, snapshot.bytes)
             }
             Self::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes }) => {
                 write!(f, "SnapshotRequest {} from {offset}, {max_bytes} bytes", snapshot.last)

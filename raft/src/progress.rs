@@ -16,6 +16,8 @@ pub(crate) struct Progress {
     pub(crate) session: Session,
     /// What it counts for.
     pub(crate) part: Part,
+    /// It keeps no data, for as long as it stays.
+    pub(crate) is_witness: bool,
     /// Up to where the follower has acknowledged, durably.
     pub(crate) match_index: LogIndex,
     /// The next entry to send.
@@ -151,6 +153,7 @@ impl Progress {
             id: member.id,
             session: member.session,
             part: if votes.any() { Part::Voter(votes) } else { Part::Learner(catch_up) },
+            is_witness: member.is_witness(),
             match_index: LogIndex::ZERO,
             next_index,
             mode: Mode::Probe { asked: false },
@@ -239,12 +242,13 @@ impl Progress {
             Mode::Replicate(window) => (true, !window.has_room(config), None),
             Mode::Snapshot(offer) => (false, offer.sent, Some(offer.snapshot)),
         };
-        let Self { id, session, match_index, next_index, .. } = *self;
+        let Self { id, session, is_witness, match_index, next_index, .. } = *self;
         let votes = self.votes();
         FollowerStatus {
             id,
             session,
             votes,
+            is_witness,
             match_index,
             next_index,
             is_replicating,
@@ -451,7 +455,11 @@ mod tests {
         progress.take_part(&member(Standing::Voter), LogIndex(20), 5);
         assert_eq!(progress.votes(), Votes { incoming: true, outgoing: false });
         assert_eq!(progress.match_index, LogIndex(20));
-        progress.take_part(&Member { outgoing: true, ..member(Standing::Leaving) }, LogIndex(20), 6);
+        progress.take_part(
+            &Member { outgoing: true, ..member(Standing::Leaving { witness: false }) },
+            LogIndex(20),
+            6,
+        );
         assert_eq!(progress.votes(), Votes { incoming: false, outgoing: true });
         progress.take_part(&member(Standing::Learner { promote: false }), LogIndex(21), 7);
         assert_eq!(progress.votes(), Votes::default());

@@ -79,6 +79,9 @@ impl Reads {
 
 impl Raft {
     pub(crate) fn handle_read(&mut self) -> Result<ReadId, ReadError> {
+        if self.config.is_witness() {
+            return Err(ReadError::Witness);
+        }
         if self.leader().is_none() {
             return Err(ReadError::NoLeader);
         }

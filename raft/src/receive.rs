@@ -28,6 +28,13 @@ impl Raft {
                 expected: "the end of a log whose terms rise and whose tail is contiguous",
             });
         };
+        if recovered.is_withheld && !config.is_witness() {
+            return Err(ConfigError {
+                field: "witnesses",
+                value: config.id.0,
+                expected: "this replica among them: its disk holds entries without their data",
+            });
+        }
         let snapshot_term = recovered.snapshot.map_or(Term::ZERO, |snapshot| snapshot.last.term);
         if log.last().term.max(snapshot_term) > recovered.hard_state.current_term {
             return Err(ConfigError {
@@ -223,11 +230,11 @@ fn recover_configurations(config: &Config, recovered: &Recovered) -> Option<Conf
     let first_in_tail = recovered.tail.first().map_or(recovered.last_index.next(), |entry| entry.index);
     let in_tail = recovered.tail.iter().filter_map(|entry| match &entry.payload {
         Payload::Configuration(configuration) => Some((entry.index, configuration)),
-        Payload::Noop | Payload::Command(_) => None,
+        Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
     });
     let claimed = following.iter().filter(|(index, _)| *index >= first_in_tail);
     if !in_tail.eq(claimed.map(|(index, configuration)| (*index, configuration))) {
         return None;
     }
-    Configurations::new(Configuration::first(&config.voters), following)
+    Configurations::new(Configuration::first_with_witnesses(&config.voters, &config.witnesses), following)
 }

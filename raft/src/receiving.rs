@@ -109,7 +109,8 @@ impl Receiving {
 
     fn choose_source(&self, leader: NodeId, members: &[Member], own: NodeId) -> Option<NodeId> {
         let may_have = |id: &NodeId| *id != own && !self.lacking.contains(id);
-        let others = || members.iter().map(|member| member.id).filter(|id| *id != leader && may_have(id));
+        let copies = || members.iter().filter(|member| !member.is_witness()).map(|member| member.id);
+        let others = || copies().filter(|id| *id != leader && may_have(id));
         let leader = Some(leader).filter(may_have);
         let count = others().count() as u64;
         if self.leader_only || count == 0 || (leader.is_some() && self.asked.is_multiple_of(2)) {

@@ -59,6 +59,12 @@ pub(crate) struct Leader {
     /// What a majority of the configuration in force takes, and what this leader counts for.
     pub(crate) quorum: Quorum,
     pub(crate) votes: Votes,
+    /// Some of the followers that count are witnesses.
+    pub(crate) has_witnesses: bool,
+    /// What the log held when the quorum was last counted, and when it was counted before. Whoever keeps data and lacks some
+    /// of the latter is out of reach.
+    pub(crate) last_at_check: LogIndex,
+    pub(crate) owed_index: LogIndex,
     /// The configuration in force asks nothing more of this leader.
     pub(crate) is_settled: bool,
     /// The no-op with which the term began.

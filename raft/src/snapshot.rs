@@ -15,7 +15,7 @@ use crate::progress::{Mode, Progress};
 use crate::receiving::Receiving;
 use crate::role::{Follower, Role};
 use crate::{
-    Body, Config, ConfigError, Configuration, Ignored, InstallSnapshot, LogIndex, NodeId, Raft,
+    Body, Config, ConfigError, Configuration, Ignored, InstallSnapshot, LogIndex, LogPosition, NodeId, Raft,
     SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Snapshots {
     kept: Option<(SnapshotId, u64)>,
     /// Parts that are being read for others.
     reads: Vec<Reading>,
+    /// At a witness, the one without data that was asked for.
+    pub(crate) position: Option<LogPosition>,
     pub(crate) actions: VecDeque<SnapshotAction>,
 }
 
@@ -60,7 +62,7 @@ impl Snapshots {
         self.receiving.as_ref().map(|receiving| (receiving.snapshot, receiving.stored))
     }
 
-    fn note_newest(&mut self, snapshot: SnapshotId) {
+    pub(crate) fn note_newest(&mut self, snapshot: SnapshotId) {
         if self.newest.is_none_or(|newest| newest.last.index < snapshot.last.index) {
             self.newest = Some(snapshot);
         }
@@ -94,6 +96,9 @@ impl Raft {
     }
 
     pub(crate) fn handle_snapshot_taken(&mut self, snapshot: SnapshotId) {
+        if self.config.is_witness() {
+            return self.handle_position_taken(snapshot);
+        }
         let last = snapshot.last;
         assert!(
             last.index <= self.last_applied,
@@ -107,6 +112,9 @@ impl Raft {
 
     /// Never goes beyond what a snapshot stands for, nor beyond what the state machine has yet to be given.
     pub(crate) fn handle_compact(&mut self, up_to: LogIndex) {
+        if self.config.is_witness() {
+            self.maybe_take_position(up_to);
+        }
         let Some(newest) = self.snapshots.newest else { return };
         let to = up_to.min(newest.last.index).min(self.last_applied);
         if to <= self.log.base().index {
@@ -127,23 +135,27 @@ impl Raft {
     pub(crate) fn needs_snapshot(&self, position: usize) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
         let progress = &leader.followers[position];
-        matches!(progress.mode, Mode::Snapshot(_)) || progress.next_index <= self.log.base().index
+        matches!(progress.mode, Mode::Snapshot(_)) || progress.next_index <= self.untold_up_to(progress)
     }
 
     /// Offers a snapshot, unless an offer is under way or taken up. The same one is offered for as long as the log goes
     /// on from where it ends.
     pub(crate) fn offer_snapshot(&mut self, position: usize) {
-        let (base, newest, now) = (self.log.base().index, self.snapshots.newest, self.now);
+        let (newest, now) = (self.snapshots.newest, self.now);
+        let Role::Leader(leader) = &self.role else { return };
+        let untold_up_to = self.untold_up_to(&leader.followers[position]);
         let Role::Leader(leader) = &mut self.role else { return };
         let progress = &mut leader.followers[position];
-        if progress.next_index <= base {
+        if progress.next_index <= untold_up_to {
             let newest = newest.expect("a snapshot stands for what was compacted");
             progress.become_snapshot(newest, now);
         }
         let Mode::Snapshot(offer) = &mut progress.mode else { return };
         if !core::mem::replace(&mut offer.sent, true) {
             let (to, session, snapshot) = (progress.id, progress.session, offer.snapshot);
-            self.send(to, Body::InstallSnapshot(InstallSnapshot { session, snapshot }));
+            let in_force = progress.is_witness.then(|| self.configurations.known_at(snapshot.last.index));
+            let in_force = in_force.map(|(index, configuration)| (*index, Arc::clone(configuration)));
+            self.send(to, Body::InstallSnapshot(InstallSnapshot { session, snapshot, in_force }));
         }
     }
 
@@ -179,6 +191,11 @@ impl Raft {
         let SnapshotRequest { snapshot, offset, max_bytes } = request;
         if offset >= snapshot.bytes || max_bytes == 0 {
             return Err(Ignored::Malformed);
+        }
+        if self.config.is_witness() {
+            // What it has stands for entries, and holds nothing.
+            self.send_chunk(from, snapshot, offset, Bytes::new());
+            return Ok(());
         }
         let reads = &mut self.snapshots.reads;
         let of_this_node = reads.iter().filter(|read| read.to == from).count() as u64;
@@ -230,15 +247,22 @@ impl Raft {
         from: NodeId,
         offer: InstallSnapshot,
     ) -> Result<(), Ignored> {
-        let InstallSnapshot { session, snapshot } = offer;
+        let InstallSnapshot { session, snapshot, in_force } = offer;
         let last = snapshot.last;
+        let is_sound = in_force
+            .as_ref()
+            .is_none_or(|(index, configuration)| *index <= last.index && !configuration.members().is_empty());
         let well_formed = last.index > LogIndex::ZERO
             && last.index <= INDEX_MAX
             && last.term > Term::ZERO
             && last.term <= self.current_term()
-            && snapshot.bytes > 0;
+            && snapshot.bytes > 0
+            && is_sound;
         if !well_formed {
             return Err(Ignored::Malformed);
+        }
+        if in_force.is_some() != self.config.is_witness() {
+            return Err(Ignored::OtherStanding);
         }
         self.follow(from)?;
         let follower = self.follower_mut();
@@ -248,6 +272,8 @@ impl Raft {
             self.agree_up_to(last.index);
         } else if last.index <= agreed {
             return Err(Ignored::ContradictsCommitted);
+        } else if let Some((index, configuration)) = in_force {
+            self.take_position(last, index, configuration)?;
         } else {
             self.receive_snapshot(snapshot);
             self.pull_snapshot();

@@ -21,7 +21,7 @@ pub struct Status {
     pub durable_index: LogIndex,
     /// Up to where it knows entries to be committed.
     pub commit_index: LogIndex,
-    /// Up to where its state machine has applied.
+    /// Up to where its state machine has applied; at a witness, which has none, up to where it needs its entries no more.
     pub last_applied: LogIndex,
     /// The first entry held in memory.
     pub first_in_memory: LogIndex,
@@ -40,6 +40,8 @@ pub struct FollowerStatus {
     pub session: Session,
     /// In which halves it votes: a learner in none, nor one that is no member any more and is told so.
     pub votes: Votes,
+    /// Whether it keeps no data.
+    pub is_witness: bool,
     /// Up to where it has acknowledged, durably.
     pub match_index: LogIndex,
     /// The next entry to send.

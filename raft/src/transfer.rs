@@ -23,11 +23,13 @@ impl Raft {
         if let Some(transfer) = leader.transfer {
             return Err(TransferError::Transferring { to: transfer.to });
         }
-        let Some(voter) = leader.follower_mut(to).filter(|progress| progress.votes().incoming) else {
-            return Err(TransferError::NotAVoter { to });
-        };
-        if voter.priority == Some(0) {
-            return Err(TransferError::CannotServe { to });
+        match leader.follower_mut(to) {
+            Some(progress) if progress.is_witness => return Err(TransferError::Witness { to }),
+            Some(progress) if progress.votes().incoming && progress.priority == Some(0) => {
+                return Err(TransferError::CannotServe { to });
+            }
+            Some(progress) if progress.votes().incoming => {}
+            Some(_) | None => return Err(TransferError::NotAVoter { to }),
         }
         self.begin_transfer(to, HandoverReason::Asked);
         Ok(())
@@ -46,7 +48,8 @@ impl Raft {
     /// all that is committed. Of several the preferred one, then the one with most of the log.
     pub(crate) fn likely_successor(&self, may_be: impl Fn(&Progress) -> bool) -> Option<NodeId> {
         let Role::Leader(leader) = &self.role else { return None };
-        let voters = leader.followers.iter().filter(|progress| progress.votes().incoming && may_be(progress));
+        let may_lead = |progress: &&Progress| progress.votes().incoming && !progress.is_witness;
+        let voters = leader.followers.iter().filter(may_lead).filter(|progress| may_be(progress));
         let best = voters.max_by_key(|progress| {
             let keeps_up = progress.match_index >= self.commit_index;
             let is_likely = (self.was_heard(progress), progress.could_serve(), keeps_up);

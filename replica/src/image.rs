@@ -12,7 +12,7 @@
 //! | 3 | the table of client sessions |
 //! | 4 | the configuration in force: the index of its entry (8), and its members, as the core encodes them |
 //!
-//! Each part is there once, in the order of the tags. Replicas that have applied the same entries have the same bytes:
+//! Each part is there once, in the order of the tags; at a witness, the first and the last alone. Replicas that have applied the same entries have the same bytes:
 //! nothing of a single replica stands here. Whatever else is to be replicated gets a tag of its own, here.
 
 use std::collections::VecDeque;
@@ -68,28 +68,24 @@ impl<I: Image> ReplicaImage<I> {
         (index, configuration): (LogIndex, &Configuration),
     ) -> Self {
         let (machine, sessions) = (state.machine().image(), state.sessions().encode());
-        let mut head = BytesMut::with_capacity(64);
-        head.put_slice(&MARK);
-        put_part_head(&mut head, LOG, LOG_BYTES);
-        head.put_u64_le(log.last.term.0);
-        head.put_u64_le(log.last.index.0);
-        head.put_u64_le(log.bytes);
+        let mut head = encode_log(log);
         put_part_head(&mut head, MACHINE, machine.bytes_left());
         let mut sessions_head = BytesMut::with_capacity(PART_HEAD_BYTES);
         put_part_head(&mut sessions_head, SESSIONS, sessions.len() as u64);
-        let mut members = Vec::with_capacity(configuration.encoded_len());
-        configuration.encode(&mut members);
-        let mut in_force = BytesMut::with_capacity(PART_HEAD_BYTES + 8 + members.len());
-        put_part_head(&mut in_force, CONFIGURATION, 8 + members.len() as u64);
-        in_force.put_u64_le(index.0);
-        in_force.put_slice(&members);
         let parts = [
             Part::Bytes(head.freeze()),
             Part::Machine(machine),
             Part::Bytes(sessions_head.freeze()),
             Part::Bytes(sessions),
-            Part::Bytes(in_force.freeze()),
+            Part::Bytes(encode_in_force(index, configuration)),
         ];
+        Self { parts: VecDeque::from(parts) }
+    }
+
+    /// What a witness keeps: where its log begins, and who is a member there.
+    pub(crate) fn without_state(last: LogPosition, index: LogIndex, configuration: &Configuration) -> Self {
+        let head = encode_log(LogSummary { last, bytes: 0 }).freeze();
+        let parts = [Part::Bytes(head), Part::Bytes(encode_in_force(index, configuration))];
         Self { parts: VecDeque::from(parts) }
     }
 
@@ -117,6 +113,26 @@ impl<I: Image> ReplicaImage<I> {
         }
         out.freeze()
     }
+}
+
+fn encode_log(log: LogSummary) -> BytesMut {
+    let mut head = BytesMut::with_capacity(64);
+    head.put_slice(&MARK);
+    put_part_head(&mut head, LOG, LOG_BYTES);
+    head.put_u64_le(log.last.term.0);
+    head.put_u64_le(log.last.index.0);
+    head.put_u64_le(log.bytes);
+    head
+}
+
+fn encode_in_force(index: LogIndex, configuration: &Configuration) -> Bytes {
+    let mut members = Vec::with_capacity(configuration.encoded_len());
+    configuration.encode(&mut members);
+    let mut in_force = BytesMut::with_capacity(PART_HEAD_BYTES + 8 + members.len());
+    put_part_head(&mut in_force, CONFIGURATION, 8 + members.len() as u64);
+    in_force.put_u64_le(index.0);
+    in_force.put_slice(&members);
+    in_force.freeze()
 }
 
 fn put_part_head(out: &mut BytesMut, tag: u8, bytes: u64) {
@@ -200,7 +216,7 @@ impl<S: StateMachine> ReplicaLoader<S> {
                 (0, LOG, LOG_BYTES) => Ok(Next::Log),
                 (LOG, MACHINE, bytes_left) => Ok(Next::Machine { bytes_left }),
                 (MACHINE, SESSIONS, bytes) => Ok(Next::Sessions { bytes }),
-                (SESSIONS, CONFIGURATION, bytes) if bytes >= 8 => Ok(Next::Configuration { bytes }),
+                (SESSIONS | LOG, CONFIGURATION, bytes) if bytes >= 8 => Ok(Next::Configuration { bytes }),
                 _ => Err(LoadError::new("a part of the snapshot is unknown, or not in its place")),
             },
             Next::Log => {
@@ -224,20 +240,20 @@ impl<S: StateMachine> ReplicaLoader<S> {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<(LogSummary, State<S>, InForce), LoadError> {
+    /// What was read; there is no state in what a witness wrote.
+    pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>, InForce), LoadError> {
         let is_whole = self.next == (Next::PartHead { after: CONFIGURATION }) && self.rest.is_empty();
-        let (true, Some(log), Some(sessions), Some(in_force)) =
-            (is_whole, self.log, self.sessions, self.in_force)
-        else {
+        let (true, Some(log), Some(in_force)) = (is_whole, self.log, self.in_force) else {
             return Err(LoadError::new("the snapshot is cut short"));
         };
-        if sessions.last_entry() > log.last.index {
+        if self.sessions.as_ref().is_some_and(|sessions| sessions.last_entry() > log.last.index) {
             return Err(LoadError::new("a session's last entry is one after the snapshot"));
         }
         if in_force.index > log.last.index {
             return Err(LoadError::new("the configuration is of an entry after the snapshot"));
         }
-        Ok((log, State::restored(self.machine.finish()?, sessions), in_force))
+        let Some(sessions) = self.sessions else { return Ok((log, None, in_force)) };
+        Ok((log, Some(State::restored(self.machine.finish()?, sessions)), in_force))
     }
 }
 

@@ -220,6 +220,9 @@ impl<S: StateMachine> Replica<S> {
         if size > max {
             return Err(ReadError::TooLarge { size, max });
         }
+        if self.is_witness() {
+            return Err(ReadError::Witness);
+        }
         match consistency {
             Consistency::Serializable => {
                 let result = self.state.machine().query(query.as_ref());
@@ -302,6 +305,9 @@ impl<S: StateMachine> Replica<S> {
         if let Some((request, outcome)) = self.answers.pop_front() {
             return Some(Output::Respond { request, outcome });
         }
+        if self.is_witness() {
+            self.pass_over();
+        }
         if let Some(job) = self.next_snapshot_job() {
             return Some(Output::Snapshot(job));
         }
@@ -331,7 +337,7 @@ impl<S: StateMachine> Replica<S> {
                 if matches!(action, SnapshotAction::Restore(_)) {
                     self.apply_until = self.applied;
                 }
-                Output::Snapshot(job_for(action, &mut self.restoring, max_part_bytes))
+                Output::Snapshot(job_for(action, &mut self.restoring, &mut self.taking, max_part_bytes))
             }
         })
     }
@@ -451,7 +457,11 @@ impl<S: StateMachine> Replica<S> {
             return Ok(());
         }
         let (log, state, InForce { index, configuration }) = restoring.finish()?;
-        self.state = state;
+        match state {
+            _ if self.is_witness() => {}
+            Some(state) => self.state = state,
+            None => return Err(LoadError::new("the newest snapshot is a witness's, and holds no state")),
+        }
         (self.applied, self.apply_until) = (log.last.index, log.last.index);
         (self.applied_bytes, self.snapshot_bytes) = (log.bytes, log.bytes);
         let answers = &mut self.answers;
@@ -468,8 +478,25 @@ impl<S: StateMachine> Replica<S> {
         if let Some(policy) = self.snapshot_policy
             && let Some(newest) = self.raft.snapshot()
         {
-            self.raft.compact(LogIndex(newest.last.index.0.saturating_sub(policy.keep_entries)));
+            // A witness has nobody to serve who lags.
+            let keep_entries = if self.is_witness() { 0 } else { policy.keep_entries };
+            self.raft.compact(LogIndex(newest.last.index.0.saturating_sub(keep_entries)));
         }
+    }
+
+    /// At a witness: what is committed needs no state machine, and goes from the log when the policy says so.
+    fn pass_over(&mut self) {
+        let (before, done) = (self.applied, self.raft.status().last_applied);
+        if done > before {
+            (self.applied, self.apply_until) = (done, done);
+            if self.snapshot_policy.is_some_and(|policy| policy.is_due_without_data(before, done)) {
+                self.raft.compact(done);
+            }
+        }
+    }
+
+    pub(crate) fn is_witness(&self) -> bool {
+        self.raft.config().is_witness()
     }
 
     fn next_snapshot_job(&mut self) -> Option<SnapshotJob> {
@@ -487,9 +514,17 @@ impl<S: StateMachine> Replica<S> {
 fn job_for<S: StateMachine>(
     action: SnapshotAction,
     restoring: &mut Option<Restoring<S>>,
+    taking: &mut Option<Taking<S>>,
     max_bytes: u64,
 ) -> SnapshotJob {
     match action {
+        SnapshotAction::TakePosition { last, index, configuration } => {
+            let image = ReplicaImage::without_state(last, index, &configuration);
+            let log = LogSummary { last, bytes: 0 };
+            let taken = taking.replace(Taking { log, image, told: true });
+            assert!(taken.is_none(), "a witness takes one snapshot at a time");
+            SnapshotJob::Take { last }
+        }
         SnapshotAction::Read { to, snapshot, offset, max_bytes } => {
             SnapshotJob::Serve { to, snapshot, offset, max_bytes }
         }

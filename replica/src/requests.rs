@@ -73,6 +73,10 @@ impl<S: StateMachine> Replica<S> {
         ticket: Ticket,
         command: impl AsRef<[u8]>,
     ) -> Result<Submitted, ProposeError> {
+        // A witness knows of no session, and would never hear what became of a request that it sent on.
+        if self.is_witness() {
+            return Err(ProposeError::NotLeader { leader: self.raft.status().leader });
+        }
         if let Some(outcome) = self.state.sessions().look_up(ticket, self.applied) {
             return Ok(Submitted::Decided(outcome));
         }

@@ -5,7 +5,7 @@
 //! byte, so that a follower can draw one snapshot from several of them.
 
 use bytes::Bytes;
-use squall_raft::{ConfigError, LogPosition, NodeId, Raft, SnapshotId};
+use squall_raft::{ConfigError, ENTRY_OVERHEAD_BYTES, LogIndex, LogPosition, NodeId, Raft, SnapshotId};
 
 use crate::image::{InForce, LogSummary, ReplicaImage, ReplicaLoader};
 use crate::{LoadError, State, StateMachine};
@@ -51,6 +51,14 @@ impl SnapshotPolicy {
     pub(crate) fn is_due(&self, bytes_before: u64, log: LogSummary) -> bool {
         log.last.index.0.is_multiple_of(self.every_entries)
             || bytes_before / self.every_bytes != log.bytes / self.every_bytes
+    }
+
+    /// Whether one is due at a witness that is done with its entries up to `index`, and was at `before` with those before.
+    /// It keeps nothing of an entry but its name.
+    pub(crate) fn is_due_without_data(&self, before: LogIndex, index: LogIndex) -> bool {
+        let bytes = |index: LogIndex| index.0.saturating_mul(ENTRY_OVERHEAD_BYTES);
+        before.0 / self.every_entries != index.0 / self.every_entries
+            || bytes(before) / self.every_bytes != bytes(index) / self.every_bytes
     }
 
     /// Whether a leader would rather wait with its next snapshot, `bytes` of log after the last.
@@ -147,7 +155,8 @@ impl<S: StateMachine> Restoring<S> {
         Ok(self.offset >= self.snapshot.bytes)
     }
 
-    pub(crate) fn finish(self) -> Result<(LogSummary, State<S>, InForce), LoadError> {
+    /// The state, and none where the snapshot is a witness's.
+    pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>, InForce), LoadError> {
         let (log, state, in_force) = self.loader.finish()?;
         if log.last == self.snapshot.last {
             Ok((log, state, in_force))

@@ -59,6 +59,7 @@ impl<S: StateMachine> State<S> {
         let applied = |result| Effect { ticket: None, outcome: Outcome::Applied { position, result } };
         let proposal = match &entry.payload {
             Payload::Noop | Payload::Configuration(_) => return applied(Bytes::new()),
+            Payload::Withheld => panic!("{position} is to be applied, and its data is not here"),
             Payload::Command(proposal) => open_proposal(proposal),
         };
         match proposal {

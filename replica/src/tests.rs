@@ -3,6 +3,7 @@
 mod sessions;
 mod shutdown;
 mod snapshots;
+mod witnesses;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -13,7 +14,7 @@ use squall_raft::{
 };
 
 use crate::kv::{Command, KeyValue, Reply};
-use crate::{Consistency, Outcome, Output, Replica, RequestId, SnapshotJob, StateMachine};
+use crate::{Consistency, LoadError, Outcome, Output, Replica, RequestId, SnapshotJob, StateMachine};
 
 /// Replicas on perfect disks, joined by links that deliver at once or, where cut, never.
 struct Cluster {

@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 26] = [
+pub const BESIDE_THE_RULES: [&str; 28] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -16,8 +16,10 @@ pub const BESIDE_THE_RULES: [&str; 26] = [
     "Panic",
     // Of the invariants.
     "AcknowledgedIsDurable",
+    "CommittedDataIsKept",
     "CommittedOnQuorum",
     "ConfigurationSafety",
+    "DataIsKept",
     "ElectionSafety",
     "ExactlyOnce",
     "LeaderAppendOnly",

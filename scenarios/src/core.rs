@@ -4,6 +4,11 @@
 //! Which log prevails is not known beforehand: so the core holds majorities of every configuration that any log may
 //! bring, those of servers outside the core among them, and those to which learners that are promoted by themselves
 //! would lead.
+//!
+//! A witness keeps names of entries, and neither leads nor has data to give. So those of the core that keep data are to be
+//! majorities without it; or one of them is to have a log that no other node's is ahead of, and nobody outside is up who
+//! could lengthen a witness's before that one leads. Anything less may wait for good for a node outside the core: an entry
+//! that a copy and a witness committed is out of reach while that copy is.
 
 use squall_sim::world::Processes;
 use squall_sim::{Draw, ProcessId, ProcessSet};
@@ -20,7 +25,8 @@ pub(crate) fn choose(
     draw: &mut Draw<'_>,
     processes: &Processes<'_, Server>,
 ) -> Option<ProcessSet> {
-    if invariants.is_membership_fixed() && invariants.are_all_members() {
+    let has_witnesses = !invariants.witnesses().is_empty();
+    if invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses {
         return None;
     }
     let all = || (0..processes.count()).map(ProcessId);
@@ -33,14 +39,45 @@ pub(crate) fn choose(
     let mut candidates: Vec<ProcessId> = all().filter(|id| !processes.is_gone(*id)).collect();
     let order = draw.bits("spared");
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
-    spare(&candidates, &memberships)
+    let up = all().filter(|id| processes.process(*id).is_some()).collect();
+    let core =
+        spare(&candidates, &memberships, |core, membership| can_lead(invariants, up, core, membership));
+    // Of a core that is drawn at random nothing is known where there are witnesses.
+    if has_witnesses { core.or(Some(ProcessSet::EMPTY)) } else { core }
+}
+
+/// Whether somebody in the core can come to lead it.
+fn can_lead(invariants: &Invariants, up: ProcessSet, core: ProcessSet, membership: &Membership) -> bool {
+    let witnesses = invariants.witnesses();
+    let copies: NodeSet = core.iter().map(node_id).collect::<NodeSet>().without(witnesses);
+    if witnesses.is_empty() || membership.has_lasting_quorum(copies) {
+        return true;
+    }
+    let is_ahead = |id: ProcessId| {
+        let node = node_id(id);
+        copies.has(node) && membership.is_voter(node) && invariants.is_ahead_of_all(node)
+    };
+    up.iter().all(|id| core.contains(id)) && core.iter().any(is_ahead)
+}
+
+/// Whether the copies of a core are no majority without its witnesses.
+pub(crate) fn rests_on_witnesses(invariants: &Invariants, core: ProcessSet) -> bool {
+    let copies: NodeSet = core.iter().map(node_id).collect::<NodeSet>().without(invariants.witnesses());
+    let mut memberships = core.iter().flat_map(|id| invariants.configurations(node_id(id)));
+    memberships.any(|membership| !membership.voters.is_empty() && !membership.has_lasting_quorum(copies))
 }
 
 /// Leaves each of the candidates out in turn, where the others suffice; `None` where not even all do.
-fn spare(candidates: &[ProcessId], memberships: &[Membership]) -> Option<ProcessSet> {
+fn spare(
+    candidates: &[ProcessId],
+    memberships: &[Membership],
+    can_lead: impl Fn(ProcessSet, &Membership) -> bool,
+) -> Option<ProcessSet> {
     let suffices = |core: ProcessSet| {
         let nodes: NodeSet = core.iter().map(node_id).collect();
-        memberships.iter().all(|membership| membership.has_lasting_quorum(nodes))
+        memberships
+            .iter()
+            .all(|membership| membership.has_lasting_quorum(nodes) && can_lead(core, membership))
     };
     let mut core: ProcessSet = candidates.iter().copied().collect();
     if !suffices(core) {
@@ -60,6 +97,7 @@ mod tests {
     use squall_raft::NodeId;
 
     use super::*;
+    use crate::stage::{Cast, commit_on_all, elect, replicate};
 
     fn plain(voters: &[u64]) -> Membership {
         Membership::first(&voters.iter().copied().map(NodeId).collect::<Vec<_>>())
@@ -67,7 +105,7 @@ mod tests {
 
     fn spared(candidates: &[u32], memberships: &[Membership]) -> Option<Vec<u32>> {
         let candidates: Vec<ProcessId> = candidates.iter().copied().map(ProcessId).collect();
-        spare(&candidates, memberships).map(|core| core.iter().map(|id| id.0).collect())
+        spare(&candidates, memberships, |_, _| true).map(|core| core.iter().map(|id| id.0).collect())
     }
 
     #[test]
@@ -95,5 +133,28 @@ mod tests {
         let growing = Membership { promoting: plain(&[3, 4]).voters, ..plain(&[0, 1, 2]) };
         assert_eq!(spared(&[0, 1, 2, 3, 4], &[growing]), Some(vec![1, 2, 3, 4]));
         assert_eq!(spared(&[3, 4, 0, 1, 2], &[growing]), Some(vec![0, 1, 2]), "three of five");
+    }
+
+    fn set(processes: &[u32]) -> ProcessSet {
+        processes.iter().copied().map(ProcessId).collect()
+    }
+
+    /// Whether n1 n2 n3, of which n3 is a witness, can come to lead such a core, where these are up.
+    fn can(cast: &Cast<Invariants>, up: &[u32], core: &[u32]) -> bool {
+        can_lead(&cast.judge, set(up), set(core), &plain(&[1, 2, 3]))
+    }
+
+    #[test]
+    fn a_copy_and_a_witness_are_a_core_where_nobody_else_knows_more_or_may_tell_more() {
+        let mut cast = Cast::of_invariants_with_a_witness();
+        elect(&mut cast, 1);
+        commit_on_all(&mut cast, 1);
+        assert!(can(&cast, &[1, 3], &[1, 3]) && can(&cast, &[2, 3], &[2, 3]));
+        assert!(can(&cast, &[1, 2, 3], &[1, 2]), "two copies need not ask");
+        assert!(!can(&cast, &[1, 2, 3], &[1, 3]), "n2 may yet lead, and tell the witness alone");
+        replicate(&mut cast, 1, &[3]);
+        assert!(can(&cast, &[1, 3], &[1, 3]));
+        assert!(!can(&cast, &[2, 3], &[2, 3]), "n2 lacks what the witness knows of");
+        assert!(!can(&cast, &[2], &[2, 3]), "so it does where all else are down");
     }
 }

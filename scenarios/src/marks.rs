@@ -60,6 +60,12 @@ pub const NAMES: &[&str] = &[
     "a server started from a snapshot",
     "a server started with a part of a snapshot",
     "a member of the core was cut off from an outside leader",
+    "an entry was committed with a witness's acknowledgement",
+    "a witness's acknowledgement did not count while copies are in reach",
+    "a witness's vote made a leader",
+    "a witness took up a position",
+    "a witness compacted its log",
+    "a core rested on a witness",
     "a joint configuration was entered",
     "a joint configuration was left",
     "a configuration was rolled back",
@@ -87,6 +93,8 @@ pub const NAMES: &[&str] = &[
     "a directory that was not empty was kept",
     "a directory was removed with all in it",
     "an update met another version",
+    "a change was refused: a witness keeps no data",
+    "a change was refused: too many witnesses",
 ];
 
 /// All marks of a run: the simulator's, then those of this crate.

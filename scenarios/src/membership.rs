@@ -21,6 +21,8 @@ pub struct Membership {
     pub learners: NodeSet,
     /// Which of the learners become voters without being asked for.
     pub promoting: NodeSet,
+    /// Which of the voters keep no data.
+    pub witnesses: NodeSet,
 }
 
 impl NodeSet {
@@ -147,6 +149,9 @@ impl fmt::Display for NodeSet {
 impl fmt::Display for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "voters {}", self.voters)?;
+        if !self.witnesses.is_empty() {
+            write!(f, ", witnesses {}", self.witnesses)?;
+        }
         if !self.learners.is_empty() {
             write!(f, ", learners {}", self.learners)?;
         }

@@ -31,6 +31,9 @@ pub struct Span {
     pub len: u32,
 }
 
+/// The hash of a payload that was not told to a node: its entry has a name, and no data.
+pub const WITHHELD: u64 = 0;
+
 /// One input or one visible deed of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
@@ -108,7 +111,7 @@ pub enum Step {
     Appended {
         /// Its name.
         position: LogPosition,
-        /// A hash of its payload.
+        /// A hash of its payload, or [`WITHHELD`].
         payload_hash: u64,
     },
     /// The entry appended last puts a configuration in force.
@@ -224,6 +227,8 @@ pub enum Content {
     AppendAcknowledged {
         /// Up to where.
         match_index: LogIndex,
+        /// By their names only: the sender has no data.
+        as_witness: bool,
     },
     /// Refuses an AppendEntries.
     AppendRefused {
@@ -272,6 +277,8 @@ pub enum Content {
     InstallSnapshot {
         /// The snapshot.
         snapshot: SnapshotId,
+        /// To go on from where it ends, without its bytes.
+        without_data: bool,
     },
     /// Asks for a part of a snapshot.
     SnapshotRequest {

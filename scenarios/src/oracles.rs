@@ -13,6 +13,7 @@ use squall_sim::{Draw, Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 
 use crate::client::Call;
 use crate::invariants::Invariants;
+use crate::membership::NodeSet;
 use crate::observation::Step;
 use crate::server::{DiskView, Server, Setup, node_id, process_id};
 use crate::spec::Spec;
@@ -43,9 +44,11 @@ impl Oracles {
     #[must_use]
     pub fn new(setup: &Setup, log: bool) -> Self {
         let (nodes, voters) = (setup.nodes(), setup.first_voters());
+        let witnesses: NodeSet = setup.witnesses().collect();
+        let spec = Spec::new(&nodes, &voters, setup.raft.lease_drift_ppm);
         Self {
-            invariants: Invariants::new(&nodes, &voters),
-            spec: Spec::new(&nodes, &voters, setup.raft.lease_drift_ppm),
+            invariants: Invariants::new(&nodes, &voters).with_witnesses(witnesses),
+            spec: spec.with_witnesses(witnesses, setup.raft.election_timeout),
             files: setup.files,
             check_at_group: vec![0; nodes.len()],
             at_rest: None,
@@ -131,7 +134,8 @@ impl Oracles {
         let is_member = |id: &ProcessId| configuration.member(node_id(*id)).is_some();
         let members = core.iter().filter(is_member).filter(|id| !is_excused(*id)).map(|id| {
             let server = processes.process(id)?;
-            Some((server.status(), server.replica().state().digest()))
+            let has_state = !server.replica().raft().config().is_witness();
+            Some((server.status(), has_state.then(|| server.replica().state().digest())))
         });
         let is_at_rest = are_level(members, node_id(leader), last_log);
         let term = processes.process(leader)?.status().current_term;
@@ -183,14 +187,17 @@ impl Oracle<Server> for Oracles {
         self.check_recovery(id, server, disk)
     }
 
-    /// Where members come and go, a core that can go on whichever of the logs there are prevails.
+    /// Where members come and go, or some are witnesses, a core that can go on whichever of the logs there are prevails.
     fn choose_core(
         &mut self,
         _size: u32,
         draw: &mut Draw<'_>,
         processes: &Processes<'_, Server>,
     ) -> Option<ProcessSet> {
-        core::choose(&self.invariants, draw, processes)
+        let core = core::choose(&self.invariants, draw, processes)?;
+        let is_bare = core::rests_on_witnesses(&self.invariants, core);
+        sometimes!(self.marks, marks::NAMES, "a core rested on a witness", is_bare);
+        Some(core)
     }
 
     /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.
@@ -235,9 +242,10 @@ impl Oracle<Server> for Oracles {
 /// doubles that.
 const TIMEOUTS_AT_REST: u64 = 5;
 
-/// Whether all of them are up, follow this leader, have all of its log, and have made the same state of it.
+/// Whether all of them are up, follow this leader, have all of its log, and those that have a state have made the same of
+/// it.
 fn are_level(
-    mut members: impl Iterator<Item = Option<(Status, u64)>>,
+    mut members: impl Iterator<Item = Option<(Status, Option<u64>)>>,
     leader: NodeId,
     last_log: LogPosition,
 ) -> bool {
@@ -248,7 +256,7 @@ fn are_level(
         status.leader == Some(leader)
             && status.last_log == last_log
             && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
-            && *state.get_or_insert(digest) == digest
+            && digest.is_none_or(|digest| *state.get_or_insert(digest) == digest)
     })
 }
 

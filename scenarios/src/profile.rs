@@ -74,6 +74,8 @@ pub struct Profile {
 pub struct Cluster {
     /// The sizes that a cluster may have; one of them is picked, so a size that stands twice is twice as likely.
     pub voters: Vec<u32>,
+    /// How many runs have witnesses among the voters, and perhaps among the servers that wait to be added.
+    pub witnesses: Probability,
     /// How many runs change their membership while they go on.
     pub membership: Probability,
     /// Servers of such a run beside those that the cluster begins with.
@@ -368,6 +370,14 @@ impl Cluster {
         let last = self.voters.len() as u64 - 1;
         let place = draw.number("voters", Between { low: 0, high: last });
         let voters = self.voters[usize::try_from(place).expect("a place in a list")];
+        let has_witnesses = draw.chance("witnesses", self.witnesses);
+        let witnesses_max = u64::from(voters.saturating_sub(1) / 2);
+        let mut count = |field, low: u64, high: u64| {
+            let high = if has_witnesses { high } else { 0 };
+            draw.small(field, Between { low: low.min(high), high })
+        };
+        let witnesses = count("witness_count", 1, witnesses_max);
+        let spare_witnesses = count("spare_witnesses", 0, u64::from(spares.min(2)));
         let is_extreme = draw.chance("extreme", self.extreme);
         let election_timeout = draw.number("election_timeout", self.election_timeout);
         let heartbeats = draw.number("heartbeats", self.heartbeats);
@@ -403,6 +413,8 @@ impl Cluster {
             servers: voters + spares,
             voters,
             priorities: draw.number("priorities", self.priorities),
+            witnesses,
+            spare_witnesses,
             tick_us: draw.number("tick_us", self.tick_us),
             storage: Options {
                 segment_bytes: draw.number("segment_pages", self.segment_pages) * 4096,

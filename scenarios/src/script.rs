@@ -66,6 +66,8 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
         servers: parameters.processes(),
         voters: parameters.processes(),
         priorities: 1,
+        witnesses: 0,
+        spare_witnesses: 0,
         tick_us: 10_000,
         files: None,
         storage: Options { segment_bytes: 1 << 20, ..Options::default() },
@@ -137,9 +139,17 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
     }
     let slow_apply_entries = setup.slow_apply.map_or(1, |slow| slow.entries);
     let policy = setup.snapshots.unwrap_or_default();
+    let spares = u64::from(setup.servers.saturating_sub(setup.voters));
     let bounds = [
         ("cluster", "voters", u64::from(setup.voters), 1..=u64::from(setup.servers)),
         ("cluster", "priorities", setup.priorities, 1..=64),
+        (
+            "cluster",
+            "witnesses",
+            u64::from(setup.witnesses),
+            0..=u64::from(setup.voters.saturating_sub(1) / 2),
+        ),
+        ("cluster", "spare_witnesses", u64::from(setup.spare_witnesses), 0..=spares),
         ("cluster", "tick_us", setup.tick_us, 1..=u64::MAX),
         ("cluster", "max_message_bytes", setup.raft.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
         ("cluster", "max_proposal_bytes", setup.raft.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
@@ -171,6 +181,8 @@ fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {
     fields.number("voters", &mut voters);
     setup.voters = u32::try_from(voters).unwrap_or(u32::MAX);
     fields.number("priorities", &mut setup.priorities);
+    fields.number("witnesses", &mut setup.witnesses);
+    fields.number("spare_witnesses", &mut setup.spare_witnesses);
     let raft = &mut setup.raft;
     fields.duration_us("tick_us", &mut setup.tick_us);
     fields.number("election_timeout", &mut raft.election_timeout);

@@ -7,8 +7,8 @@ use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, Round, Sna
 
 use crate::Violation;
 use crate::invariants::{DurableView, Invariants};
-use crate::membership::Membership;
-use crate::observation::{Content, Envelope, Observation, Span, Step};
+use crate::membership::{Membership, NodeSet};
+use crate::observation::{Content, Envelope, Observation, Span, Step, WITHHELD};
 use crate::spec::Spec;
 
 /// An oracle under test.
@@ -77,35 +77,52 @@ pub(crate) struct Puppet {
 
 impl Cast<Invariants> {
     pub(crate) fn of_invariants(size: u64) -> Self {
-        Self::new(size, size, Invariants::new)
+        Self::new(size, size, NodeSet::EMPTY, Invariants::new)
     }
 
     /// So many nodes, of which the first ones vote.
     pub(crate) fn of_invariants_among(nodes: u64, voters: u64) -> Self {
-        Self::new(nodes, voters, Invariants::new)
+        Self::new(nodes, voters, NodeSet::EMPTY, Invariants::new)
+    }
+
+    /// Two copies and n3, a witness.
+    pub(crate) fn of_invariants_with_a_witness() -> Self {
+        let n3 = NodeSet::EMPTY.with(NodeId(3));
+        Self::new(3, 3, n3, |nodes, voters| Invariants::new(nodes, voters).with_witnesses(n3))
     }
 }
 
 impl Cast<Spec> {
     pub(crate) fn of_spec(size: u64) -> Self {
-        Self::new(size, size, |nodes, voters| Spec::new(nodes, voters, None))
+        Self::new(size, size, NodeSet::EMPTY, |nodes, voters| Spec::new(nodes, voters, None))
     }
 
     pub(crate) fn of_spec_with_leases(size: u64) -> Self {
-        Self::new(size, size, |nodes, voters| Spec::new(nodes, voters, Some(0)))
+        Self::new(size, size, NodeSet::EMPTY, |nodes, voters| Spec::new(nodes, voters, Some(0)))
     }
 
     /// So many nodes, of which the first ones vote.
     pub(crate) fn of_spec_among(nodes: u64, voters: u64) -> Self {
-        Self::new(nodes, voters, |nodes, voters| Spec::new(nodes, voters, None))
+        Self::new(nodes, voters, NodeSet::EMPTY, |nodes, voters| Spec::new(nodes, voters, None))
+    }
+
+    /// Two copies and n3, a witness; elections take 15 ticks.
+    pub(crate) fn of_spec_with_a_witness() -> Self {
+        let n3 = NodeSet::EMPTY.with(NodeId(3));
+        Self::new(3, 3, n3, |nodes, voters| Spec::new(nodes, voters, None).with_witnesses(n3, 15))
     }
 }
 
 impl<J: Judge> Cast<J> {
-    fn new(size: u64, voters: u64, judge: impl FnOnce(&[NodeId], &[NodeId]) -> J) -> Self {
+    fn new(
+        size: u64,
+        voters: u64,
+        witnesses: NodeSet,
+        judge: impl FnOnce(&[NodeId], &[NodeId]) -> J,
+    ) -> Self {
         let nodes: Vec<NodeId> = (1..=size).map(NodeId).collect();
         let judge = judge(&nodes, &nodes[..voters as usize]);
-        let first = Membership::first(&nodes[..voters as usize]);
+        let first = Membership { witnesses, ..Membership::first(&nodes[..voters as usize]) };
         let mut cast = Self { judge, puppets: nodes.iter().map(|id| Puppet::new(*id, first)).collect() };
         for node in 1..=size {
             assert_eq!(cast.event(node, |n| n.starts(0, None, &[])), Ok(()));
@@ -350,7 +367,9 @@ impl Puppet {
 
     pub(crate) fn receives_acknowledgement(&mut self, from: u64, match_index: u64) -> &mut Self {
         let match_index = LogIndex(match_index);
-        self.receives(from, self.status.current_term.0, Content::AppendAcknowledged { match_index })
+        let as_witness = self.first.witnesses.has(NodeId(from));
+        let content = Content::AppendAcknowledged { match_index, as_witness };
+        self.receives(from, self.status.current_term.0, content)
     }
 
     /// Everything asked for so far is durable.
@@ -429,7 +448,18 @@ impl Puppet {
         self.set_log();
         self.unissued = true;
         let position = LogPosition::new(term, index);
-        self.step(Step::Appended { position, payload_hash: payload_hash(position) })
+        let is_witness = self.first.witnesses.has(self.status.id);
+        let payload_hash = if is_witness { WITHHELD } else { payload_hash(position) };
+        self.step(Step::Appended { position, payload_hash })
+    }
+
+    /// Appends an entry without its data.
+    pub(crate) fn appends_withheld(&mut self, term: u64, index: u64) -> &mut Self {
+        self.appends(term, index);
+        if let Some(Step::Appended { payload_hash, .. }) = self.observation.steps.last_mut() {
+            *payload_hash = WITHHELD;
+        }
+        self
     }
 
     /// Appends an entry that puts a configuration in force.
@@ -463,7 +493,8 @@ impl Puppet {
     }
 
     pub(crate) fn acknowledges(&mut self, to: u64, match_index: u64) -> &mut Self {
-        self.sends(to, Content::AppendAcknowledged { match_index: LogIndex(match_index) })
+        let as_witness = self.first.witnesses.has(self.status.id);
+        self.sends(to, Content::AppendAcknowledged { match_index: LogIndex(match_index), as_witness })
     }
 
     pub(crate) fn applies(&mut self, term: u64, index: u64) -> &mut Self {

@@ -213,7 +213,7 @@ impl Clients {
             }
             Response::Refused(ProposeError::NotLeader { leader: None })
             | Response::Refused(ProposeError::ShuttingDown)
-            | Response::ReadRefused(ReadError::NoLeader | ReadError::ShuttingDown) => {
+            | Response::ReadRefused(ReadError::NoLeader | ReadError::ShuttingDown | ReadError::Witness) => {
                 let target = self.next_server(believed);
                 self.believed[operation.client.slot()] = target;
                 Answer::Retry { target, after_us: RETRY_US * 2 }

@@ -106,9 +106,9 @@ impl Operation {
                 configuration.encode(&mut bytes);
                 Cow::Owned(bytes)
             }
-            Self::Append(Entry { payload: Payload::Noop, .. }) | Self::Truncate(_) | Self::Reset(_) => {
-                Cow::Borrowed(&[])
-            }
+            Self::Append(Entry { payload: Payload::Noop | Payload::Withheld, .. })
+            | Self::Truncate(_)
+            | Self::Reset(_) => Cow::Borrowed(&[]),
         }
     }
 }

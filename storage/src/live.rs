@@ -21,6 +21,8 @@ pub(crate) struct Live {
     terms: Vec<LogPosition>,
     /// The entries that hold a configuration, in order.
     configurations: Vec<LogIndex>,
+    /// Some entry was ever withheld.
+    is_withheld: bool,
 }
 
 impl Live {
@@ -47,6 +49,11 @@ impl Live {
 
     pub(crate) fn configurations(&self) -> &[LogIndex] {
         &self.configurations
+    }
+
+    /// Whether the disk is a witness's: some record of those that are left is of an entry without its data.
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.is_withheld
     }
 
     /// The last entry's name, or that of the base.
@@ -81,6 +88,7 @@ impl Live {
                 Payload::Noop => Ok((Kind::Noop, entry.position())),
                 Payload::Command(_) => Ok((Kind::Command, entry.position())),
                 Payload::Configuration(_) => Ok((Kind::Configuration, entry.position())),
+                Payload::Withheld => Ok((Kind::Withheld, entry.position())),
             },
             Operation::Truncate(from) => {
                 let last = from.0.checked_sub(1).and_then(|last| self.term(LogIndex(last)));
@@ -105,8 +113,10 @@ impl Live {
                 }
                 return self.truncate_after(LogPosition { term, index: index.prev() });
             }
-            Kind::Reset => *self = Self::after(slot.header.position),
-            Kind::Noop | Kind::Command | Kind::Configuration => {
+            Kind::Reset => {
+                *self = Self { is_withheld: self.is_withheld, ..Self::after(slot.header.position) };
+            }
+            Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => {
                 if index != last.index.next() {
                     return Err("it does not follow the last entry");
                 }
@@ -120,6 +130,7 @@ impl Live {
                 if slot.header.kind == Kind::Configuration {
                     self.configurations.push(index);
                 }
+                self.is_withheld |= slot.header.kind == Kind::Withheld;
                 self.places.push(Place { segment, record_bytes, offset: slot.offset });
             }
         }
@@ -130,7 +141,7 @@ impl Live {
     /// of it is known but its name.
     fn truncate_after(&mut self, last: LogPosition) -> Result<(), &'static str> {
         if last.index < self.base.index {
-            *self = Self::after(last);
+            *self = Self { is_withheld: self.is_withheld, ..Self::after(last) };
         } else if self.term(last.index) != Some(last.term) {
             return Err("it truncates another log");
         } else {
@@ -151,7 +162,7 @@ impl Live {
                 Kind::Truncate if index <= base.index => {
                     LogPosition { term, index: LogIndex(index.0.saturating_sub(1)) }
                 }
-                Kind::Truncate | Kind::Noop | Kind::Command | Kind::Configuration => base,
+                Kind::Truncate | Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => base,
             }
         })
     }

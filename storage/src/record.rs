@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Configuration = 4,
     /// Discards the whole log, which begins anew after the position that it names.
     Reset = 5,
+    /// An entry whose data was not told to this node, a witness.
+    Withheld = 6,
 }
 
 /// Names a record: what it is, and its place among all records and in its group.
@@ -84,6 +86,7 @@ impl Header {
             3 => Kind::Truncate,
             4 => Kind::Configuration,
             5 => Kind::Reset,
+            6 => Kind::Withheld,
             _ => return None,
         };
         let (ordinal, count) = (bytes.get_u32_le(), bytes.get_u32_le());
@@ -181,6 +184,7 @@ impl Record {
         let LogPosition { term, index } = self.header.position;
         let payload = match self.header.kind {
             Kind::Noop => Payload::Noop,
+            Kind::Withheld => Payload::Withheld,
             Kind::Command => Payload::Command(self.payload),
             Kind::Configuration => {
                 Payload::Configuration(Arc::new(Configuration::decode(&self.payload).ok()?))

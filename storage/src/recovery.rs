@@ -258,6 +258,7 @@ impl Storage {
             last_index,
             tail: self.read(first, last_index, u64::MAX, disk)?,
             configurations: self.configurations(disk)?,
+            is_withheld: self.live.is_withheld(),
         })
     }
 

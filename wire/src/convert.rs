@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
     ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Message, NodeId,
@@ -101,10 +102,7 @@ impl From<&Body> for schema::Body {
                 Self::Forward(schema::Forward { number: *number, data: data.clone() })
             }
             Body::ForwardResponse(response) => Self::ForwardResponse((*response).into()),
-            Body::InstallSnapshot(InstallSnapshot { session, snapshot }) => {
-                let snapshot = Some((*snapshot).into());
-                Self::InstallSnapshot(schema::InstallSnapshot { session: session.0, snapshot })
-            }
+            Body::InstallSnapshot(offer) => Self::InstallSnapshot(offer.into()),
             Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes }) => {
                 let (snapshot, offset, max_bytes) = (Some((*snapshot).into()), *offset, *max_bytes);
                 Self::SnapshotRequest(schema::SnapshotRequest { snapshot, offset, max_bytes })
@@ -168,10 +166,7 @@ impl TryFrom<schema::Body> for Body {
                 Self::Forward(Forward { number, data })
             }
             schema::Body::ForwardResponse(response) => Self::ForwardResponse(response.try_into()?),
-            schema::Body::InstallSnapshot(offer) => Self::InstallSnapshot(InstallSnapshot {
-                session: Session(offer.session),
-                snapshot: required(offer.snapshot, "install_snapshot.snapshot")?.try_into()?,
-            }),
+            schema::Body::InstallSnapshot(offer) => Self::InstallSnapshot(offer.try_into()?),
             schema::Body::SnapshotRequest(request) => Self::SnapshotRequest(SnapshotRequest {
                 snapshot: required(request.snapshot, "snapshot_request.snapshot")?.try_into()?,
                 offset: request.offset,
@@ -218,10 +213,9 @@ impl From<&Entry> for schema::Entry {
             Payload::Noop => schema::Payload::Noop(schema::Nothing {}),
             Payload::Command(data) => schema::Payload::Command(data.clone()),
             Payload::Configuration(configuration) => {
-                let mut bytes = Vec::with_capacity(configuration.encoded_len());
-                configuration.encode(&mut bytes);
-                schema::Payload::Configuration(bytes.into())
+                schema::Payload::Configuration(encode_configuration(configuration))
             }
+            Payload::Withheld => schema::Payload::Withheld(schema::Nothing {}),
         };
         Self { term: entry.term.0, index: entry.index.0, payload: Some(payload) }
     }
@@ -234,10 +228,8 @@ impl TryFrom<schema::Entry> for Entry {
         let payload = match entry.payload.ok_or(DecodeError::UnknownKind { of: "entry" })? {
             schema::Payload::Noop(schema::Nothing {}) => Payload::Noop,
             schema::Payload::Command(data) => Payload::Command(data),
-            schema::Payload::Configuration(bytes) => {
-                let configuration = Configuration::decode(&bytes).map_err(DecodeError::Configuration)?;
-                Payload::Configuration(Arc::new(configuration))
-            }
+            schema::Payload::Configuration(bytes) => Payload::Configuration(decode_configuration(&bytes)?),
+            schema::Payload::Withheld(schema::Nothing {}) => Payload::Withheld,
         };
         Ok(Self { term: Term(entry.term), index: LogIndex(entry.index), payload })
     }
@@ -247,6 +239,7 @@ impl From<AppendEntriesResponse> for schema::AppendEntriesResponse {
     fn from(response: AppendEntriesResponse) -> Self {
         let result = match response.result {
             AppendResult::Matched(index) => schema::AppendResult::Matched(index.0),
+            AppendResult::Witnessed(index) => schema::AppendResult::Witnessed(index.0),
             AppendResult::Conflict { rejected, hint } => schema::AppendResult::Conflict(schema::Conflict {
                 rejected: rejected.0,
                 hint: Some(hint.into()),
@@ -262,6 +255,7 @@ impl TryFrom<schema::AppendEntriesResponse> for AppendEntriesResponse {
     fn try_from(response: schema::AppendEntriesResponse) -> Result<Self, DecodeError> {
         let result = match response.result.ok_or(DecodeError::UnknownKind { of: "append result" })? {
             schema::AppendResult::Matched(index) => AppendResult::Matched(LogIndex(index)),
+            schema::AppendResult::Witnessed(index) => AppendResult::Witnessed(LogIndex(index)),
             schema::AppendResult::Conflict(conflict) => AppendResult::Conflict {
                 rejected: LogIndex(conflict.rejected),
                 hint: required(conflict.hint, "conflict.hint")?.into(),
@@ -301,6 +295,41 @@ impl TryFrom<schema::ForwardResponse> for ForwardResponse {
         };
         Ok(Self { number: response.number, refusal })
     }
+}
+
+impl From<&InstallSnapshot> for schema::InstallSnapshot {
+    fn from(offer: &InstallSnapshot) -> Self {
+        let in_force = offer.in_force.as_ref().map(|(index, configuration)| schema::InForce {
+            index: index.0,
+            configuration: encode_configuration(configuration),
+        });
+        Self { session: offer.session.0, snapshot: Some(offer.snapshot.into()), in_force }
+    }
+}
+
+impl TryFrom<schema::InstallSnapshot> for InstallSnapshot {
+    type Error = DecodeError;
+
+    fn try_from(offer: schema::InstallSnapshot) -> Result<Self, DecodeError> {
+        let snapshot = required(offer.snapshot, "install_snapshot.snapshot")?.try_into()?;
+        let in_force = match offer.in_force {
+            None => None,
+            Some(schema::InForce { index, configuration }) => {
+                Some((LogIndex(index), decode_configuration(&configuration)?))
+            }
+        };
+        Ok(Self { session: Session(offer.session), snapshot, in_force })
+    }
+}
+
+fn encode_configuration(configuration: &Configuration) -> Bytes {
+    let mut bytes = Vec::with_capacity(configuration.encoded_len());
+    configuration.encode(&mut bytes);
+    bytes.into()
+}
+
+fn decode_configuration(bytes: &[u8]) -> Result<Arc<Configuration>, DecodeError> {
+    Configuration::decode(bytes).map(Arc::new).map_err(DecodeError::Configuration)
 }
 
 impl From<SnapshotId> for schema::SnapshotId {

@@ -121,7 +121,7 @@ pub(crate) struct Entry {
     pub(crate) term: u64,
     #[prost(uint64, tag = "2")]
     pub(crate) index: u64,
-    #[prost(oneof = "Payload", tags = "3, 4, 5")]
+    #[prost(oneof = "Payload", tags = "3, 4, 5, 6")]
     pub(crate) payload: Option<Payload>,
 }
 
@@ -135,13 +135,15 @@ pub(crate) enum Payload {
     /// members as a configuration may have.
     #[prost(bytes = "bytes", tag = "5")]
     Configuration(Bytes),
+    #[prost(message, tag = "6")]
+    Withheld(Nothing),
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
 pub(crate) struct AppendEntriesResponse {
     #[prost(uint64, tag = "1")]
     pub(crate) session: u64,
-    #[prost(oneof = "AppendResult", tags = "2, 3")]
+    #[prost(oneof = "AppendResult", tags = "2, 3, 4")]
     pub(crate) result: Option<AppendResult>,
 }
 
@@ -151,6 +153,8 @@ pub(crate) enum AppendResult {
     Matched(u64),
     #[prost(message, tag = "3")]
     Conflict(Conflict),
+    #[prost(uint64, tag = "4")]
+    Witnessed(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
@@ -266,12 +270,24 @@ pub(crate) struct SnapshotId {
     pub(crate) checksum: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Derive)]
+#[derive(Clone, PartialEq, Derive)]
 pub(crate) struct InstallSnapshot {
     #[prost(uint64, tag = "1")]
     pub(crate) session: u64,
     #[prost(message, optional, tag = "2")]
     pub(crate) snapshot: Option<SnapshotId>,
+    /// Absent: the receiver is to have the snapshot's bytes.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) in_force: Option<InForce>,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct InForce {
+    #[prost(uint64, tag = "1")]
+    pub(crate) index: u64,
+    /// As in [`Payload`].
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) configuration: Bytes,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]

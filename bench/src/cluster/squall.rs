@@ -93,7 +93,7 @@ impl Node {
                     for entry in front.iter().chain(back) {
                         match &entry.payload {
                             Payload::Command(data) => self.applied.apply(data),
-                            Payload::Noop | Payload::Configuration(_) => {}
+                            Payload::Noop | Payload::Configuration(_) | Payload::Withheld => {}
                         }
                     }
                     self.raft.applied(last);

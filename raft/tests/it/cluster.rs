@@ -9,7 +9,7 @@ use bytes::Bytes;
 use squall_raft::{
     Action, Change, ChangeError, Config, Configuration, Entry, FetchPurpose, HardState, Ignored, LogIndex,
     LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind,
-    SnapshotAction, SnapshotId, Status, Term, WriteToken,
+    SnapshotAction, SnapshotId, Status, Term, TransferError, WriteToken,
 };
 
 use crate::state;
@@ -47,6 +47,8 @@ pub(crate) struct Cluster {
     disks: BTreeMap<NodeId, Disk>,
     /// With whom the cluster begins; all others join it.
     first: Vec<NodeId>,
+    /// Who is a witness, now or once it joins.
+    pub(crate) witnesses: Vec<NodeId>,
     pub(crate) network: Vec<Message>,
     pub(crate) applied: BTreeMap<NodeId, Vec<Entry>>,
     /// The fate of each node's reads: up to which one, and from which index on they may be served.
@@ -73,10 +75,20 @@ impl Cluster {
 
     /// One node for each log, given as the terms of its entries, with its hard state.
     pub(crate) fn recovered(nodes: &[(Vec<u64>, HardState)], configure: fn(&mut Config)) -> Self {
+        Self::with_witnesses(nodes, &[], configure)
+    }
+
+    /// The same, where some of them are witnesses, or will be once they join.
+    pub(crate) fn with_witnesses(
+        nodes: &[(Vec<u64>, HardState)],
+        witnesses: &[NodeId],
+        configure: fn(&mut Config),
+    ) -> Self {
         let mut cluster = Self {
             nodes: BTreeMap::new(),
             disks: BTreeMap::new(),
             first: Vec::new(),
+            witnesses: Vec::new(),
             network: Vec::new(),
             applied: BTreeMap::new(),
             reads: BTreeMap::new(),
@@ -87,11 +99,14 @@ impl Cluster {
         };
         for (number, (terms, hard_state)) in nodes.iter().enumerate() {
             let id = NodeId(number as u64 + 1);
-            let log =
+            let mut log: Vec<Entry> =
                 terms.iter().enumerate().map(|(offset, term)| entry(*term, offset as u64 + 1)).collect();
+            if witnesses.contains(&id) {
+                log.iter_mut().for_each(|entry| entry.payload = Payload::Withheld);
+            }
             cluster.disks.insert(id, Disk { hard_state: *hard_state, log, ..Disk::default() });
         }
-        cluster.first = cluster.ids();
+        (cluster.first, cluster.witnesses) = (cluster.ids(), witnesses.to_vec());
         for id in cluster.ids() {
             cluster.restart(id);
         }
@@ -133,7 +148,10 @@ impl Cluster {
 
     /// Starts a node with what its disk holds.
     pub(crate) fn restart(&mut self, id: NodeId) {
-        let voters = if self.first.contains(&id) { self.first.clone() } else { Vec::new() };
+        let is_first = self.first.contains(&id);
+        let voters = if is_first { self.first.clone() } else { Vec::new() };
+        let is_named = |witness: &NodeId| if is_first { voters.contains(witness) } else { *witness == id };
+        let witnesses = self.witnesses.iter().copied().filter(is_named).collect();
         let disk = self.disks.get_mut(&id).expect("a known node");
         disk.boot += 1;
         let mut terms: Vec<LogPosition> = Vec::new();
@@ -152,8 +170,9 @@ impl Cluster {
             last_index: disk.log.last().map_or(disk.base.index, |entry| entry.index),
             tail: disk.log.iter().rev().take(3).rev().cloned().collect(),
             configurations: disk.log.iter().filter_map(configuration_of).collect(),
+            is_withheld: disk.log.iter().any(|entry| entry.payload == Payload::Withheld),
         };
-        let mut config = Config::new(id, voters);
+        let mut config = Config { witnesses, ..Config::new(id, voters) };
         (self.configure)(&mut config);
         self.nodes.insert(id, Raft::new(config, &recovered).expect("a sound configuration"));
         self.applied.insert(id, Vec::new());
@@ -206,9 +225,10 @@ impl Cluster {
         result
     }
 
-    pub(crate) fn transfer(&mut self, from: u64, to: u64) {
-        self.node(from).transfer_leadership(NodeId(to)).expect("a transfer that can begin");
+    pub(crate) fn transfer(&mut self, from: u64, to: u64) -> Result<(), TransferError> {
+        let result = self.node(from).transfer_leadership(NodeId(to));
         self.drain(NodeId(from));
+        result
     }
 
     /// Delivers one message; a node that is down never sees it.
@@ -316,6 +336,13 @@ impl Cluster {
             Some(SnapshotAction::Store { snapshot, offset, data }) => {
                 disk.store(snapshot, offset, &data, node);
             }
+            Some(SnapshotAction::TakePosition { last, index, configuration }) => {
+                let payload = Payload::Configuration(configuration);
+                let bytes = state::encode(&[Entry { term: Term(0), index, payload }]);
+                let snapshot = state::name(last, &bytes);
+                disk.keep(snapshot, bytes);
+                node.snapshot_taken(snapshot);
+            }
             Some(SnapshotAction::Restore(snapshot)) => {
                 let (_, bytes) = disk
                     .snapshots
@@ -323,14 +350,19 @@ impl Cluster {
                     .find(|(id, _)| *id == snapshot)
                     .expect("only a whole one is restored");
                 let entries = state::decode(bytes);
-                let (index, configuration) = entries
-                    .iter()
-                    .rev()
-                    .find_map(configuration_of)
-                    .map_or((LogIndex::ZERO, Configuration::first(&self.first)), |(index, last)| {
-                        (index, Configuration::clone(&last))
-                    });
-                self.applied.insert(id, entries);
+                let (index, configuration) = entries.iter().rev().find_map(configuration_of).map_or_else(
+                    || {
+                        let of_first = |witness: &&NodeId| self.first.contains(witness);
+                        let witnesses: Vec<NodeId> =
+                            self.witnesses.iter().filter(of_first).copied().collect();
+                        let first = Configuration::first_with_witnesses(&self.first, &witnesses);
+                        (LogIndex::ZERO, first)
+                    },
+                    |(index, last)| (index, Configuration::clone(&last)),
+                );
+                if !self.witnesses.contains(&id) {
+                    self.applied.insert(id, entries);
+                }
                 node.restored(snapshot, index, configuration);
             }
         }
@@ -346,6 +378,11 @@ impl Cluster {
     /// The terms of a node's log on disk.
     pub(crate) fn terms_on_disk(&self, id: u64) -> Vec<u64> {
         self.disks[&NodeId(id)].log.iter().map(|entry| entry.term.0).collect()
+    }
+
+    /// Of which entries of its log a node's disk does not hold the data.
+    pub(crate) fn withheld_on_disk(&self, id: u64) -> Vec<bool> {
+        self.disks[&NodeId(id)].log.iter().map(|entry| entry.payload == Payload::Withheld).collect()
     }
 
     /// The one leader of the highest term, where there is one.
@@ -477,7 +514,7 @@ impl fmt::Display for Waiting {
 fn configuration_of(entry: &Entry) -> Option<(LogIndex, Arc<Configuration>)> {
     match &entry.payload {
         Payload::Configuration(configuration) => Some((entry.index, Arc::clone(configuration))),
-        Payload::Noop | Payload::Command(_) => None,
+        Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
     }
 }
 

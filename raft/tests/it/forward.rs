@@ -97,7 +97,7 @@ fn what_is_passed_on_to_a_follower_is_refused_with_the_leader_and_goes_no_furthe
 #[test]
 fn what_is_passed_on_in_an_earlier_term_is_refused_in_the_present_one_even_by_its_leader() {
     let mut cluster = followers_of_n1();
-    cluster.transfer(1, 2);
+    cluster.transfer(1, 2).expect("a transfer that can begin");
     cluster.settle();
     assert_eq!(cluster.status(2).role, RoleKind::Leader);
     assert_eq!(cluster.deliver(forward(3, 2, 1)), Err(Ignored::StaleTerm));

@@ -2,11 +2,11 @@
 //! and write, line by line. Together they are the protocol's documentation by example.
 //!
 //! Commands, one a line (`#` begins a comment):
-//! `nodes N`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `leases`, `campaign n1`,
+//! `nodes N`, `witness n3`, `log n1 term 4: 1 1 4` (before the first other command), `slow disks`, `leases`, `campaign n1`,
 //! `priorities` (each node's is its number), `stick n1` (its state machine applies nothing any more), `pass 5` (ticks for
 //! all nodes, and what they cause), `tick n1 15`, `propose n1 text`, `read n1`, `transfer n1 n2`, `deliver [n1>n2]`, `lose [n1>n2]`, `settle [n1 n2]`,
 //! `write n1`, `snapshot n1`, `compact n1 7`, `job n1`, `crash n1`, `restart n1`, `status`; `join n4` (with an empty
-//! disk), `change n1 add n4 remove n2` (or `admit`, which adds and promotes; `promote`, `demote`), `members`.
+//! disk), `change n1 add n4 remove n2` (or `admit`, which adds and promotes; `witness`, `promote`, `demote`), `members`.
 
 use std::str::FromStr;
 
@@ -16,6 +16,7 @@ use crate::cluster::{Cluster, hard_state};
 
 struct Play {
     logs: Vec<(Vec<u64>, HardState)>,
+    witnesses: Vec<NodeId>,
     slow_disks: bool,
     leases: bool,
     priorities: bool,
@@ -25,7 +26,7 @@ struct Play {
 
 impl Play {
     fn cluster(&mut self) -> &mut Cluster {
-        let Self { logs, slow_disks, leases, priorities, .. } = self;
+        let Self { logs, witnesses, slow_disks, leases, priorities, .. } = self;
         let (slow_disks, leases, priorities) = (*slow_disks, *leases, *priorities);
         self.cluster.get_or_insert_with(|| {
             let configure: fn(&mut Config) = if leases {
@@ -39,7 +40,7 @@ impl Play {
                     config.max_snapshot_in_flight = 2;
                 }
             };
-            let mut cluster = Cluster::recovered(logs, configure);
+            let mut cluster = Cluster::with_witnesses(logs, witnesses, configure);
             cluster.writes_at_once = !slow_disks;
             cluster
         })
@@ -50,6 +51,7 @@ impl Play {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["nodes", count] => self.logs = vec![(Vec::new(), HardState::default()); number(count)],
+            ["witness", node] => self.witnesses.push(NodeId(id(node))),
             ["slow", "disks"] => self.slow_disks = true,
             ["leases"] => self.leases = true,
             ["priorities"] => self.priorities = true,
@@ -123,7 +125,9 @@ fn act(cluster: &mut Cluster, words: &[&str]) -> Option<String> {
         ["forward", node, text] => {
             return cluster.forward(id(node), text).err().map(|error| error.to_string());
         }
-        ["transfer", from, to] => cluster.transfer(id(from), id(to)),
+        ["transfer", from, to] => {
+            return cluster.transfer(id(from), id(to)).err().map(|error| error.to_string());
+        }
         ["stick", node] => assert!(cluster.stuck.insert(NodeId(id(node))), "it stands still already"),
         ["pass", ticks] => cluster.pass(number(ticks)),
         ["settle"] => cluster.settle(),
@@ -172,6 +176,7 @@ fn change(words: &[&str]) -> Change {
     match words[0] {
         "add" => Change::AddLearner { id: node, promote: false },
         "admit" => Change::AddLearner { id: node, promote: true },
+        "witness" => Change::AddWitness { id: node },
         "promote" => Change::Promote { id: node },
         "demote" => Change::Demote { id: node },
         "remove" => Change::Remove { id: node },
@@ -190,6 +195,7 @@ fn number<N: FromStr>(text: &str) -> N {
 fn play(script: &str) -> String {
     let mut play = Play {
         logs: Vec::new(),
+        witnesses: Vec::new(),
         slow_disks: false,
         leases: false,
         priorities: false,
@@ -266,4 +272,11 @@ scripts! {
     a_candidate_is_offered_a_snapshot
     a_snapshot_brings_the_configuration
     a_wholly_compacted_log
+    a_witness_counts_while_a_copy_is_away
+    a_copy_that_was_away_is_not_elected_by_the_witness
+    a_copy_whose_disk_hangs_gives_way_to_the_witness
+    a_witness_neither_leads_nor_serves
+    a_witness_that_lags_takes_up_a_position
+    a_witness_is_told_of_no_configuration_that_its_leader_forgot
+    a_witness_comes_and_goes
 }

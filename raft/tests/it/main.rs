@@ -15,3 +15,4 @@ mod slow_disks;
 mod snapshots;
 mod state;
 mod transfers;
+mod witnesses;

@@ -143,7 +143,7 @@ fn a_leader_whose_disk_hangs_and_who_has_no_heir_steps_down() {
 #[test]
 fn an_operator_may_make_anybody_lead_and_the_preferred_one_leads_again_later() {
     let mut cluster = led_by_n1(with_priorities(3));
-    cluster.transfer(1, 2);
+    cluster.transfer(1, 2).expect("a transfer that can begin");
     cluster.settle();
     pass_beats(&mut cluster, 11);
     assert_eq!(cluster.leader(), Some(2), "it is given its time");

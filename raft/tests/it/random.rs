@@ -82,6 +82,10 @@ impl Seen {
     fn check(&mut self, cluster: &mut Cluster) {
         for id in cluster.ids().into_iter().filter(|id| cluster.is_up(*id)).collect::<Vec<_>>() {
             let status = cluster.status(id.0);
+            if cluster.witnesses.contains(&id) {
+                assert_eq!(status.role, RoleKind::Follower, "{id} is a witness");
+                assert!(cluster.applied[&id].is_empty(), "{id} is a witness, and applied something");
+            }
             if status.role == RoleKind::Leader {
                 let leader = self.leaders.entry(status.current_term).or_insert(id);
                 assert_eq!(*leader, id, "two leaders in term {}", status.current_term);
@@ -126,6 +130,19 @@ fn committed(cluster: &Cluster) -> LogIndex {
     up.map(|id| cluster.status(id.0).commit_index).max().unwrap_or_default()
 }
 
+/// Who is a witness is not added as anything else.
+fn as_what_they_are(changes: &[Change], witnesses: &[NodeId]) -> Vec<Change> {
+    let as_what_it_is = |change: &Change| match *change {
+        Change::AddLearner { id, .. } if witnesses.contains(&id) => Change::AddWitness { id },
+        Change::AddLearner { .. }
+        | Change::AddWitness { .. }
+        | Change::Promote { .. }
+        | Change::Demote { .. }
+        | Change::Remove { .. } => *change,
+    };
+    changes.iter().map(as_what_it_is).collect()
+}
+
 fn run(cluster: &mut Cluster, steps: &[Step]) {
     let mut seen = Seen::default();
     for step in steps {
@@ -162,7 +179,7 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
                 let _refused = cluster.node(*from).transfer_leadership(NodeId(*to));
             }
             Step::Change(id, changes) if up(cluster, *id) => {
-                let _refused = cluster.change(*id, changes);
+                let _refused = cluster.change(*id, &as_what_they_are(changes, &cluster.witnesses));
             }
             Step::Image(id) if up(cluster, *id) => cluster.take_image(NodeId(*id)),
             Step::Finish(id) if up(cluster, *id) => cluster.finish_snapshot(NodeId(*id)),
@@ -224,7 +241,7 @@ fn run(cluster: &mut Cluster, steps: &[Step]) {
     }
     seen.check(cluster);
     assert!(seen.served > served, "a healed cluster serves reads");
-    for id in configuration.members().iter().map(|member| member.id) {
+    for id in configuration.members().iter().filter(|member| !member.is_witness()).map(|member| member.id) {
         let last = cluster.applied[&id].last().expect("something was applied");
         assert!(last.index >= position.index, "{id} applied up to {} only", last.position());
     }
@@ -272,6 +289,23 @@ proptest! {
             config.max_snapshot_chunk_bytes = 30;
             config.max_snapshot_in_flight = 1;
         });
+        cluster.writes_at_once = false;
+        run(&mut cluster, &steps);
+    }
+
+    #[test]
+    fn copies_and_witnesses_stay_safe_and_recover(
+        steps in prop::collection::vec(step_with_changes(5), 1..400),
+        first in 1..4_u64,
+    ) {
+        // Of the first three n3 is a witness, and n5 is one once it joins.
+        let witnesses: &[NodeId] = if first == 3 { &[NodeId(3), NodeId(5)] } else { &[NodeId(5)] };
+        let empty = vec![Default::default(); usize::try_from(first).expect("a small cluster")];
+        let mut cluster = Cluster::with_witnesses(&empty, witnesses, |config| {
+            config.cache_bytes = 100;
+            config.max_snapshot_chunk_bytes = 100;
+        });
+        (first + 1..=5).for_each(|id| cluster.join(id));
         cluster.writes_at_once = false;
         run(&mut cluster, &steps);
     }

@@ -60,7 +60,11 @@ fn to_n3(from: u64, term: u64, body: Body) -> Message {
 }
 
 fn offer(from: u64, term: u64, snapshot: SnapshotId) -> Message {
-    to_n3(from, term, Body::InstallSnapshot(InstallSnapshot { session: Session::default(), snapshot }))
+    to_n3(
+        from,
+        term,
+        Body::InstallSnapshot(InstallSnapshot { session: Session::default(), snapshot, in_force: None }),
+    )
 }
 
 fn chunk(from: u64, snapshot: SnapshotId, offset: u64, data: &[u8]) -> Message {

@@ -16,6 +16,7 @@ pub(crate) fn encode(entries: &[Entry]) -> Bytes {
         bytes.put_u64(entry.index.0);
         match &entry.payload {
             Payload::Noop => bytes.put_u8(0),
+            Payload::Withheld => panic!("{} was applied without its data", entry.position()),
             Payload::Command(data) => {
                 bytes.put_u8(1 + u8::try_from(data.len()).expect("a short command"));
                 bytes.put_slice(data);
@@ -69,6 +70,9 @@ impl fmt::Display for Shown<'_> {
             }
             SnapshotAction::Store { snapshot, offset, data } => {
                 write!(f, "stores {snapshot} from {offset}, {} bytes of {}", data.len(), snapshot.bytes)
+            }
+            SnapshotAction::TakePosition { last, index, configuration } => {
+                write!(f, "takes a snapshot of {last} without data; since {index}: {configuration}")
             }
             SnapshotAction::Restore(snapshot) => write!(f, "restores {snapshot}"),
         }

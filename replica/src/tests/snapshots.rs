@@ -264,6 +264,7 @@ fn equal_states_have_equal_bytes_however_they_came_about_and_are_read() {
         let (log, state, InForce { index, configuration }) = loader.finish().unwrap();
         assert_eq!((index, configuration), (LogIndex(7), in_force()));
         assert_eq!((log.last, log.bytes), (LogPosition::new(3, 400), 9_999));
+        let state = state.expect("no witness's");
         assert_eq!((&state, state.digest()), (&up, up.digest()));
     }
 }

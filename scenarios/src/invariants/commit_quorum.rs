@@ -1,7 +1,7 @@
 //! Committed means on a quorum (Raft, §5.3, §5.4.2): a leader commits an entry of its own term that a majority
 //! was told to be durable, and thereby everything before it; others only learn what a leader committed.
 //!
-//! A majority is one of the configuration in force at the leader, of both its halves while it is joint (§6). Dead nodes count with what was durable when they died. The check is made once per rise of a commit index,
+//! And one of those that have it has its data: a witness has not. A majority is one of the configuration in force at the leader, of both its halves while it is joint (§6). Dead nodes count with what was durable when they died. The check is made once per rise of a commit index,
 //! at its new end: Log Matching covers what is below it.
 
 use squall_raft::{LogIndex, Term};
@@ -29,6 +29,10 @@ pub(super) fn check_leader(nodes: &[Shadow], slot: usize, index: LogIndex) -> Re
     let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
     let holders: NodeSet = nodes.iter().filter(holds).map(|node| node.id).collect();
     let membership = leader.membership();
+    if !nodes.iter().any(|node| holders.has(node.id) && !node.is_witness) {
+        let message = format!("{id} committed {}@{index}; its data is durable nowhere", link.term);
+        return Err(Violation { class: "CommittedDataIsKept", message });
+    }
     if membership.has_quorum(holders) {
         return Ok(());
     }

@@ -25,6 +25,11 @@ impl Committed {
         Self { links: Vec::new(), reached: Vec::new(), configurations: vec![(LogIndex::ZERO, first)] }
     }
 
+    /// The configuration that the cluster begins with.
+    pub(super) fn first(&self) -> Membership {
+        self.configurations[0].1
+    }
+
     pub(super) fn last_index(&self) -> LogIndex {
         LogIndex(self.links.len() as u64)
     }

@@ -2,7 +2,8 @@
 //! up to it.
 //!
 //! Checked globally and for ever: the first log that shows an entry (index, term) fixes the hash of the whole
-//! prefix that ends with it, payloads included; every later append, and every recovered log, is compared.
+//! prefix that ends with it, payloads included; every later append, and every recovered log, is compared. An entry whose
+//! payload was withheld stands for the one of its name that was seen before.
 
 use squall_raft::{LogPosition, NodeId, Term};
 
@@ -25,18 +26,26 @@ struct Seen {
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
     link: Link,
+    payload_hash: u64,
     node: NodeId,
 }
 
 impl LogMatching {
+    /// What the entry of this name says, where any log ever showed it.
+    pub(super) fn payload_of(&self, position: LogPosition) -> Option<u64> {
+        let place = usize::try_from(position.index.0.checked_sub(1)?).ok()?;
+        self.seen.get(place)?.of_term(position.term).map(|sighting| sighting.payload_hash)
+    }
+
     /// `node` appended (or recovered) the entry at `position`, without a gap.
     pub(super) fn check_entry(
         &mut self,
         node: NodeId,
         position: LogPosition,
         link: Link,
+        payload_hash: u64,
     ) -> Result<(), Violation> {
-        let sighting = Sighting { link, node };
+        let sighting = Sighting { link, payload_hash, node };
         let place =
             usize::try_from(position.index.0 - 1).expect("a log that is held in memory has fewer entries");
         assert!(place <= self.seen.len(), "entry {position} was seen before the one under it");
@@ -81,7 +90,7 @@ mod tests {
         let mut link = Link::default();
         for (place, (term, payload)) in log.iter().enumerate() {
             link = link.then(Term(*term), *payload);
-            oracle.check_entry(node, LogPosition::new(*term, place as u64 + 1), link)?;
+            oracle.check_entry(node, LogPosition::new(*term, place as u64 + 1), link, *payload)?;
         }
         Ok(())
     }

@@ -28,8 +28,8 @@ use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId
 pub use acknowledged::DurableView;
 
 use crate::Violation;
-use crate::membership::Membership;
-use crate::observation::{Content, Envelope, Observation, Step};
+use crate::membership::{Membership, NodeSet};
+use crate::observation::{Content, Envelope, Observation, Step, WITHHELD};
 use acknowledged::Acknowledged;
 use committed::Committed;
 use election_safety::ElectionSafety;
@@ -112,6 +112,18 @@ impl Invariants {
         }
     }
 
+    /// The same, where these nodes are witnesses, members or not: they keep no data.
+    #[must_use]
+    pub fn with_witnesses(mut self, witnesses: NodeSet) -> Self {
+        let name = |first: Membership| Membership { witnesses: first.voters.and(witnesses), ..first };
+        for shadow in &mut self.shadows {
+            *shadow = Shadow::new(shadow.id, name(shadow.membership()));
+            shadow.is_witness = witnesses.has(shadow.id);
+        }
+        self.committed = Committed::new(name(self.committed.first()));
+        self
+    }
+
     /// Judges what was observed of `node` in one event, its disk standing as `disk` shows.
     ///
     /// # Errors
@@ -192,6 +204,20 @@ impl Invariants {
         self.shadows[self.slot(node)].configurations_beyond_durable()
     }
 
+    /// The nodes that keep no data.
+    #[must_use]
+    pub fn witnesses(&self) -> NodeSet {
+        self.shadows.iter().filter(|shadow| shadow.is_witness).map(|shadow| shadow.id).collect()
+    }
+
+    /// Whether no log, durable or not, is more up to date than what `node` has durably.
+    #[must_use]
+    pub fn is_ahead_of_all(&self, node: NodeId) -> bool {
+        let own = &self.shadows[self.slot(node)];
+        let durable = own.position(own.durable_index);
+        self.shadows.iter().all(|shadow| Some(shadow.last_log()) <= durable)
+    }
+
     /// How many committed configurations stand after `index`.
     #[must_use]
     pub fn changes_committed_after(&self, index: LogIndex) -> usize {
@@ -244,8 +270,7 @@ impl Invariants {
             | Step::SnapshotStepped => self.finish_input(slot),
             Step::SnapshotTaken(snapshot) => {
                 self.finish_input(slot);
-                let node = self.shadows[slot].id;
-                self.report.note(self.snapshots.check_own(node, *snapshot, &self.committed));
+                self.report.note(self.snapshots.check_own(&self.shadows[slot], *snapshot, &self.committed));
                 self.shadows[slot].keep(*snapshot);
             }
             Step::SnapshotReceived(snapshot) => {
@@ -314,7 +339,7 @@ impl Invariants {
         last_log: LogPosition,
     ) {
         if let Some(snapshot) = snapshot {
-            self.report.note(self.snapshots.check_own(self.shadows[slot].id, snapshot, &self.committed));
+            self.report.note(self.snapshots.check_own(&self.shadows[slot], snapshot, &self.committed));
         }
         let (shadow, promises) = (&mut self.shadows[slot], &mut self.promises[slot]);
         promises.commit_to_check = None;
@@ -383,20 +408,46 @@ impl Invariants {
         let shadow = &mut self.shadows[slot];
         self.report.note(progress::check_restored(shadow, position));
         shadow.last_applied = position.index;
-        let node = shadow.id;
-        self.report.note(self.state_machine_safety.check_restored(node, position, state_digest));
+        // What a witness restores is where its log begins, and no state.
+        if !shadow.is_witness {
+            let node = shadow.id;
+            self.report.note(self.state_machine_safety.check_restored(node, position, state_digest));
+        }
     }
 
     fn observe_entry(&mut self, slot: usize, position: LogPosition, payload_hash: u64) {
+        let payload_hash = match self.told_payload(slot, position, payload_hash) {
+            Err(violation) => return self.report.add(violation),
+            Ok(payload_hash) => payload_hash,
+        };
         let shadow = &mut self.shadows[slot];
         let was_recovering = !shadow.has_recovered();
         match shadow.append(position, payload_hash) {
             Err(violation) => return self.report.add(violation),
-            Ok(link) => self.report.note(self.log_matching.check_entry(shadow.id, position, link)),
+            Ok(link) => {
+                self.report.note(self.log_matching.check_entry(shadow.id, position, link, payload_hash));
+            }
         }
         if was_recovering && shadow.has_recovered() {
             self.report.note(self.promises[slot].acknowledged.check_recovered(shadow));
         }
+    }
+
+    /// What an entry says, even where that was withheld from the node: only a witness may have it so, and somebody who was
+    /// told showed it before.
+    fn told_payload(&self, slot: usize, position: LogPosition, payload_hash: u64) -> Result<u64, Violation> {
+        if payload_hash != WITHHELD {
+            return Ok(payload_hash);
+        }
+        let Shadow { id, is_witness, .. } = self.shadows[slot];
+        if !is_witness {
+            let message = format!("{id}, which is no witness, holds {position} without its data");
+            return Err(Violation { class: "DataIsKept", message });
+        }
+        self.log_matching.payload_of(position).ok_or_else(|| {
+            let message = format!("{id}, a witness, holds {position}, which nobody else ever held");
+            Violation { class: "LogMatching", message }
+        })
     }
 
     fn observe_configuration(&mut self, slot: usize, membership: Membership) {
@@ -412,7 +463,7 @@ impl Invariants {
         self.report.note(promises.revealed.check_sent(message));
         self.report.note(promises.acknowledged.check_sent(message, disk));
         match message.content {
-            Content::AppendAcknowledged { match_index } => {
+            Content::AppendAcknowledged { match_index, .. } => {
                 self.report.note(promises.acknowledged.check_log(shadow, match_index, disk));
             }
             Content::AppendEntries { .. }

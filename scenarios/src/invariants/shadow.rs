@@ -20,6 +20,8 @@ pub(super) struct Link {
 #[derive(Clone, Debug)]
 pub(super) struct Shadow {
     pub(super) id: NodeId,
+    /// It keeps no data.
+    pub(super) is_witness: bool,
     /// A stopped node keeps its log and what was durable, and leads no more.
     pub(super) role: RoleKind,
     pub(super) current_term: Term,
@@ -61,6 +63,7 @@ impl Shadow {
     pub(super) fn new(id: NodeId, first: Membership) -> Self {
         Self {
             id,
+            is_witness: false,
             role: RoleKind::Follower,
             current_term: Term::ZERO,
             led: None,

@@ -56,7 +56,7 @@ fn a_log_with_a_gap_or_another_end_than_it_says_is_caught() {
     let mut cast = Cast::of_invariants(3);
     elect(&mut cast, 1);
     let gap = cast
-        .event(2, |n| n.ticks().step(Step::Appended { position: LogPosition::new(1, 2), payload_hash: 0 }));
+        .event(2, |n| n.ticks().step(Step::Appended { position: LogPosition::new(1, 2), payload_hash: 7 }));
     assert_eq!(gap, Err("LogContinuity"));
     let silent = cast.event(3, |n| {
         n.status.last_log = LogPosition::new(1, 1);
@@ -65,4 +65,42 @@ fn a_log_with_a_gap_or_another_end_than_it_says_is_caught() {
     assert_eq!(silent, Err("LogContinuity"));
     let early = cast.event(3, |n| n.step(Step::Persisted { sequence: 1, durable_index: LogIndex(1) }));
     assert_eq!(early, Err("LogContinuity"));
+}
+
+#[test]
+fn a_copy_that_holds_an_entry_without_its_data_is_caught() {
+    let mut cast = Cast::of_invariants_with_a_witness();
+    elect(&mut cast, 1);
+    let entries = [(1, 1)];
+    let held = cast.event(2, |n| n.receives_entries(1, (0, 0), &entries, 0).appends_withheld(1, 1));
+    assert_eq!(held, Err("DataIsKept"));
+}
+
+#[test]
+fn a_commit_on_witnesses_alone_is_caught() {
+    let mut cast = Cast::of_invariants_with_a_witness();
+    elect(&mut cast, 1);
+    assert_eq!(cast.event(1, |n| n.ticks().appends(1, 2)), Ok(()));
+    let entries = [(1, 1), (1, 2)];
+    let stored =
+        cast.event(3, |n| n.receives_entries(1, (0, 0), &entries, 0).appends(1, 1).appends(1, 2).persists());
+    assert_eq!(stored, Ok(()));
+    assert_eq!(cast.event(1, |n| n.receives_acknowledgement(3, 2).commits(2)), Err("CommittedDataIsKept"));
+}
+
+#[test]
+fn the_names_in_the_log_of_a_witness_are_held_against_the_other_logs() {
+    let mut cast = Cast::of_invariants_with_a_witness();
+    elect(&mut cast, 1);
+    commit(&mut cast, 1, &[3]);
+    let unknown = cast.event(3, |n| n.receives_entries(1, (1, 1), &[(1, 2)], 1).appends(1, 2));
+    assert_eq!(unknown, Err("LogMatching"), "nobody has shown 1@2");
+    let mut cast = Cast::of_invariants_with_a_witness();
+    elect(&mut cast, 1);
+    elect(&mut cast, 2);
+    commit(&mut cast, 2, &[1]);
+    replicate(&mut cast, 2, &[1]);
+    let entries = [(1, 1), (2, 2)];
+    let other = cast.event(3, |n| n.receives_entries(2, (0, 0), &entries, 0).appends(1, 1).appends(2, 2));
+    assert_eq!(other, Err("LogMatching"), "2@2 follows 2@1");
 }

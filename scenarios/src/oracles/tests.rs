@@ -137,11 +137,13 @@ fn a_member_that_is_down_or_differs_in_anything_is_not_level_with_the_others() {
         configuration_index: LogIndex::ZERO,
         is_voter: true,
     };
-    let are_level =
-        |other: Option<(Status, u64)>| are_level([Some((level, 9)), other].into_iter(), LEADER, last_log);
-    assert!(are_level(Some((Status { id: NodeId(3), ..level }, 9))));
+    let are_level = |other: Option<(Status, Option<u64>)>| {
+        are_level([Some((level, Some(9))), other].into_iter(), LEADER, last_log)
+    };
+    assert!(are_level(Some((Status { id: NodeId(3), ..level }, Some(9)))));
     assert!(!are_level(None), "it is down");
-    assert!(!are_level(Some((level, 8))), "its state is another");
+    assert!(!are_level(Some((level, Some(8)))), "its state is another");
+    assert!(are_level(Some((level, None))), "a witness has none");
     for (what, status) in [
         ("it follows nobody", Status { leader: None, ..level }),
         ("it follows another", Status { leader: Some(NodeId(3)), ..level }),
@@ -151,7 +153,7 @@ fn a_member_that_is_down_or_differs_in_anything_is_not_level_with_the_others() {
         ("an entry is not committed", Status { commit_index: LogIndex(6), ..level }),
         ("an entry is not applied", Status { last_applied: LogIndex(6), ..level }),
     ] {
-        assert!(!are_level(Some((status, 9))), "{what}");
+        assert!(!are_level(Some((status, Some(9)))), "{what}");
     }
 }
 

@@ -6,6 +6,7 @@
 mod clients;
 mod observe;
 mod observe_membership;
+mod observe_witnesses;
 mod operator;
 mod setup;
 mod snapshots;
@@ -23,7 +24,8 @@ use squall_storage::{Group, Identity, Storage};
 use crate::machine::Machine;
 use crate::marks;
 use crate::observation::{Observation, Step};
-use operator::Deed;
+use observe_witnesses::Told;
+use operator::{Deed, Servers};
 use snapshots::{Done, Snapshots};
 
 pub use clients::{Ask, Response, operation_id, request_id};
@@ -132,8 +134,11 @@ impl Process for Server {
         self.feed_ticks(env);
         self.observe_message(&message, env);
         let acknowledged = observe::acknowledged_by(&message);
+        let (told, before) = (Told::by(&message), self.shown);
+        let is_witness = self.setup.witnesses().any(|witness| witness == message.from);
         let result = self.replica.receive(message);
         self.observe_reception(result, acknowledged, env);
+        self.mark_told(told, is_witness, [&before, &self.shown], env);
         self.drain(env);
     }
 
@@ -156,7 +161,9 @@ impl Process for Server {
 
     fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
-        match operator::deed(command, self.setup.servers, self.replica.raft().configuration()) {
+        let (count, witnesses) = (self.setup.servers, self.setup.witnesses().collect());
+        let configuration = self.replica.raft().configuration();
+        match operator::deed(command, Servers { count, witnesses }, configuration) {
             Deed::Transfer(to) => {
                 self.observation.steps.push(Step::Administered);
                 let begun = self.replica.transfer_leadership(to).is_ok();

@@ -17,7 +17,7 @@ use super::snapshots::Done;
 use crate::machine::Machine;
 use crate::marks;
 use crate::membership::Membership;
-use crate::observation::{Content, Envelope, Observation, Span, Step};
+use crate::observation::{Content, Envelope, Observation, Span, Step, WITHHELD};
 
 impl Server {
     pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Entry]) {
@@ -165,6 +165,9 @@ impl Server {
             | Done::Stored { .. } => Step::SnapshotStepped,
         };
         self.observation.steps.push(step);
+        if let Done::Taken(snapshot) = done {
+            self.mark_position(*snapshot, env);
+        }
         sometimes!(env, marks::NAMES, "a snapshot was taken", matches!(done, Done::Taken(_)));
         let is_late =
             matches!(done, Done::Received(snapshot) if snapshot.last.index <= self.shown.commit_index);
@@ -195,6 +198,9 @@ impl Server {
         self.mark_handover(env);
         if !has_changed {
             return;
+        }
+        if after.commit_index > before.commit_index {
+            self.mark_commit(&after, env);
         }
         let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
         let uncommitted = before.last_log.index > before.commit_index;
@@ -366,7 +372,7 @@ pub(super) fn applied(
     let after = Witness::of(state);
     let was_given = after.commands > before.commands;
     let proposal = match &entry.payload {
-        Payload::Noop | Payload::Configuration(_) => None,
+        Payload::Noop | Payload::Configuration(_) | Payload::Withheld => None,
         Payload::Command(proposal) => open_proposal(proposal),
     };
     let is_copy = matches!(proposal, Some((_, Proposal::InSession(..))))
@@ -407,11 +413,13 @@ fn membership(configuration: &Configuration) -> Membership {
         outgoing: set(|member| member.votes().outgoing),
         learners: set(Member::is_learner),
         promoting: set(|member| member.standing == Standing::Learner { promote: true }),
+        witnesses: set(Member::is_witness),
     }
 }
 
 fn hash_payload(payload: &Payload) -> u64 {
     match payload {
+        Payload::Withheld => WITHHELD,
         Payload::Noop => 1,
         Payload::Command(data) => xxh3_64(data),
         Payload::Configuration(configuration) => {
@@ -426,7 +434,7 @@ fn hash_payload(payload: &Payload) -> u64 {
 pub(super) fn acknowledged_by(message: &Message) -> Option<LogIndex> {
     match &message.body {
         Body::AppendEntriesResponse(response) => match response.result {
-            AppendResult::Matched(index) => Some(index),
+            AppendResult::Matched(index) | AppendResult::Witnessed(index) => Some(index),
             AppendResult::Conflict { .. } => None,
         },
         Body::PreVote(_)
@@ -491,7 +499,12 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
             }
         }
         Body::AppendEntriesResponse(response) => match response.result {
-            AppendResult::Matched(match_index) => Content::AppendAcknowledged { match_index },
+            AppendResult::Matched(match_index) => {
+                Content::AppendAcknowledged { match_index, as_witness: false }
+            }
+            AppendResult::Witnessed(match_index) => {
+                Content::AppendAcknowledged { match_index, as_witness: true }
+            }
             AppendResult::Conflict { rejected, hint } => Content::AppendRefused { rejected, hint },
         },
         Body::Heartbeat(Heartbeat { round, commit, .. }) => {
@@ -507,7 +520,9 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
         }
         Body::Forward(_) => Content::Forward,
         Body::ForwardResponse(_) => Content::ForwardRefused,
-        Body::InstallSnapshot(offer) => Content::InstallSnapshot { snapshot: offer.snapshot },
+        Body::InstallSnapshot(offer) => {
+            Content::InstallSnapshot { snapshot: offer.snapshot, without_data: offer.in_force.is_some() }
+        }
         Body::SnapshotRequest(request) => Content::SnapshotRequest { snapshot: request.snapshot },
         Body::SnapshotChunk(chunk) => {
             Content::SnapshotChunk { snapshot: chunk.snapshot, bytes: chunk.data.len() as u64 }
@@ -531,6 +546,7 @@ pub(super) fn digest_message(message: &Message) -> u64 {
         }
         Body::AppendEntriesResponse(response) => match response.result {
             AppendResult::Matched(index) => (5, [index.0, 0], [0; 2]),
+            AppendResult::Witnessed(index) => (5, [index.0, 1], [0; 2]),
             AppendResult::Conflict { rejected, hint } => (6, [rejected.0, 0], position(hint)),
         },
         Body::Heartbeat(request) => {
@@ -546,7 +562,8 @@ pub(super) fn digest_message(message: &Message) -> u64 {
         Body::Forward(request) => (19, [request.number, request.data.len() as u64], [0; 2]),
         Body::ForwardResponse(response) => (20, [response.number, 0], [0; 2]),
         Body::InstallSnapshot(offer) => {
-            (15, position(offer.snapshot.last), [offer.snapshot.bytes, offer.snapshot.checksum])
+            let in_force = offer.in_force.as_ref().map_or(0, |(index, _)| index.0 + 1);
+            (15, position(offer.snapshot.last), [offer.snapshot.bytes, offer.snapshot.checksum ^ in_force])
         }
         Body::SnapshotRequest(request) => {
             (16, position(request.snapshot.last), [request.offset, request.max_bytes])

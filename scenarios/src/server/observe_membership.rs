@@ -21,7 +21,7 @@ impl Server {
             Ok(position) => {
                 let was_member = |change: &Change| {
                     let mut earlier = self.replica.raft().configurations();
-                    matches!(change, Change::AddLearner { .. })
+                    matches!(change, Change::AddLearner { .. } | Change::AddWitness { .. })
                         && earlier.any(|(index, configuration)| {
                             index < position.index && configuration.member(change.id()).is_some()
                         })
@@ -91,6 +91,10 @@ fn mark_refusal(error: ChangeError, env: &mut Env<'_, Server>) {
     let behind = matches!(error, Error::NotCaughtUp { .. });
     sometimes!(env, marks::NAMES, "a change was refused: not caught up", behind);
     sometimes!(env, marks::NAMES, "a change was refused: no voter left", error == Error::NoVoterLeft);
+    let no_data = matches!(error, Error::KeepsNoData { .. });
+    sometimes!(env, marks::NAMES, "a change was refused: a witness keeps no data", no_data);
+    let too_many = matches!(error, Error::TooManyWitnesses { .. });
+    sometimes!(env, marks::NAMES, "a change was refused: too many witnesses", too_many);
     let too_few = matches!(error, Error::WouldLoseQuorum { .. });
     sometimes!(env, marks::NAMES, "a change was refused: too few are heard", too_few);
 }

@@ -13,7 +13,7 @@ pub const MESSAGE_BYTES_MAX: u64 = 1 << 24;
 /// The resolved configuration of a cluster; the same for all its servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setup {
-    /// The core's configuration; `id`, `voters` and `priority` are replaced by each server's own.
+    /// The core's configuration; `id`, `voters`, `witnesses` and `priority` are replaced by each server's own.
     pub raft: Config,
     /// How many servers there are.
     pub servers: u32,
@@ -21,6 +21,10 @@ pub struct Setup {
     pub voters: u32,
     /// How many priorities there are: the servers have them in turn, the first of them the lowest.
     pub priorities: u64,
+    /// How many of the first ones, the last of them, are witnesses; and how many of those that wait.
+    pub witnesses: u32,
+    /// See `witnesses`.
+    pub spare_witnesses: u32,
     /// The length of a tick on the server's own clock, in microseconds.
     pub tick_us: u64,
     /// The limits of the file system that the servers replicate; `None` is keys and values in its place.
@@ -84,9 +88,20 @@ impl Setup {
     /// The core's configuration for one server.
     #[must_use]
     pub fn config(&self, id: ProcessId) -> Config {
-        let voters = if id.0 < self.voters { self.first_voters() } else { Vec::new() };
+        let is_first = id.0 < self.voters;
+        let voters = if is_first { self.first_voters() } else { Vec::new() };
+        let is_named =
+            |witness: &NodeId| if is_first { voters.contains(witness) } else { *witness == node_id(id) };
+        let witnesses = self.witnesses().filter(is_named).collect();
         let priority = 1 + u64::from(id.0) % self.priorities;
-        Config { id: node_id(id), voters, priority, ..self.raft.clone() }
+        Config { id: node_id(id), voters, witnesses, priority, ..self.raft.clone() }
+    }
+
+    /// Those that keep no data, now or once they are members.
+    pub fn witnesses(&self) -> impl Iterator<Item = NodeId> {
+        let first = self.voters.saturating_sub(self.witnesses)..self.voters;
+        let spare = self.servers.saturating_sub(self.spare_witnesses)..self.servers;
+        first.chain(spare).map(|number| node_id(ProcessId(number)))
     }
 
     /// Those with whom the cluster begins.

@@ -26,6 +26,9 @@ impl Model {
     /// A node campaigns if it votes, or if it did until an entry that may not be committed: then those who vote may need
     /// it, for its log (thesis §4.2.2, Figure 4.6).
     pub(super) fn check_may_campaign(&mut self) {
+        self.require(!self.is_witness(), Rule::WitnessCampaigned, |model| {
+            format!("{}; {}", model.id, model.in_force())
+        });
         let is_open = self.configuration_index() > self.commit_index;
         let before = self.configurations.iter().rev().nth(1).filter(|_| is_open);
         let knows = self.to_restore.is_none();

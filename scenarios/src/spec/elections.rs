@@ -75,21 +75,25 @@ impl Model {
                     self.known_committed = self.known_committed.max(bound);
                 }
             }
-            Content::AppendAcknowledged { match_index } => {
-                if self.role == RoleKind::Leader && match_index <= self.log.last_index() {
+            Content::AppendAcknowledged { match_index, as_witness } => {
+                self.was_in_reach(message.from);
+                let is_itself = as_witness == self.witnesses.all.has(message.from);
+                if self.role == RoleKind::Leader && is_itself && match_index <= self.log.last_index() {
                     let matched = self.match_index.entry(message.from).or_default();
                     *matched = match_index.max(*matched);
                 }
             }
-            Content::InstallSnapshot { snapshot } => {
+            Content::InstallSnapshot { snapshot, .. } => {
                 if self.hears_leader(message.from) {
                     self.offered_snapshot(snapshot);
                 }
             }
+            Content::AppendRefused { .. } => self.was_in_reach(message.from),
             Content::TimeoutNow => {
                 self.hears_leader(message.from);
             }
             Content::HeartbeatResponse { round, promise } => {
+                self.was_in_reach(message.from);
                 if self.role == RoleKind::Leader {
                     self.answered_round(message.from, round, promise);
                 }
@@ -104,7 +108,6 @@ impl Model {
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
             | Content::RequestVoteResponse { .. }
-            | Content::AppendRefused { .. }
             | Content::Forward
             | Content::ForwardRefused
             | Content::SnapshotRequest { .. }
@@ -319,6 +322,7 @@ impl Model {
             format!("{} leads term {term}; {kept:?} is durable", model.id)
         });
         self.match_index.clear();
+        self.began_to_reach();
         self.first_own = self.log.last_index().next();
     }
 

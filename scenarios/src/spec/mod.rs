@@ -17,6 +17,7 @@ mod sends;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod witnesses;
 
 use squall_raft::NodeId;
 
@@ -50,6 +51,15 @@ impl Spec {
         let begins_with = |id| if first.voters.has(id) { first } else { Membership::default() };
         let model = |id: &NodeId| Model::new(*id, all, begins_with(*id), lease_drift_ppm);
         Self { models: nodes.iter().map(model).collect(), violations: Vec::new() }
+    }
+
+    /// The same, where these nodes are witnesses, members or not; the shortest election timeout is so many ticks.
+    #[must_use]
+    pub fn with_witnesses(mut self, witnesses: NodeSet, election_timeout: u64) -> Self {
+        for model in &mut self.models {
+            model.name_witnesses(witnesses, election_timeout);
+        }
+        self
     }
 
     /// Judges what was observed of `node` in one event.

@@ -9,6 +9,7 @@ use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId
 use super::disk::{Disk, Log};
 use super::reads::Reads;
 use super::rule::Rule;
+use super::witnesses::Witnesses;
 use crate::Violation;
 use crate::membership::{Membership, NodeSet};
 use crate::observation::{Content, Envelope, Observation, Span, Step};
@@ -59,6 +60,7 @@ pub(super) struct Model {
     /// The first index of its own term, as a leader.
     pub(super) first_own: LogIndex,
     pub(super) reads: Reads,
+    pub(super) witnesses: Witnesses,
     /// Its own clock.
     pub(super) ticks: u64,
     /// By how much clocks may differ, in parts of a million, where the cluster serves reads by leases.
@@ -141,6 +143,7 @@ impl Model {
             match_index: BTreeMap::new(),
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
+            witnesses: Witnesses::default(),
             ticks: 0,
             lease_drift_ppm,
             first,
@@ -155,6 +158,13 @@ impl Model {
             recovering: None,
             broken: None,
         }
+    }
+
+    /// Some nodes, perhaps this one, are witnesses. It has not started.
+    pub(super) fn name_witnesses(&mut self, witnesses: NodeSet, election_timeout: u64) {
+        self.witnesses = Witnesses::new(witnesses, election_timeout);
+        self.first.witnesses = self.first.voters.and(witnesses);
+        (self.configurations, self.in_force_before) = (vec![(LogIndex::ZERO, self.first)], self.first);
     }
 
     /// Steps through one event; returns the first rule that was broken.
@@ -227,7 +237,10 @@ impl Model {
             Step::WroteHardState(hard_state) => self.wrote_hard_state(*hard_state),
             Step::Truncated { from } => self.truncated(*from, observation),
             Step::Appended { position, .. } if self.recovering.is_some() => self.recovered(*position),
-            Step::Appended { position, .. } => self.appended(*position, observation),
+            Step::Appended { position, payload_hash } => {
+                self.check_withheld(*position, *payload_hash);
+                self.appended(*position, observation);
+            }
             Step::Configured(membership) => self.configured(*membership),
             Step::WriteIssued { sequence } => self.disk.issue(*sequence),
             Step::Sent(message) => self.sent(message, observation),
@@ -238,6 +251,10 @@ impl Model {
     /// All that the last input caused has been shown.
     fn finish_input(&mut self, observation: &Observation) {
         self.check_learned_commit(observation);
+        if self.is_witness() && self.to_restore.is_none() {
+            // It has nothing to do with what is committed and durable.
+            self.last_applied = self.last_applied.max(self.commit_index.min(self.durable_index));
+        }
         if let Cause::Proposed(Some(accepted)) = self.cause {
             let holds = self.log.holds(accepted);
             self.require(holds, Rule::AcceptedElsewhere, |model| {
@@ -377,6 +394,7 @@ impl Model {
                 "{id} applied {position} after {applied}, committed up to {commit}, durable up to {durable}"
             )
         };
+        self.require(!self.is_witness(), Rule::WitnessApplied, details);
         self.require(index.0 == self.last_applied.0 + 1, Rule::AppliedOutOfOrder, details);
         self.require(index <= self.commit_index, Rule::AppliedUncommitted, details);
         self.require(index <= self.durable_index, Rule::AppliedUndurable, details);

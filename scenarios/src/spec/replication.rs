@@ -81,6 +81,7 @@ impl Model {
     pub(super) fn appended(&mut self, position: LogPosition, observation: &Observation) {
         let follows = position.index.0 == self.log.last_index().0 + 1;
         if self.role == RoleKind::Leader {
+            self.note_own_append();
             self.require(follows && position.term == self.current_term, Rule::LeaderAppendedOther, |model| {
                 let (id, term, last) = (model.id, model.current_term, model.log.last());
                 format!("{id} leads term {term} and appended {position} after {last}")
@@ -143,6 +144,7 @@ impl Model {
                 "{id} committed {index}; it is durable up to {durable} and was told {matches:?}; {in_force}"
             )
         });
+        self.check_counted_witnesses(index, holders);
         self.known_committed = index;
     }
 

@@ -73,6 +73,12 @@ rules! {
     ConfigurationTwice = "ChangeMembership: while the configuration before is not committed",
     ConfigurationLeap = "ChangeMembership: votes came or went without a joint configuration",
 
+    // Witnesses (Pâris; thesis §11.7.2).
+    WitnessCampaigned = "Timeout: a witness campaigned",
+    WitnessApplied = "Apply: a witness applied an entry",
+    WithheldFromCopy = "HandleAppendEntriesRequest: a node that is no witness took an entry without its data",
+    CommitByWitness = "AdvanceCommitIndex: counted witnesses though the others within reach are a quorum",
+
     // What leaves the node.
     SentOtherTerm = "Send: another sender or term than the node's own",
     SentUndurableTerm = "Send: revealed a term that is not durable",
@@ -89,19 +95,21 @@ rules! {
     AnsweredUnasked = "AppendEntriesResponse: answered a node that did not ask",
     AcknowledgedBeyondMatch = "AppendEntriesResponse: acknowledged more than matches the leader's log",
     AcknowledgedUndurable = "AppendEntriesResponse: acknowledged what is not durable",
+    AcknowledgedAsOther = "AppendEntriesResponse: a witness acknowledged as a copy, or a copy as a witness",
     RefusedMatching = "AppendEntriesResponse: refused what it has",
     RefusedWithOtherHint = "AppendEntriesResponse: hinted at an entry beyond the one refused, or not in its log",
     ForwardUnasked = "Forward: not what a client has just asked of this node",
     ForwardElsewhere = "Forward: to a node that it does not follow",
     RefusedUnasked = "ForwardResponse: to a node that passed nothing on",
     TimeoutNowToLaggard = "TimeoutNow: sent to a node whose log is behind",
-    TimeoutNowToOther = "TimeoutNow: sent to a node that does not vote",
+    TimeoutNowToOther = "TimeoutNow: sent to a node that does not vote, or to a witness",
 
     // §7, thesis §5.
     RecoveredSnapshot = "Restart: without the newest snapshot that was durable, or with a log that no snapshot leads up to",
     TookOtherSnapshot = "TakeSnapshot: of another state than that after an entry that was applied",
     ReceivedUnoffered = "InstallSnapshot: asked for or received what no leader offered",
     SnapshotNotHere = "InstallSnapshot: offered or sent a snapshot that it does not have",
+    OfferedAsOther = "InstallSnapshot: offered data to a witness, or a copy a place without data",
     ResetUnasked = "InstallSnapshot: discarded its log for no snapshot that asks for it",
     ResetMatching = "InstallSnapshot: discarded a log that holds the snapshot's last entry",
     ResetInOffice = "InstallSnapshot: a leader, or one that campaigns, discarded its log",

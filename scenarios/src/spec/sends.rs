@@ -37,7 +37,10 @@ impl Model {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 self.check_entries(prev_log, entries, leader_commit, observation);
             }
-            Content::AppendAcknowledged { match_index } => {
+            Content::AppendAcknowledged { match_index, as_witness } => {
+                self.require(as_witness == self.is_witness(), Rule::AcknowledgedAsOther, |model| {
+                    format!("{} acknowledged up to {match_index}", model.id)
+                });
                 self.check_acknowledgement(to, match_index, observation);
             }
             Content::AppendRefused { rejected, hint } => self.check_refusal(to, rejected, hint),
@@ -65,8 +68,12 @@ impl Model {
                     format!("{} to {to}", model.id)
                 });
             }
-            Content::InstallSnapshot { snapshot } => {
+            Content::InstallSnapshot { snapshot, without_data } => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
+                let is_right = without_data == self.witnesses.all.has(to);
+                self.require(is_right, Rule::OfferedAsOther, |model| {
+                    format!("{} offered {snapshot} to {to}", model.id)
+                });
                 self.check_has_snapshot(snapshot);
             }
             Content::SnapshotRequest { snapshot } => self.check_snapshot_request(snapshot),
@@ -78,7 +85,8 @@ impl Model {
                 self.require(matched >= last_log.index, Rule::TimeoutNowToLaggard, |model| {
                     format!("{}, with {last_log}, asked {to}, which matches up to {matched}", model.id)
                 });
-                self.require(self.in_force().voters.has(to), Rule::TimeoutNowToOther, |model| {
+                let may_lead = self.in_force().voters.has(to) && !self.witnesses.all.has(to);
+                self.require(may_lead, Rule::TimeoutNowToOther, |model| {
                     format!("{} asked {to}; {}", model.id, model.in_force())
                 });
                 self.told_to_campaign();

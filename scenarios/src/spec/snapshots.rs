@@ -44,10 +44,23 @@ impl Model {
     pub(super) fn snapshot_taken(&mut self, snapshot: SnapshotId) {
         let last = snapshot.last;
         let real = last.index <= self.last_applied && self.log.agrees_with(last);
+        if self.is_witness() && !real {
+            // Nothing but where the leader's log begins, which it was told.
+            return self.position_taken(snapshot);
+        }
         self.require(real, Rule::TookOtherSnapshot, |model| {
             format!("{} took {snapshot}; it has applied up to {}", model.id, model.last_applied)
         });
         self.keep(snapshot);
+    }
+
+    /// InstallSnapshot(i), at a witness: the place that the leader named, without data.
+    fn position_taken(&mut self, snapshot: SnapshotId) {
+        let was_offered = self.offered.iter().any(|offered| offered.last == snapshot.last);
+        self.require(was_offered, Rule::TookOtherSnapshot, |model| {
+            format!("{}, a witness, took {snapshot}; offered were {:?}", model.id, model.offered)
+        });
+        self.install(snapshot);
     }
 
     fn keep(&mut self, snapshot: SnapshotId) {
@@ -77,6 +90,10 @@ impl Model {
         self.require(self.offered.contains(&snapshot), Rule::ReceivedUnoffered, |model| {
             format!("{} received {snapshot}", model.id)
         });
+        self.install(snapshot);
+    }
+
+    fn install(&mut self, snapshot: SnapshotId) {
         self.keep(snapshot);
         let last = snapshot.last;
         if last.index > self.commit_index && !self.log.agrees_with(last) {
@@ -142,7 +159,8 @@ impl Model {
     }
 
     pub(super) fn check_has_snapshot(&mut self, snapshot: SnapshotId) {
-        self.require(self.snapshots.contains(&snapshot), Rule::SnapshotNotHere, |model| {
+        let has = self.snapshots.contains(&snapshot) && !self.is_witness();
+        self.require(has, Rule::SnapshotNotHere, |model| {
             format!("{} speaks of {snapshot:?}; its newest is {:?}", model.id, model.newest_snapshot)
         });
     }

@@ -1,5 +1,7 @@
 //! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
 
+mod witnesses;
+
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Term};
 
 use super::Spec;
@@ -114,7 +116,7 @@ fn n3_is_offered() -> Cast<Spec> {
     commit(&mut cast, 1, &[2]);
     legal(cast.event(1, |n| n.applies(1, 1)));
     legal(cast.event(1, |n| n.takes_snapshot(snapshot())));
-    let offer = Content::InstallSnapshot { snapshot: snapshot() };
+    let offer = Content::InstallSnapshot { snapshot: snapshot(), without_data: false };
     legal(cast.event(1, |n| n.ticks().compacts(1, 1).sends(3, offer)));
     legal(cast.event(3, |n| {
         n.receives(1, 1, offer).follows(1).sends(1, Content::SnapshotRequest { snapshot: snapshot() })
@@ -541,12 +543,14 @@ const BROKEN: &[(Rule, History)] = &[
         n1_leads().event(2, |n| n.ticks().sends(3, Content::SnapshotRequest { snapshot: snapshot() }))
     }),
     (Rule::SnapshotNotHere, || {
-        n1_leads().event(1, |n| n.ticks().sends(2, Content::InstallSnapshot { snapshot: snapshot() }))
+        n1_leads().event(1, |n| {
+            n.ticks().sends(2, Content::InstallSnapshot { snapshot: snapshot(), without_data: false })
+        })
     }),
     (Rule::ResetUnasked, || n1_leads().event(2, |n| n.ticks().resets(1, 1))),
     (Rule::ResetMatching, || {
         let mut cast = n1_committed();
-        let offer = Content::InstallSnapshot { snapshot: snapshot() };
+        let offer = Content::InstallSnapshot { snapshot: snapshot(), without_data: false };
         legal(cast.event(2, |n| n.receives(1, 1, offer)));
         cast.event(2, |n| n.receives_snapshot(snapshot()).resets(1, 1))
     }),
@@ -640,11 +644,12 @@ const BROKEN: &[(Rule, History)] = &[
 
 #[test]
 fn each_rule_has_a_history_that_breaks_it_and_is_refused_by_its_name() {
-    for (rule, history) in BROKEN {
+    let broken = || BROKEN.iter().chain(witnesses::BROKEN);
+    for (rule, history) in broken() {
         assert_eq!(history(), Err(rule.class()), "{rule:?}");
     }
     for rule in Rule::ALL {
-        assert!(BROKEN.iter().any(|(broken, _)| broken == rule), "no history breaks {rule:?}");
+        assert!(broken().any(|(broken, _)| broken == rule), "no history breaks {rule:?}");
     }
 }
 

@@ -234,6 +234,21 @@ fn an_empty_command_is_not_a_noop() {
 }
 
 #[test]
+fn a_withheld_entry_is_none_of_the_others_and_tells_whose_disk_it_is() {
+    let withheld = |index| Entry { payload: Payload::Withheld, ..noop(1, index) };
+    let (mut disk, mut story) = (formatted(), Story::default());
+    let mut storage = story.recover(&mut disk).unwrap();
+    story.commit(&mut storage, &[vec![entries(vec![command(1, 1, 9)])]], &mut disk).unwrap();
+    assert!(!open(&mut disk).unwrap().1.is_withheld);
+    let mut storage = story.recover(&mut disk).unwrap();
+    let log = vec![withheld(2), configuration(1, 3, 3), withheld(4), command(1, 5, 9000)];
+    story.commit(&mut storage, &[vec![entries(log.clone())]], &mut disk).unwrap();
+    let read = storage.read(LogIndex(2), LogIndex(5), u64::MAX, &mut disk).unwrap();
+    assert_eq!(read, log);
+    assert!(open(&mut disk).unwrap().1.is_withheld, "though the tail that is handed over has none");
+}
+
+#[test]
 fn configurations_are_found_wherever_they_stand_and_go_with_their_entries() {
     let (mut disk, mut story) = (formatted(), Story::default());
     let mut storage = story.recover(&mut disk).unwrap();

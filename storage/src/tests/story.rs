@@ -157,7 +157,7 @@ pub(super) fn state_of(storage: &Storage, recovered: &Recovered, disk: &mut impl
     assert_eq!(recovered.terms, terms, "the runs of terms are the log's");
     let configurations = log.iter().filter_map(|entry| match &entry.payload {
         Payload::Configuration(configuration) => Some((entry.index, Arc::clone(configuration))),
-        Payload::Noop | Payload::Command(_) => None,
+        Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
     });
     assert!(configurations.eq(recovered.configurations.iter().cloned()), "the configurations are the log's");
     if let Some(id) = recovered.snapshot {

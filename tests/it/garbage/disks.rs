@@ -121,7 +121,7 @@ impl Life {
 fn named(entry: Entry) -> (LogPosition, Option<Bytes>) {
     let position = entry.position();
     match entry.payload {
-        Payload::Noop | Payload::Configuration(_) => (position, None),
+        Payload::Noop | Payload::Configuration(_) | Payload::Withheld => (position, None),
         Payload::Command(data) => (position, Some(data)),
     }
 }

@@ -161,7 +161,7 @@ fn golden_of_snapshots() -> Vec<(Body, &'static str)> {
             "53715701 12000000 b216b559 0801100218035a0a0809100518ae02308020",
         ),
         (
-            Body::InstallSnapshot(InstallSnapshot { session, snapshot }),
+            Body::InstallSnapshot(InstallSnapshot { session, snapshot, in_force: None }),
             "53715701 1f000000 a7568e85 0801100218037a17080912130a05080310ac0210e80719f0debc9a78563412",
         ),
         (
@@ -179,6 +179,40 @@ fn golden_of_snapshots() -> Vec<(Body, &'static str)> {
     ]
 }
 
+/// The same for those that have to do with witnesses.
+fn golden_of_witnesses() -> Vec<(Body, &'static str)> {
+    let (session, last) = (Session(9), LogPosition::new(3, 300));
+    let member = |id, standing| Member { id: NodeId(id), session: Session(0), standing, outgoing: false };
+    let members = vec![member(1, Standing::Voter), member(2, Standing::Voter), member(3, Standing::Witness)];
+    let configuration = Arc::new(Configuration::of(members).expect("a sound configuration"));
+    vec![
+        (
+            Body::AppendEntries(AppendEntries {
+                session,
+                prev_log: last,
+                entries: Entries::One(entry(3, 301, Payload::Withheld)),
+                leader_commit: LogIndex(299),
+            }),
+            "53715701 1d000000 92f657df 080110021803421508091205080310ac021a07080310ad02320020ab02",
+        ),
+        (
+            Body::AppendEntriesResponse(AppendEntriesResponse {
+                session,
+                result: AppendResult::Witnessed(LogIndex(302)),
+            }),
+            "53715701 0d000000 5052cbd1 0801100218034a05080920ae02",
+        ),
+        (
+            Body::InstallSnapshot(InstallSnapshot {
+                session,
+                snapshot: SnapshotId { last, bytes: 1000, checksum: 0x1234_5678_9abc_def0 },
+                in_force: Some((LogIndex(280), configuration)),
+            }),
+            "53715701 59000000 18a8cbfa 0801100218037a51080912130a05080310ac0210e80719f0debc9a785634121a380898021233010000000000000000000000000000000002000000000000000000000000000000000300000000000000000000000000000004",
+        ),
+    ]
+}
+
 /// From n1 n2 n4 to n2 alone; n1 becomes a learner, and n3 is one that is to be promoted.
 fn joint() -> Payload {
     let member = |id, session, standing, outgoing| Member {
@@ -191,7 +225,7 @@ fn joint() -> Payload {
         member(1, 0, Standing::Learner { promote: false }, true),
         member(2, 0, Standing::Voter, true),
         member(3, 280, Standing::Learner { promote: true }, false),
-        member(4, 0, Standing::Leaving, true),
+        member(4, 0, Standing::Leaving { witness: false }, true),
     ];
     Payload::Configuration(Arc::new(Configuration::of(members).expect("a sound configuration")))
 }
@@ -207,7 +241,9 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn each_kind_of_message_has_the_bytes_that_it_has_always_had() {
-    for (body, expected) in golden().into_iter().chain(golden_of_offices()).chain(golden_of_snapshots()) {
+    let all = golden().into_iter().chain(golden_of_offices());
+    let all = all.chain(golden_of_snapshots()).chain(golden_of_witnesses());
+    for (body, expected) in all {
         let message = message(body);
         let bytes = encoded(&message);
         assert_eq!(hex(&bytes), expected, "{message:?}");

@@ -29,7 +29,8 @@ fn configuration() -> impl Strategy<Value = Configuration> {
     let standing = prop_oneof![
         Just(Standing::Voter),
         any::<bool>().prop_map(|promote| Standing::Learner { promote }),
-        Just(Standing::Leaving),
+        Just(Standing::Witness),
+        any::<bool>().prop_map(|witness| Standing::Leaving { witness }),
     ];
     let members = btree_map(number(), (number(), standing, any::<bool>()), 1..MEMBERS_MAX);
     members.prop_filter_map("no configuration", |members| {
@@ -51,9 +52,17 @@ fn snapshot_id() -> impl Strategy<Value = SnapshotId> {
     })
 }
 
+fn in_force() -> impl Strategy<Value = Option<(LogIndex, Arc<Configuration>)>> {
+    let in_force = (number(), configuration());
+    proptest::option::of(
+        in_force.prop_map(|(index, configuration)| (LogIndex(index), Arc::new(configuration))),
+    )
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let payload = prop_oneof![
         Just(Payload::Noop),
+        Just(Payload::Withheld),
         vec(any::<u8>(), 0..100).prop_map(|data| Payload::Command(Bytes::from(data))),
         configuration().prop_map(|configuration| Payload::Configuration(Arc::new(configuration))),
     ];
@@ -78,6 +87,7 @@ fn append_entries() -> impl Strategy<Value = AppendEntries> {
 fn append_result() -> impl Strategy<Value = AppendResult> {
     prop_oneof![
         number().prop_map(|index| AppendResult::Matched(LogIndex(index))),
+        number().prop_map(|index| AppendResult::Witnessed(LogIndex(index))),
         (number(), position())
             .prop_map(|(rejected, hint)| AppendResult::Conflict { rejected: LogIndex(rejected), hint }),
     ]
@@ -140,8 +150,8 @@ fn body() -> impl Strategy<Value = Body> {
             .prop_map(|(number, data)| Body::Forward(Forward { number, data: Bytes::from(data) })),
         (number(), refusal())
             .prop_map(|(number, refusal)| { Body::ForwardResponse(ForwardResponse { number, refusal }) }),
-        (number(), snapshot_id()).prop_map(|(session, snapshot)| {
-            Body::InstallSnapshot(InstallSnapshot { session: Session(session), snapshot })
+        (number(), snapshot_id(), in_force()).prop_map(|(session, snapshot, in_force)| {
+            Body::InstallSnapshot(InstallSnapshot { session: Session(session), snapshot, in_force })
         }),
         (snapshot_id(), number(), number()).prop_map(|(snapshot, offset, max_bytes)| {
             Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes })

@@ -45,10 +45,10 @@ fn a_field_without_which_a_message_means_nothing_is_asked_for_by_name() {
     assert_eq!(of_body(schema::Body::RequestVote(request)), "request_vote.last_log is missing");
     let append = schema::AppendEntries { session: 1, prev_log: None, entries: vec![], leader_commit: 0 };
     assert_eq!(of_body(schema::Body::AppendEntries(append)), "append_entries.prev_log is missing");
-    let offer = schema::InstallSnapshot { session: 1, snapshot: None };
+    let offer = schema::InstallSnapshot { session: 1, snapshot: None, in_force: None };
     assert_eq!(of_body(schema::Body::InstallSnapshot(offer)), "install_snapshot.snapshot is missing");
     let nameless = Some(schema::SnapshotId { last: None, bytes: 9, checksum: 7 });
-    let offer = schema::InstallSnapshot { session: 1, snapshot: nameless };
+    let offer = schema::InstallSnapshot { session: 1, snapshot: nameless, in_force: None };
     assert_eq!(of_body(schema::Body::InstallSnapshot(offer)), "snapshot.last is missing");
     let request = schema::SnapshotRequest { snapshot: None, offset: 0, max_bytes: 9 };
     assert_eq!(of_body(schema::Body::SnapshotRequest(request)), "snapshot_request.snapshot is missing");

@@ -1,0 +1,106 @@
+//! Witnesses and copies that are taken for one another: nothing is ever counted for a copy that is none.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use squall_raft::{
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Configuration, Entries, Entry, Ignored,
+    InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Payload, Raft, Recovered, RoleKind, Session,
+    SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+};
+
+use crate::cluster::Cluster;
+
+/// n1 leads n2, which keeps data, and n3, which is a witness.
+fn two_copies_and_a_witness() -> Cluster {
+    let empty = vec![Default::default(); 3];
+    let mut cluster = Cluster::with_witnesses(&empty, &[NodeId(3)], |_| {});
+    cluster.campaign(1);
+    cluster.settle();
+    cluster
+}
+
+fn from_n1(to: u64, body: Body) -> Message {
+    Message { from: NodeId(1), to: NodeId(to), term: Term(1), body }
+}
+
+fn append(payload: Payload) -> Body {
+    let entries = Entries::One(Entry { term: Term(1), index: LogIndex(2), payload });
+    let prev_log = LogPosition::new(1, 1);
+    let (session, leader_commit) = (Session::default(), LogIndex::ZERO);
+    Body::AppendEntries(AppendEntries { session, prev_log, entries, leader_commit })
+}
+
+#[test]
+fn a_witness_that_is_told_to_campaign_does_not() {
+    let mut cluster = two_copies_and_a_witness();
+    assert_eq!(cluster.deliver(from_n1(3, Body::TimeoutNow)), Err(Ignored::CannotCampaign));
+    cluster.campaign(3);
+    assert_eq!(cluster.status(3).role, RoleKind::Follower);
+}
+
+#[test]
+fn an_entry_without_its_data_is_no_copy() {
+    let mut cluster = two_copies_and_a_witness();
+    assert_eq!(cluster.deliver(from_n1(2, append(Payload::Withheld))), Err(Ignored::OtherStanding));
+    assert_eq!(cluster.status(2).last_log, LogPosition::new(1, 1));
+    let command = Payload::Command(Bytes::from_static(b"data"));
+    assert_eq!(cluster.deliver(from_n1(3, append(command))), Ok(()));
+    assert_eq!(cluster.withheld_on_disk(3), [true, true], "nor was the no-op told");
+}
+
+#[test]
+fn an_acknowledgement_counts_for_what_its_sender_is_known_as() {
+    for (from, result) in [(2, AppendResult::Witnessed(LogIndex(2))), (3, AppendResult::Matched(LogIndex(2)))]
+    {
+        let mut cluster = two_copies_and_a_witness();
+        cluster.propose(1, "data").expect("n1 leads");
+        let body = Body::AppendEntriesResponse(AppendEntriesResponse { session: Session::default(), result });
+        let message = Message { from: NodeId(from), to: NodeId(1), term: Term(1), body };
+        assert_eq!(cluster.deliver(message), Err(Ignored::OtherStanding));
+        assert_eq!(cluster.status(1).commit_index, LogIndex(1));
+    }
+}
+
+#[test]
+fn a_snapshot_is_offered_to_a_copy_and_a_position_to_a_witness() {
+    let snapshot = SnapshotId { last: LogPosition::new(1, 9), bytes: 10, checksum: 7 };
+    let offer = |in_force| {
+        let session = Session::default();
+        Body::InstallSnapshot(InstallSnapshot { session, snapshot, in_force })
+    };
+    let position =
+        |index, voters: &[NodeId]| offer(Some((LogIndex(index), Arc::new(Configuration::first(voters)))));
+    let voters = [NodeId(1), NodeId(2)];
+    let mut cluster = two_copies_and_a_witness();
+    for (to, body, expected) in [
+        (2, position(3, &voters), Ignored::OtherStanding),
+        (3, offer(None), Ignored::OtherStanding),
+        (3, position(10, &voters), Ignored::Malformed),
+        (3, position(3, &[]), Ignored::Malformed),
+    ] {
+        assert_eq!(cluster.deliver(from_n1(to, body)), Err(expected));
+    }
+    assert_eq!(cluster.deliver(from_n1(3, position(3, &voters))), Ok(()));
+    assert_eq!(cluster.status(3).last_log, LogPosition::new(1, 9));
+    cluster.network.clear();
+    let request = SnapshotRequest { snapshot, offset: 0, max_bytes: 10 };
+    assert_eq!(cluster.deliver(from_n1(3, Body::SnapshotRequest(request))), Ok(()));
+    let nothing = SnapshotChunk { snapshot, offset: 0, data: Bytes::new() };
+    assert_eq!(cluster.network[0].body, Body::SnapshotChunk(nothing), "a witness has nothing to serve");
+}
+
+#[test]
+fn the_disk_of_a_witness_makes_no_copy() {
+    let recovered = Recovered { is_withheld: true, ..Recovered::default() };
+    let nodes: Vec<NodeId> = (1..4).map(NodeId).collect();
+    let start = |witnesses: &[u64]| {
+        let witnesses = witnesses.iter().copied().map(NodeId).collect();
+        let config = Config { witnesses, ..Config::new(NodeId(3), nodes.clone()) };
+        Raft::new(config, &recovered).map(|_| ()).map_err(|error| (error.field, error.value))
+    };
+    assert_eq!(start(&[3]), Ok(()));
+    assert_eq!(start(&[2]), Err(("witnesses", 3)));
+    assert_eq!(start(&[2, 3]), Err(("witnesses", 2)), "so many that the others are no majority");
+    assert_eq!(start(&[4]), Err(("witnesses", 4)), "no voter");
+}
