@@ -72,12 +72,24 @@ impl Disk {
         let tail = self.entries[self.entries.len().saturating_sub(tail)..].to_vec();
         let configurations = self.entries.iter().filter_map(|entry| match &entry.payload {
             Payload::Configuration(configuration) => Some((entry.index, configuration.clone())),
-            Payload::Noop | Payload::Command(_) => None,
+            Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
         });
         let configurations = configurations.collect();
         let Self { hard_state, base, snapshot, receiving, .. } = *self;
         let last_index = self.last_index();
-        Recovered { boot, hard_state, snapshot, receiving, base, terms, last_index, tail, configurations }
+        let is_withheld = self.entries.iter().any(|entry| entry.payload == Payload::Withheld);
+        Recovered {
+            boot,
+            hard_state,
+            snapshot,
+            receiving,
+            base,
+            terms,
+            last_index,
+            tail,
+            configurations,
+            is_withheld,
+        }
     }
 }
 

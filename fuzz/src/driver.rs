@@ -186,6 +186,8 @@ impl Driver {
     pub fn check(&mut self) {
         let status = self.raft.status();
         check_progress(&self.last_status, &status);
+        let is_witness = self.config.is_witness();
+        assert!(!is_witness || status.role == RoleKind::Follower, "a witness waits for others: {status:?}");
         if status.role == RoleKind::Leader || status.role == RoleKind::Candidate {
             assert_eq!(status.voted_for, Some(SELF), "{status:?}");
         }
@@ -334,6 +336,9 @@ impl Driver {
     /// The state machine's state, as far as it was reported, becomes a snapshot at once.
     fn take_snapshot(&mut self, bytes: u8) {
         let index = self.raft.status().last_applied;
+        if self.config.is_witness() {
+            return self.raft.compact(index);
+        }
         let Some(term) = self.raft.term_at(index).filter(|_| index > LogIndex::ZERO) else { return };
         let (bytes, checksum) = (u64::from(bytes) % 20 + 1, u64::from(bytes));
         let snapshot = SnapshotId { last: LogPosition { term, index }, bytes, checksum };
@@ -354,6 +359,10 @@ impl Driver {
                 let part_bytes = self.config.max_snapshot_chunk_bytes;
                 assert!((1..=part_bytes).contains(&(data.len() as u64)), "{action:?}");
                 assert!(offset + data.len() as u64 <= snapshot.bytes, "{action:?}");
+            }
+            SnapshotAction::TakePosition { last, index, configuration } => {
+                assert!(self.config.is_witness() && index <= &last.index, "{action:?}");
+                assert!(!configuration.members().is_empty(), "{action:?}");
             }
             SnapshotAction::Restore(snapshot) => {
                 assert_eq!(Some(*snapshot), self.durable.snapshot, "only the newest is restored");
@@ -379,8 +388,19 @@ impl Driver {
             Some(SnapshotAction::Store { snapshot, offset, data }) => {
                 self.store(snapshot, offset, &data, outcome)
             }
+            Some(SnapshotAction::TakePosition { last, .. }) => {
+                let snapshot = SnapshotId { last, bytes: 1, checksum: 0 };
+                self.raft.snapshot_taken(snapshot);
+                // As with one that is received.
+                if self.raft.snapshot() == Some(snapshot) {
+                    self.durable.keep(snapshot);
+                    self.written.keep(snapshot);
+                }
+                self.reached.insert(Mark::TakesPosition);
+            }
             Some(SnapshotAction::Restore(snapshot)) => {
-                let configuration = Configuration::first(&self.raft.config().voters);
+                let Config { voters, witnesses, .. } = self.raft.config();
+                let configuration = Configuration::first_with_witnesses(voters, witnesses);
                 self.raft.restored(snapshot, LogIndex::ZERO, configuration);
                 self.reached.insert(Mark::Restores);
             }
@@ -480,6 +500,7 @@ impl Driver {
             Body::RequestVoteResponse(response) => response.granted.then_some(Mark::Votes),
             Body::AppendEntriesResponse(response) => Some(match response.result {
                 AppendResult::Matched(_) => Mark::Acknowledges,
+                AppendResult::Witnessed(_) => Mark::Witnesses,
                 AppendResult::Conflict { .. } => Mark::Contradicts,
             }),
             Body::TimeoutNow => Some(Mark::HandsOver),
@@ -508,6 +529,13 @@ impl Driver {
 fn config(setup: Setup) -> Config {
     let voters = (1..=u64::from(setup.voters % 5).max(1)).map(NodeId).collect();
     let mut config = Config::new(SELF, voters);
+    if config.voters.len() >= 3 {
+        config.witnesses = match setup.voters / 5 % 4 {
+            3 => vec![SELF],
+            2 => vec![NodeId(3)],
+            _ => Vec::new(),
+        };
+    }
     config.pre_vote = setup.pre_vote;
     config.check_quorum = setup.check_quorum || setup.leases;
     config.lease_drift_ppm = setup.leases.then_some(1_000);
@@ -558,6 +586,7 @@ fn change(bits: u8) -> Option<Change> {
         2 | 3 => Some(Change::Promote { id }),
         4 => Some(Change::Demote { id }),
         5 => Some(Change::Remove { id }),
+        6 => Some(Change::AddWitness { id }),
         _ => None,
     }
 }

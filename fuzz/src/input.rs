@@ -19,7 +19,8 @@ pub struct Run {
 /// What of a configuration changes which code runs: small bounds are met soon.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub struct Setup {
-    /// Voters, modulo 5, and 1 at least.
+    /// Voters, modulo 5, and 1 at least; the quotient, modulo 4, picks a witness: the core itself (3), another voter (2),
+    /// or none.
     pub voters: u8,
     /// As in the core's configuration.
     pub pre_vote: bool,

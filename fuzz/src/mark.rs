@@ -15,6 +15,10 @@ pub enum Mark {
     Votes,
     /// Acknowledges entries.
     Acknowledges,
+    /// Acknowledges entries as a witness.
+    Witnesses,
+    /// Takes a snapshot without data.
+    TakesPosition,
     /// Answers that the previous entry is not there.
     Contradicts,
     /// Removes entries that were written.
@@ -47,13 +51,15 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Leads,
         Self::CommitsAsLeader,
         Self::RefusesForWantOfRoom,
         Self::HandsOver,
         Self::Votes,
         Self::Acknowledges,
+        Self::Witnesses,
+        Self::TakesPosition,
         Self::Contradicts,
         Self::Truncates,
         Self::Applies,

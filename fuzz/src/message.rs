@@ -73,6 +73,7 @@ enum HostileBody {
         entries: Vec<HostileEntry>,
         leader_commit: Number,
     },
+    /// As a copy or as a witness, as the sender is drawn.
     Matched {
         session: Number,
         index: Number,
@@ -218,10 +219,13 @@ impl HostileMessage {
                 })
             }
             HostileBody::Matched { session: number, index } => {
-                Body::AppendEntriesResponse(AppendEntriesResponse {
-                    session: session(number),
-                    result: AppendResult::Matched(from_index(index)),
-                })
+                let (session, index) = (session(number), from_index(index));
+                let result = if self.from < 128 {
+                    AppendResult::Matched(index)
+                } else {
+                    AppendResult::Witnessed(index)
+                };
+                Body::AppendEntriesResponse(AppendEntriesResponse { session, result })
             }
             HostileBody::Conflict { session: number, rejected, hint } => {
                 let before =
@@ -277,7 +281,9 @@ impl HostileMessage {
                 let index = LogIndex(last_log.index.0.saturating_add(u64::from(ahead % 8)).saturating_sub(2));
                 let last = LogPosition { term: Term(of.near(context.term.0)), index };
                 let snapshot = SnapshotId { last, bytes: u64::from(bytes % 20), checksum: 1 };
-                Body::InstallSnapshot(InstallSnapshot { session: session(number), snapshot })
+                let in_force = configuration(bytes).filter(|_| ahead >= 128);
+                let in_force = in_force.map(|configuration| (LogIndex(u64::from(ahead % 4)), configuration));
+                Body::InstallSnapshot(InstallSnapshot { session: session(number), snapshot, in_force })
             }
             HostileBody::SnapshotRequest { offset, max_bytes } => {
                 let snapshot = present.unwrap_or_default();
@@ -303,9 +309,10 @@ fn configuration(bits: u8) -> Option<Arc<Configuration>> {
     let member = |id: u64| {
         let kind = ((u64::from(bits) * id * 37) >> 3) % 6;
         let standing = match kind {
+            2 if id == 5 => Standing::Witness,
             0..3 => Standing::Voter,
             3 => Standing::Learner { promote: id.is_multiple_of(2) },
-            4 => Standing::Leaving,
+            4 => Standing::Leaving { witness: id == 4 },
             _ => return None,
         };
         let outgoing = bits.is_multiple_of(2) && kind != 2 || kind == 4;
@@ -322,6 +329,7 @@ fn resolve_entries(entries: &[HostileEntry], prev_log: LogPosition, term: Term) 
         payload: match entry.bytes {
             0 => Payload::Noop,
             bytes @ 216.. => configuration(bytes).map_or(Payload::Noop, Payload::Configuration),
+            215 => Payload::Withheld,
             bytes => Payload::Command(Bytes::from(vec![0xa5; usize::from(bytes)])),
         },
     };

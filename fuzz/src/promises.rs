@@ -39,7 +39,7 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
         Body::RequestVote(_) => voted_for(SELF),
         Body::RequestVoteResponse(response) if response.granted => voted_for(message.to),
         Body::AppendEntriesResponse(response) => match response.result {
-            AppendResult::Matched(index) => {
+            AppendResult::Matched(index) | AppendResult::Witnessed(index) => {
                 assert!(
                     durable.recovered_last_index() >= index,
                     "{message:?} acknowledges what is not durable"
