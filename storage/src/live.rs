@@ -171,7 +171,9 @@ impl Live {
     pub(crate) fn last_after(&self, group: &[Slot]) -> LogIndex {
         group.last().map_or(self.last_index(), |slot| match slot.header.kind {
             Kind::Truncate => LogIndex(slot.header.position.index.0.saturating_sub(1)),
-            Kind::Reset | Kind::Noop | Kind::Command | Kind::Configuration => slot.header.position.index,
+            Kind::Reset | Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => {
+                slot.header.position.index
+            }
         })
     }
 

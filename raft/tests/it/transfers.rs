@@ -18,7 +18,8 @@ fn to_n3(from: u64, term: u64, body: Body) -> Message {
 }
 
 fn offer(from: u64, term: u64, snapshot: SnapshotId) -> Message {
-    to_n3(from, term, Body::InstallSnapshot(InstallSnapshot { session: Session::default(), snapshot }))
+    let (session, in_force) = (Session::default(), None);
+    to_n3(from, term, Body::InstallSnapshot(InstallSnapshot { session, snapshot, in_force }))
 }
 
 fn heartbeat(from: u64, term: u64) -> Message {

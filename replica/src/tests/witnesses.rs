@@ -5,7 +5,8 @@ use squall_raft::HardState;
 use super::*;
 use crate::{SessionId, SnapshotPolicy, Ticket};
 
-const POLICY: SnapshotPolicy = SnapshotPolicy { every_entries: 10, every_bytes: u64::MAX, keep_entries: 3 };
+const POLICY: SnapshotPolicy =
+    SnapshotPolicy { every_entries: 10, every_bytes: u64::MAX, keep_entries: 3, wait_bytes: 2_000 };
 
 fn config_of(node: u64) -> Config {
     let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
