@@ -401,7 +401,8 @@ impl Driver {
             Some(SnapshotAction::Restore(snapshot)) => {
                 let Config { voters, witnesses, .. } = self.raft.config();
                 let configuration = Configuration::first_with_witnesses(voters, witnesses);
-                self.raft.restored(snapshot, LogIndex::ZERO, configuration);
+                self.raft.configuration_restored(snapshot, LogIndex::ZERO, configuration);
+                self.raft.restored(snapshot);
                 self.reached.insert(Mark::Restores);
             }
         }

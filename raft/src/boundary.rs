@@ -209,14 +209,29 @@ impl Raft {
         self.handle_snapshot_refused(snapshot);
     }
 
-    /// The state machine is in the state of the snapshot that `Restore` named, which also says which configuration is in
-    /// force at its last entry: the one that [`configuration_at`](Self::configuration_at) gave whoever took it, whose
-    /// entry stands at `index`. One that was overtaken by another `Restore` is ignored.
+    /// Of the snapshot that `Restore` named it is known which configuration is in force at its last entry: the one that
+    /// [`configuration_at`](Self::configuration_at) gave whoever took it, whose entry stands at `index`. The sooner it is
+    /// known, the sooner this node may be elected: it need not wait for the state. One that was overtaken by another
+    /// `Restore` is ignored.
     ///
     /// # Panics
     /// Where that entry would come after the snapshot.
-    pub fn restored(&mut self, snapshot: SnapshotId, index: LogIndex, configuration: Configuration) {
-        self.handle_restored(snapshot, index, configuration);
+    pub fn configuration_restored(
+        &mut self,
+        snapshot: SnapshotId,
+        index: LogIndex,
+        configuration: Configuration,
+    ) {
+        self.handle_configuration_restored(snapshot, index, configuration);
+    }
+
+    /// The state machine is in the state of the snapshot that `Restore` named. One that was overtaken by another
+    /// `Restore` is ignored.
+    ///
+    /// # Panics
+    /// Where its configuration was not [`restored`](Self::configuration_restored) before.
+    pub fn restored(&mut self, snapshot: SnapshotId) {
+        self.handle_restored(snapshot);
     }
 }
 
@@ -309,6 +324,12 @@ impl Raft {
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
         self.configurations.latest()
+    }
+
+    /// Whether this node knows who is a member: not while a snapshot that it begins with has yet to say so.
+    #[must_use]
+    pub fn knows_configuration(&self) -> bool {
+        !self.snapshots.configuration_is_unknown
     }
 
     /// All configurations of the log, in log order, each with the index of its entry; first the one that is in force

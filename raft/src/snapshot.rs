@@ -34,6 +34,8 @@ pub(crate) struct Snapshots {
     pub(crate) newest: Option<SnapshotId>,
     /// The one that the state machine is being put into.
     pub(crate) restoring: Option<SnapshotId>,
+    /// It has yet to say which configuration is in force at its last entry.
+    pub(crate) configuration_is_unknown: bool,
     /// The one that is on its way here.
     receiving: Option<Receiving>,
     /// Of which one the driver keeps how many first bytes, once it has done what was asked for.
@@ -434,22 +436,31 @@ impl Raft {
         self.applying = snapshot.last.index;
         self.fetched_for_apply.clear();
         self.snapshots.restoring = Some(snapshot);
+        self.snapshots.configuration_is_unknown = true;
         // One that has not been handed out is overtaken.
         self.snapshots.actions.retain(|action| !matches!(action, SnapshotAction::Restore(_)));
         self.snapshots.actions.push_back(SnapshotAction::Restore(snapshot));
     }
 
-    pub(crate) fn handle_restored(
+    pub(crate) fn handle_configuration_restored(
         &mut self,
         snapshot: SnapshotId,
         index: LogIndex,
         configuration: Configuration,
     ) {
         assert!(index <= snapshot.last.index, "{snapshot} holds a configuration of {index}");
+        if self.snapshots.restoring == Some(snapshot)
+            && core::mem::take(&mut self.snapshots.configuration_is_unknown)
+        {
+            self.configurations.learn(index, Arc::new(configuration));
+        }
+    }
+
+    pub(crate) fn handle_restored(&mut self, snapshot: SnapshotId) {
         if self.snapshots.restoring.take_if(|restoring| *restoring == snapshot).is_none() {
             return;
         }
-        self.configurations.learn(index, Arc::new(configuration));
+        assert!(!self.snapshots.configuration_is_unknown, "{snapshot} did not say who is a member");
         self.last_applied = snapshot.last.index;
         self.note_machine_advanced();
         assert!(self.last_applied == self.applying, "nothing is applied while a snapshot is being restored");

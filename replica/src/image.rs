@@ -8,12 +8,14 @@
 //! | tag | what |
 //! |---|---|
 //! | 1 | the log up to here: the last entry's term (8) and index (8), the bytes that all entries count for (8) |
-//! | 2 | the state machine |
-//! | 3 | the table of client sessions |
-//! | 4 | the configuration in force: the index of its entry (8), and its members, as the core encodes them |
+//! | 2 | the configuration in force: the index of its entry (8), and its members, as the core encodes them |
+//! | 3 | the state machine |
+//! | 4 | the table of client sessions |
 //!
-//! Each part is there once, in the order of the tags; at a witness, the first and the last alone. Replicas that have applied the same entries have the same bytes:
-//! nothing of a single replica stands here. Whatever else is to be replicated gets a tag of its own, here.
+//! Each part is there once, in the order of the tags; at a witness, the first two alone. The configuration comes before
+//! the state, which may be large: as soon as it is read, the node may be elected. Replicas that have applied the same
+//! entries have the same bytes: nothing of a single replica stands here. Whatever else is to be replicated gets a tag of
+//! its own, here.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,9 +27,9 @@ use crate::{Image, LoadError, Loader, Sessions, State, StateMachine};
 
 const MARK: [u8; 4] = *b"SqI\x01";
 const LOG: u8 = 1;
-const MACHINE: u8 = 2;
-const SESSIONS: u8 = 3;
-const CONFIGURATION: u8 = 4;
+const CONFIGURATION: u8 = 2;
+const MACHINE: u8 = 3;
+const SESSIONS: u8 = 4;
 
 /// Bytes of a part's tag and length.
 const PART_HEAD_BYTES: usize = 9;
@@ -69,6 +71,7 @@ impl<I: Image> ReplicaImage<I> {
     ) -> Self {
         let (machine, sessions) = (state.machine().image(), state.sessions().encode());
         let mut head = encode_log(log);
+        put_in_force(&mut head, index, configuration);
         put_part_head(&mut head, MACHINE, machine.bytes_left());
         let mut sessions_head = BytesMut::with_capacity(PART_HEAD_BYTES);
         put_part_head(&mut sessions_head, SESSIONS, sessions.len() as u64);
@@ -77,16 +80,15 @@ impl<I: Image> ReplicaImage<I> {
             Part::Machine(machine),
             Part::Bytes(sessions_head.freeze()),
             Part::Bytes(sessions),
-            Part::Bytes(encode_in_force(index, configuration)),
         ];
         Self { parts: VecDeque::from(parts) }
     }
 
     /// What a witness keeps: where its log begins, and who is a member there.
     pub(crate) fn without_state(last: LogPosition, index: LogIndex, configuration: &Configuration) -> Self {
-        let head = encode_log(LogSummary { last, bytes: 0 }).freeze();
-        let parts = [Part::Bytes(head), Part::Bytes(encode_in_force(index, configuration))];
-        Self { parts: VecDeque::from(parts) }
+        let mut head = encode_log(LogSummary { last, bytes: 0 });
+        put_in_force(&mut head, index, configuration);
+        Self { parts: VecDeque::from([Part::Bytes(head.freeze())]) }
     }
 
     /// The next bytes, `max_bytes` of them or all that are left.
@@ -125,14 +127,12 @@ fn encode_log(log: LogSummary) -> BytesMut {
     head
 }
 
-fn encode_in_force(index: LogIndex, configuration: &Configuration) -> Bytes {
+fn put_in_force(out: &mut BytesMut, index: LogIndex, configuration: &Configuration) {
     let mut members = Vec::with_capacity(configuration.encoded_len());
     configuration.encode(&mut members);
-    let mut in_force = BytesMut::with_capacity(PART_HEAD_BYTES + 8 + members.len());
-    put_part_head(&mut in_force, CONFIGURATION, 8 + members.len() as u64);
-    in_force.put_u64_le(index.0);
-    in_force.put_slice(&members);
-    in_force.freeze()
+    put_part_head(out, CONFIGURATION, 8 + members.len() as u64);
+    out.put_u64_le(index.0);
+    out.put_slice(&members);
 }
 
 fn put_part_head(out: &mut BytesMut, tag: u8, bytes: u64) {
@@ -214,9 +214,9 @@ impl<S: StateMachine> ReplicaLoader<S> {
             }
             Next::PartHead { after } => match (after, whole.get_u8(), whole.get_u64_le()) {
                 (0, LOG, LOG_BYTES) => Ok(Next::Log),
-                (LOG, MACHINE, bytes_left) => Ok(Next::Machine { bytes_left }),
+                (LOG, CONFIGURATION, bytes) if bytes >= 8 => Ok(Next::Configuration { bytes }),
+                (CONFIGURATION, MACHINE, bytes_left) => Ok(Next::Machine { bytes_left }),
                 (MACHINE, SESSIONS, bytes) => Ok(Next::Sessions { bytes }),
-                (SESSIONS | LOG, CONFIGURATION, bytes) if bytes >= 8 => Ok(Next::Configuration { bytes }),
                 _ => Err(LoadError::new("a part of the snapshot is unknown, or not in its place")),
             },
             Next::Log => {
@@ -233,6 +233,9 @@ impl<S: StateMachine> ReplicaLoader<S> {
                 let index = LogIndex(whole.get_u64_le());
                 let configuration =
                     Configuration::decode(&whole).map_err(|error| LoadError::new(error.what))?;
+                if self.log.is_none_or(|log| index > log.last.index) {
+                    return Err(LoadError::new("the configuration is of an entry after the snapshot"));
+                }
                 self.in_force = Some(InForce { index, configuration });
                 Ok(Next::PartHead { after: CONFIGURATION })
             }
@@ -240,17 +243,20 @@ impl<S: StateMachine> ReplicaLoader<S> {
         }
     }
 
+    /// What was read first: up to where the snapshot goes, and who is a member there.
+    pub(crate) fn in_force(&self) -> Option<(LogPosition, &InForce)> {
+        self.log.map(|log| log.last).zip(self.in_force.as_ref())
+    }
+
     /// What was read; there is no state in what a witness wrote.
     pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>, InForce), LoadError> {
-        let is_whole = self.next == (Next::PartHead { after: CONFIGURATION }) && self.rest.is_empty();
+        let last = if self.sessions.is_some() { SESSIONS } else { CONFIGURATION };
+        let is_whole = self.next == (Next::PartHead { after: last }) && self.rest.is_empty();
         let (true, Some(log), Some(in_force)) = (is_whole, self.log, self.in_force) else {
             return Err(LoadError::new("the snapshot is cut short"));
         };
         if self.sessions.as_ref().is_some_and(|sessions| sessions.last_entry() > log.last.index) {
             return Err(LoadError::new("a session's last entry is one after the snapshot"));
-        }
-        if in_force.index > log.last.index {
-            return Err(LoadError::new("the configuration is of an entry after the snapshot"));
         }
         let Some(sessions) = self.sessions else { return Ok((log, None, in_force)) };
         Ok((log, Some(State::restored(self.machine.finish()?, sessions)), in_force))

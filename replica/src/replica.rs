@@ -452,11 +452,16 @@ impl<S: StateMachine> Replica<S> {
         let awaited = |restoring: &mut Restoring<S>| restoring.awaits(snapshot, offset);
         let Some(mut restoring) = self.restoring.take_if(awaited) else { return Ok(()) };
         let data = data.ok_or(LoadError::new("the newest snapshot is gone"))?;
-        if !restoring.load(data)? {
+        let was_known = restoring.in_force().is_some();
+        let is_whole = restoring.load(data)?;
+        if let Some(InForce { index, configuration }) = restoring.in_force().filter(|_| !was_known) {
+            self.raft.configuration_restored(snapshot, index, configuration);
+        }
+        if !is_whole {
             self.restoring = Some(restoring);
             return Ok(());
         }
-        let (log, state, InForce { index, configuration }) = restoring.finish()?;
+        let (log, state, _in_force) = restoring.finish()?;
         match state {
             _ if self.is_witness() => {}
             Some(state) => self.state = state,
@@ -467,7 +472,7 @@ impl<S: StateMachine> Replica<S> {
         let answers = &mut self.answers;
         // Whether their entries took effect is in the state, but not whose they were.
         self.pending.abandon(log.last.index, |request| answers.push_back((request, Outcome::Unknown)));
-        self.raft.restored(snapshot, index, configuration);
+        self.raft.restored(snapshot);
         serve_reads(&mut self.reads, self.state.machine(), self.applied, &mut self.answers);
         self.compact();
         Ok(())

@@ -155,6 +155,12 @@ impl<S: StateMachine> Restoring<S> {
         Ok(self.offset >= self.snapshot.bytes)
     }
 
+    /// The configuration in force at the snapshot's end, once it is read.
+    pub(crate) fn in_force(&self) -> Option<InForce> {
+        let (last, in_force) = self.loader.in_force()?;
+        (last == self.snapshot.last).then(|| in_force.clone())
+    }
+
     /// The state, and none where the snapshot is a witness's.
     pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>, InForce), LoadError> {
         let (log, state, in_force) = self.loader.finish()?;

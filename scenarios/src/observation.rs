@@ -79,14 +79,19 @@ pub enum Step {
     SnapshotReceived(SnapshotId),
     /// Input: a part of a snapshot was read or stored, or what was received turned out to be wrong.
     SnapshotStepped,
+    /// Input: a snapshot that the state machine is being put into said which configuration is in force at its end.
+    ConfigurationRestored {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The configuration, and the index of its entry.
+        configuration: (LogIndex, Membership),
+    },
     /// Input: the state machine was put into the state of a snapshot.
     Restored {
         /// The snapshot.
         snapshot: SnapshotId,
         /// A digest of the state machine after it.
         state_digest: u64,
-        /// The configuration in force there, as the snapshot says, and the index of its entry.
-        configuration: (LogIndex, Membership),
     },
     /// State after the input above, where role, term, vote, leader or commit index changed.
     Changed(Status),
@@ -160,6 +165,7 @@ impl Step {
             | Self::SnapshotTaken(_)
             | Self::SnapshotReceived(_)
             | Self::SnapshotStepped
+            | Self::ConfigurationRestored { .. }
             | Self::Restored { .. } => true,
             Self::Changed(_)
             | Self::WroteHardState(_)

@@ -316,10 +316,11 @@ impl Puppet {
         state_digest: u64,
         configuration: (LogIndex, Membership),
     ) -> &mut Self {
-        self.status.last_applied = snapshot.last.index;
         (self.status.configuration_index, self.status.is_voter) =
             (configuration.0, configuration.1.is_voter(self.status.id));
-        self.step(Step::Restored { snapshot, state_digest, configuration })
+        self.step(Step::ConfigurationRestored { snapshot, configuration });
+        self.status.last_applied = snapshot.last.index;
+        self.step(Step::Restored { snapshot, state_digest })
     }
 
     pub(crate) fn ticks(&mut self) -> &mut Self {

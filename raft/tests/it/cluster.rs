@@ -363,7 +363,8 @@ impl Cluster {
                 if !self.witnesses.contains(&id) {
                     self.applied.insert(id, entries);
                 }
-                node.restored(snapshot, index, configuration);
+                node.configuration_restored(snapshot, index, configuration);
+                node.restored(snapshot);
             }
         }
         self.drain(id);

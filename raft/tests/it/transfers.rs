@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use squall_raft::{
-    Action, AppendEntriesResponse, AppendResult, Body, Change, Config, Fetch, FetchPurpose, HardState,
-    Heartbeat, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Raft, Recovered,
+    Action, AppendEntriesResponse, AppendResult, Body, Change, Config, Configuration, Fetch, FetchPurpose,
+    HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Raft, Recovered,
     RequestVoteResponse, RoleKind, Round, Session, SnapshotAction, SnapshotId, SnapshotRequest, Term,
     TransferError,
 };
@@ -235,6 +235,25 @@ fn terms_led_beside_one_that_was_removed() -> BTreeSet<u64> {
 #[test]
 fn to_ask_one_that_was_removed_for_a_part_deposes_nobody() {
     assert_eq!(terms_led_beside_one_that_was_removed(), BTreeSet::from([2]));
+}
+
+/// The others may need it, for its log: they do not wait until a large state is read.
+#[test]
+fn one_that_begins_with_a_snapshot_campaigns_as_soon_as_that_says_who_is_a_member() {
+    let mut raft = n3(&Recovered { snapshot: Some(SNAPSHOT), ..in_term_1() });
+    let asks_for_votes = |raft: &mut Raft| {
+        raft.tick(100);
+        let is_pre_vote =
+            |action: Action<'_>| matches!(action, Action::Send(Message { body: Body::PreVote(_), .. }));
+        std::iter::from_fn(|| raft.next_action().map(is_pre_vote)).filter(|is_pre_vote| *is_pre_vote).count()
+    };
+    assert_eq!(asks_for_votes(&mut raft), 0);
+    let members = (1..=3).map(NodeId).collect::<Vec<_>>();
+    raft.configuration_restored(SNAPSHOT, LogIndex(4), Configuration::first(&members));
+    assert_eq!(asks_for_votes(&mut raft), 2);
+    assert_eq!(raft.status().last_applied, LogIndex::ZERO, "its state machine is not there yet");
+    raft.restored(SNAPSHOT);
+    assert_eq!(raft.status().last_applied, SNAPSHOT.last.index);
 }
 
 #[test]

@@ -297,29 +297,28 @@ fn bytes_that_are_no_snapshot_are_refused_with_what_is_wrong() {
     let unknown_part = [&good[..], &[9; 9]].concat();
     assert_eq!(told(&unknown_part), "a part of the snapshot is unknown, or not in its place");
 
-    // The last part: its length, the index, and three members of 17 bytes.
-    let index_at = good.len() - 8 - 3 * 17;
+    // The mark, the part about the log with its head, the head of the next part: then the index, and three members of 17
+    // bytes.
+    let index_at = 4 + 9 + 24 + 9;
     let later = [&good[..index_at], &401_u64.to_le_bytes(), &good[index_at + 8..]].concat();
     assert_eq!(told(&later), "the configuration is of an entry after the snapshot");
-    // The mark, the head of the part about the log, the term: then the index.
-    let earlier = [&good[..21], &2_u64.to_le_bytes(), &good[29..]].concat();
-    assert_eq!(told(&earlier), "a session's last entry is one after the snapshot");
-    let unknown_standing = [&good[..good.len() - 1], &[9]].concat();
+    let members_end = index_at + 8 + 3 * 17;
+    let unknown_standing = [&good[..members_end - 1], &[9], &good[members_end..]].concat();
     assert_eq!(told(&unknown_standing), "an unknown standing");
 
+    // No session is as old as entry 2, and the configuration is of no entry.
+    // The mark, the head of the part about the log, the term: then the index.
+    let earlier =
+        [&good[..21], &2_u64.to_le_bytes(), &good[29..index_at], &[0; 8], &good[index_at + 8..]].concat();
+    assert_eq!(told(&earlier), "a session's last entry is one after the snapshot");
+
     let of_machine = |machine: &[u8]| {
-        let mut bytes = BytesMut::from(&good[..37]);
-        bytes.put_u8(2);
+        let mut bytes = BytesMut::from(&good[..members_end]);
+        bytes.put_u8(3);
         bytes.put_u64_le(machine.len() as u64);
         bytes.put_slice(machine);
-        let no_sessions = [&[3][..], &8_u64.to_le_bytes(), &0_u64.to_le_bytes()].concat();
+        let no_sessions = [&[4][..], &8_u64.to_le_bytes(), &0_u64.to_le_bytes()].concat();
         bytes.put_slice(&no_sessions);
-        let mut members = Vec::new();
-        in_force().encode(&mut members);
-        bytes.put_u8(4);
-        bytes.put_u64_le(8 + members.len() as u64);
-        bytes.put_u64_le(7);
-        bytes.put_slice(&members);
         told(&bytes)
     };
     let head = |pairs: u64| [9_u64.to_le_bytes(), pairs.to_le_bytes()].concat();

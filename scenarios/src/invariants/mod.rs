@@ -279,7 +279,7 @@ impl Invariants {
                 self.report.note(self.snapshots.check_received(node, *snapshot, &self.committed));
                 self.shadows[slot].keep(*snapshot);
             }
-            Step::Restored { snapshot, state_digest, configuration } => {
+            Step::ConfigurationRestored { snapshot, configuration } => {
                 self.finish_input(slot);
                 let node = self.shadows[slot].id;
                 self.report.note(snapshots::check_configuration(
@@ -288,6 +288,9 @@ impl Invariants {
                     *configuration,
                     &self.committed,
                 ));
+            }
+            Step::Restored { snapshot, state_digest } => {
+                self.finish_input(slot);
                 self.observe_restored(slot, snapshot.last, *state_digest);
             }
             Step::Reset { base } => self.observe_reset(slot, *base),

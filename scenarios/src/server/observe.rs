@@ -182,11 +182,15 @@ impl Server {
     }
 
     /// The state machine is in the state of a snapshot.
-    pub(super) fn observe_restored(&mut self, snapshot: SnapshotId) {
-        let state_digest = self.replica.state().digest();
+    pub(super) fn observe_configuration_restored(&mut self, snapshot: SnapshotId) {
         let configuration = self.replica.raft().configurations().next().expect("a log has one to begin with");
         let configuration = (configuration.0, membership(configuration.1));
-        self.observation.steps.push(Step::Restored { snapshot, state_digest, configuration });
+        self.observation.steps.push(Step::ConfigurationRestored { snapshot, configuration });
+    }
+
+    pub(super) fn observe_restored(&mut self, snapshot: SnapshotId) {
+        let state_digest = self.replica.state().digest();
+        self.observation.steps.push(Step::Restored { snapshot, state_digest });
     }
 
     /// Shows the state where it changed, and marks what changed with it.

@@ -75,6 +75,8 @@ pub(super) struct Model {
     /// The one after which the log has to begin anew, and the one that the state machine is to be put into.
     pub(super) to_reset: Option<LogPosition>,
     pub(super) to_restore: Option<SnapshotId>,
+    /// The latter has yet to say which configuration is in force at its end.
+    pub(super) configuration_is_unknown: bool,
 
     /// The configuration with which it begins.
     first: Membership,
@@ -153,6 +155,7 @@ impl Model {
             newest_snapshot: None,
             to_reset: None,
             to_restore: None,
+            configuration_is_unknown: false,
             cause: Cause::Nothing,
             offer: None,
             recovering: None,
@@ -227,9 +230,13 @@ impl Model {
                 self.snapshot_received(*snapshot);
             }
             Step::SnapshotStepped => self.cause = Cause::Snapshot,
-            Step::Restored { snapshot, configuration, .. } => {
+            Step::ConfigurationRestored { snapshot, configuration } => {
                 self.cause = Cause::Snapshot;
-                self.restored(*snapshot, *configuration);
+                self.configuration_restored(*snapshot, *configuration);
+            }
+            Step::Restored { snapshot, .. } => {
+                self.cause = Cause::Snapshot;
+                self.restored(*snapshot);
             }
             Step::Reset { base } => self.reset(*base),
             Step::Compacted { base } => self.compacted(*base),

@@ -30,6 +30,7 @@ impl Model {
         if let Some(snapshot) = self.to_restore {
             self.configurations.retain(|(index, _)| *index > snapshot.last.index);
             self.configurations.insert(0, (LogIndex::ZERO, Membership::default()));
+            self.configuration_is_unknown = true;
         }
     }
 
@@ -147,15 +148,27 @@ impl Model {
         }
     }
 
-    pub(super) fn restored(&mut self, snapshot: SnapshotId, configuration: (LogIndex, Membership)) {
+    pub(super) fn configuration_restored(
+        &mut self,
+        snapshot: SnapshotId,
+        configuration: (LogIndex, Membership),
+    ) {
+        let expected = self.to_restore.filter(|_| self.configuration_is_unknown);
+        self.require(expected == Some(snapshot), Rule::RestoredOther, |model| {
+            format!("{} read who is a member in {snapshot}; {expected:?} was to be expected", model.id)
+        });
+        self.configuration_is_unknown = false;
+        if let Some(first) = self.configurations.first_mut() {
+            *first = configuration;
+        }
+    }
+
+    pub(super) fn restored(&mut self, snapshot: SnapshotId) {
         let expected = self.to_restore.take();
         self.require(expected == Some(snapshot), Rule::RestoredOther, |model| {
             format!("{} restored {snapshot}; {expected:?} was to be expected", model.id)
         });
         self.last_applied = snapshot.last.index;
-        if let Some(first) = self.configurations.first_mut() {
-            *first = configuration;
-        }
     }
 
     pub(super) fn check_has_snapshot(&mut self, snapshot: SnapshotId) {
