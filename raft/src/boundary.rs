@@ -119,8 +119,9 @@ impl Raft {
         self.handle_transfer(to)
     }
 
-    /// The driver is about to stop this replica: it takes no more proposals and campaigns no more, and where it leads it
-    /// hands its office over, or lets go after an election timeout. All else goes on until it is dropped.
+    /// The driver is about to stop this replica: it takes no more proposals, lets others lead where
+    /// they can, and where it leads it hands its office over as soon as another takes it. All else goes on until it is
+    /// dropped.
     pub fn retire(&mut self) {
         self.handle_retirement();
     }

@@ -59,7 +59,7 @@ impl Raft {
             if self.needs_snapshot(position) {
                 return self.offer_snapshot(position);
             }
-            let last_index = self.log.last_index();
+            let last_index = self.told_up_to(position);
             let first_in_memory = self.log.first_in_memory();
             let Role::Leader(leader) = &mut self.role else { return };
             let progress = &mut leader.followers[position];
@@ -83,7 +83,7 @@ impl Raft {
                 return;
             }
             let (entries, bytes) = if next <= last_index && is_witness {
-                self.identifiers(next)
+                self.identifiers(next, last_index)
             } else if next <= last_index {
                 let (end, bytes) = self.log.batch_end(next, last_index, self.config.max_message_bytes);
                 (self.log.copy(next, end), bytes)
@@ -194,7 +194,10 @@ impl Raft {
         if response.session != session || response.round > leader.round {
             return Err(Ignored::StaleResponse);
         }
-        (progress.heard_at, progress.priority) = (now, Some(response.priority));
+        progress.heard_at = now;
+        if response.round >= progress.confirmed {
+            progress.priority = Some(response.priority);
+        }
         if progress.knows_it_departs(response.round) {
             leader.followers.remove(position);
             return Ok(());

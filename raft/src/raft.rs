@@ -54,7 +54,7 @@ pub struct Raft {
     /// When a node that does not lead campaigns, and the timeout that was drawn for this wait (§5.2).
     pub(crate) election_at: u64,
     pub(crate) election_timeout: u64,
-    /// This node is about to stop: it campaigns no more.
+    /// This node is about to stop: it lets others lead where they can.
     pub(crate) retires: bool,
     /// For so many election timeouts this node leads before it gives way to one that is preferred.
     pub(crate) give_way_timeouts: u64,

@@ -275,6 +275,10 @@ impl Raft {
         } else if last.index <= agreed {
             return Err(Ignored::ContradictsCommitted);
         } else if let Some((index, configuration)) = in_force {
+            // No snapshot may be of a later term than the hard state that a restart finds.
+            if !self.ledger.hard_state_is_durable() {
+                return Err(Ignored::Busy);
+            }
             self.take_position(last, index, configuration)?;
         } else {
             self.receive_snapshot(snapshot);

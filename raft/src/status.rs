@@ -96,8 +96,8 @@ impl HandoverReason {
     #[must_use]
     pub fn is_final(self) -> bool {
         match self {
-            Self::Asked | Self::Outranked => false,
-            Self::Unfit | Self::Removed | Self::Retiring => true,
+            Self::Asked | Self::Outranked | Self::Retiring => false,
+            Self::Unfit | Self::Removed => true,
         }
     }
 }

@@ -73,7 +73,8 @@ impl Raft {
         self.let_go(self.likely_successor(is_ready), HandoverReason::Unfit)
     }
 
-    /// This node is about to stop. Where it leads, the best of the others is to lead; where there is none, it leads on.
+    /// This node is about to stop. Where it leads, the best of the others is to lead; as long as there is none that takes
+    /// over, it leads on, and tries again: its log may be needed.
     pub(crate) fn handle_retirement(&mut self) {
         self.retires = true;
         match self.role {
@@ -113,7 +114,8 @@ impl Raft {
         };
         let Some(to) = self.likely_successor(is_better) else { return };
         if worth == 0 {
-            return self.begin_transfer(to, HandoverReason::Unfit);
+            let reason = if self.retires { HandoverReason::Retiring } else { HandoverReason::Unfit };
+            return self.begin_transfer(to, reason);
         }
         self.give_way_timeouts = (self.give_way_timeouts * 2).min(GIVE_WAY_TIMEOUTS_MAX);
         let gives_way_at = self.gives_way_at();
@@ -156,7 +158,11 @@ impl Raft {
         let Role::Follower(Follower { leader: Some(heard), .. }) = &self.role else {
             return Err(Ignored::CannotCampaign);
         };
-        if heard.leader != from || !self.may_campaign() || self.current_term() == Term(u64::MAX) {
+        if heard.leader != from
+            || !self.may_campaign()
+            || self.retires
+            || self.current_term() == Term(u64::MAX)
+        {
             return Err(Ignored::CannotCampaign);
         }
         self.become_candidate(true);

@@ -47,7 +47,28 @@ impl Raft {
     pub(crate) fn maybe_count_witnesses(&mut self) {
         if matches!(&self.role, Role::Leader(leader) if leader.has_witnesses) {
             self.maybe_commit(self.log.last_index());
+            if let Role::Leader(leader) = &mut self.role {
+                leader.replication_due = true;
+            }
         }
+    }
+
+    /// Up to where a follower may be told of the log. A witness that is ahead of the surviving copies refuses them its vote,
+    /// and never campaigns: while the copies within reach are enough to commit, it is told no more than a quorum of them
+    /// has acknowledged. Its word would not count for more.
+    pub(crate) fn told_up_to(&self, position: usize) -> LogIndex {
+        let last = self.log.last_index();
+        let Role::Leader(leader) = &self.role else { return last };
+        if !leader.followers[position].is_witness {
+            return last;
+        }
+        let heard_since = self.now.saturating_sub(self.config.election_timeout);
+        let copies_suffice =
+            leader.has_quorum(|progress| progress.is_copy_within_reach(heard_since, leader.owed_index));
+        if !copies_suffice {
+            return last;
+        }
+        leader.acknowledged_by_quorum(self.ledger.durable_index(), self.commit_index, heard_since)
     }
 
     /// Up to where this log cannot tell a follower its entries, so that it has to get a snapshot: what was compacted; to a
@@ -60,10 +81,10 @@ impl Raft {
 
     /// What a witness is sent from `first` on, and its bytes, up to what fits into a message. All of it is in memory: of
     /// each entry its term, and the configurations whole.
-    pub(crate) fn identifiers(&self, first: LogIndex) -> (Entries, u64) {
+    pub(crate) fn identifiers(&self, first: LogIndex, last: LogIndex) -> (Entries, u64) {
         let mut configurations = self.configurations.from(first).iter().peekable();
         let (mut entries, mut bytes, mut index) = (Vec::new(), 0, first);
-        while let Some(term) = self.log.term_at(index) {
+        while let Some(term) = self.log.term_at(index).filter(|_| index <= last) {
             while configurations.next_if(|(entry, _)| *entry < index).is_some() {}
             let configuration = configurations.next_if(|(entry, _)| *entry == index);
             let payload = configuration.map_or(Payload::Withheld, |(_, configuration)| {

@@ -201,3 +201,46 @@ fn who_is_outranked_lets_the_other_go_first_and_then_campaigns_itself() {
     assert_eq!(cluster.status(2).role, RoleKind::PreCandidate);
     assert!(cluster.node(2).ticks_until_due() < 2 * TIMEOUT, "it has waited once");
 }
+
+/// The heir lags by much more than an election timeout's worth of log.
+#[test]
+fn a_leader_that_retires_leads_on_until_its_heir_has_the_whole_log() {
+    let logs = [(vec![1; 60], hard_state(1)), (vec![1; 60], hard_state(1)), (Vec::new(), hard_state(1))];
+    let mut cluster = Cluster::recovered(&logs, |config| {
+        (config.max_message_bytes, config.max_in_flight_messages) = (1, 1);
+    });
+    cluster.crash(NodeId(3));
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.pass(5);
+    cluster.crash(NodeId(2));
+    cluster.restart(NodeId(3));
+    cluster.node(1).retire();
+    let mut without_leader = 0;
+    for _ in 0..600 {
+        // Each message takes a tick.
+        for message in std::mem::take(&mut cluster.network) {
+            let _ignored = cluster.deliver(message);
+        }
+        [1, 3].into_iter().for_each(|id| cluster.tick(id, 1));
+        without_leader += u64::from(cluster.leader().is_none());
+    }
+    assert_eq!(cluster.leader(), Some(3));
+    assert!(without_leader < 60, "{without_leader} of 600 ticks");
+}
+
+#[test]
+fn one_that_retires_campaigns_where_its_log_is_needed() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    cluster.transfer(1, 2).expect("n2 votes");
+    cluster.settle();
+    cluster.pass(5);
+    assert_eq!(cluster.leader(), Some(2));
+    cluster.propose(2, "on n1 and n2").expect("n2 leads");
+    cluster.network.retain(|message| message.to != NodeId(3));
+    cluster.settle();
+    cluster.node(1).retire();
+    cluster.crash(NodeId(2));
+    (0..200).for_each(|_| cluster.pass(1));
+    assert_eq!(cluster.leader(), Some(3), "n1 was elected, and handed over once n3 had its log");
+}

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use squall_raft::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Configuration, Entries, Entry, Ignored,
-    InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Payload, Raft, Recovered, RoleKind, Session,
-    SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    Action, AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Configuration, Entries, Entry,
+    Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Payload, Raft, Recovered, RoleKind,
+    Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, hard_state};
 
 /// n1 leads n2, which keeps data, and n3, which is a witness.
 fn two_copies_and_a_witness() -> Cluster {
@@ -103,4 +103,68 @@ fn the_disk_of_a_witness_makes_no_copy() {
     assert_eq!(start(&[2]), Err(("witnesses", 3)));
     assert_eq!(start(&[2, 3]), Err(("witnesses", 2)), "so many that the others are no majority");
     assert_eq!(start(&[4]), Err(("witnesses", 4)), "no voter");
+}
+
+/// Lets time pass until somebody leads; returns who.
+fn elected(cluster: &mut Cluster) -> Option<u64> {
+    for _ in 0..200 {
+        cluster.pass(1);
+        if let Some(leader) = cluster.leader() {
+            return Some(leader);
+        }
+    }
+    None
+}
+
+/// What is under way when the leader dies reaches some of the others and not the rest; nothing of it was committed.
+#[test]
+fn copies_survive_a_leader_whose_last_entry_went_to_the_witnesses_alone() {
+    for (size, witnesses) in [(3, &[3][..]), (5, &[4, 5])] {
+        let empty = vec![Default::default(); size];
+        let witnesses: Vec<NodeId> = witnesses.iter().copied().map(NodeId).collect();
+        let mut cluster = Cluster::with_witnesses(&empty, &witnesses, |_| {});
+        cluster.campaign(1);
+        cluster.settle();
+        cluster.pass(5);
+        cluster.propose(1, "under way").expect("it leads");
+        cluster.network.retain(|message| witnesses.contains(&message.to));
+        cluster.settle();
+        assert_eq!(cluster.status(1).commit_index, LogIndex(1));
+        cluster.crash(NodeId(1));
+        assert!(elected(&mut cluster).is_some(), "{size} servers, one of them down");
+    }
+}
+
+#[test]
+fn a_copy_survives_a_leader_that_came_and_went_while_it_was_away() {
+    let mut cluster = two_copies_and_a_witness();
+    cluster.pass(5);
+    cluster.crash(NodeId(1));
+    assert_eq!(elected(&mut cluster), Some(2));
+    assert_eq!(cluster.status(2).commit_index, LogIndex(1), "its no-op is on no other copy");
+    cluster.crash(NodeId(2));
+    cluster.restart(NodeId(1));
+    assert_eq!(elected(&mut cluster), Some(1));
+}
+
+/// A restart refuses a snapshot of a later term than its hard state.
+#[test]
+fn a_witness_makes_its_term_durable_before_a_position_of_that_term() {
+    let config =
+        Config { witnesses: vec![NodeId(3)], ..Config::new(NodeId(3), (1..=3).map(NodeId).collect()) };
+    let recovered = Recovered { boot: 1, hard_state: hard_state(5), ..Recovered::default() };
+    let mut witness = Raft::new(config, &recovered).expect("a sound start");
+    let snapshot = SnapshotId { last: LogPosition::new(9, 70), bytes: 10, checksum: 7 };
+    let first = Configuration::first(&[NodeId(1), NodeId(2)]);
+    let in_force = Some((LogIndex(3), Arc::new(first)));
+    let offer = Body::InstallSnapshot(InstallSnapshot { session: Session::default(), snapshot, in_force });
+    let offer = Message { from: NodeId(1), to: NodeId(3), term: Term(9), body: offer };
+    assert_eq!(witness.receive(offer.clone()), Err(Ignored::Busy));
+    let mut token = None;
+    while let Some(action) = witness.next_action() {
+        let Action::Persist(write) = action else { panic!("before the term is durable: {action:?}") };
+        token = Some(write.token);
+    }
+    witness.persisted(token.expect("the term is written"));
+    assert_eq!(witness.receive(offer), Ok(()));
 }
