@@ -124,7 +124,9 @@ impl Process for Server {
         server.observe_start(&recovered, &log);
         if recovered.snapshot.is_some() {
             sometimes!(env, marks::NAMES, "a server started from a snapshot", true);
-            server.drain(env);
+            // What the core asks for at once is shown with the start, and done when recovery is: before that nobody has seen
+            // this life, and the disk is not to have more of it than recovery itself.
+            server.drain_outputs(env);
         }
         server.set_timer(env);
         Ok(server)
