@@ -6,7 +6,7 @@
 use crate::spec;
 
 /// The classes that are no rules of the specification.
-pub const BESIDE_THE_RULES: [&str; 28] = [
+pub const BESIDE_THE_RULES: [&str; 27] = [
     // Of the simulator.
     "Codec",
     "Halted",
@@ -37,7 +37,6 @@ pub const BESIDE_THE_RULES: [&str; 28] = [
     "AnswerLost",
     "AppliedAndDenied",
     "Linearizability",
-    "LinearizabilityBudget",
     "RecoveryKeepsPromises",
 ];
 

@@ -186,14 +186,26 @@ pub fn judge<M: Model>(
     if check_witness(model, operations, order).is_err() {
         return check(model, operations, budget);
     }
+    second_opinion(model, operations, budget).map_or(Verdict::Linearizable, Verdict::Violation)
+}
+
+/// What the search says against a history that a witness explains, where it is short enough to be searched.
+///
+/// # Panics
+/// As [`check`] does.
+pub fn second_opinion<M: Model>(
+    model: &M,
+    operations: &[Operation<M::Input, M::Output>],
+    budget: Budget,
+) -> Option<Box<Explanation>> {
     if operations.len() as u64 > SMALL_HISTORY {
-        return Verdict::Linearizable;
+        return None;
     }
     let steps_max = budget.steps_max.min(SECOND_OPINION_STEPS);
     match check(model, operations, Budget { steps_max, ..budget }) {
-        // It has no opinion; the witness stands.
-        Verdict::Budget(_) => Verdict::Linearizable,
-        verdict @ (Verdict::Linearizable | Verdict::Violation(_)) => verdict,
+        Verdict::Violation(explanation) => Some(explanation),
+        // Where it has no opinion, the witness stands.
+        Verdict::Budget(_) | Verdict::Linearizable => None,
     }
 }
 
