@@ -5,23 +5,24 @@
 
 use super::file::FileNumber;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// Names and their files, found from either side: a disk may hold thousands. Invariant: a file has one name at most,
 /// and each side says the same.
 #[derive(Clone, Debug, Default)]
 struct Names {
-    files: BTreeMap<String, FileNumber>,
-    names: BTreeMap<FileNumber, String>,
+    files: BTreeMap<Arc<str>, FileNumber>,
+    names: BTreeMap<FileNumber, Arc<str>>,
 }
 
 impl Names {
     /// The file gets this name, and only this; the file that had it has none now.
-    fn give(&mut self, name: &str, file: FileNumber) {
+    fn give(&mut self, name: &Arc<str>, file: FileNumber) {
         self.take(file);
-        if let Some(other) = self.files.insert(name.to_owned(), file) {
+        if let Some(other) = self.files.insert(Arc::clone(name), file) {
             self.names.remove(&other);
         }
-        self.names.insert(file, name.to_owned());
+        self.names.insert(file, Arc::clone(name));
     }
 
     /// The file has no name any more.
@@ -57,8 +58,8 @@ struct EntryChange {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum NameChange {
-    Create(String),
-    Rename(String),
+    Create(Arc<str>),
+    Rename(Arc<str>),
     Remove,
 }
 
@@ -86,7 +87,7 @@ impl Directory {
 
     /// The names that survive whatever happens, in order.
     pub(super) fn durable_names(&self) -> impl Iterator<Item = &str> {
-        self.durable.files.keys().map(String::as_str)
+        self.durable.files.keys().map(|name| &**name)
     }
 
     /// The file of that name.
@@ -96,23 +97,23 @@ impl Directory {
 
     /// A name of the file, for messages.
     pub(super) fn name(&self, file: FileNumber) -> Option<&str> {
-        self.names.names.get(&file).map(String::as_str)
+        self.names.names.get(&file).map(|name| &**name)
     }
 
     /// All names and their files, in order.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, FileNumber)> {
-        self.names.files.iter().map(|(name, file)| (name.as_str(), *file))
+        self.names.files.iter().map(|(name, file)| (&**name, *file))
     }
 
     /// Issues a creation; the name is free.
     pub(super) fn create(&mut self, name: &str, file: FileNumber) {
-        self.issue(EntryChange { file, replaced: None, name: NameChange::Create(name.to_owned()) });
+        self.issue(EntryChange { file, replaced: None, name: NameChange::Create(name.into()) });
     }
 
     /// Issues a rename of `file`, which has a name.
     pub(super) fn rename(&mut self, file: FileNumber, to: &str) {
         let replaced = self.file(to).filter(|other| *other != file);
-        self.issue(EntryChange { file, replaced, name: NameChange::Rename(to.to_owned()) });
+        self.issue(EntryChange { file, replaced, name: NameChange::Rename(to.into()) });
     }
 
     /// Issues a removal of `file`, which has a name.

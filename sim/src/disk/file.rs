@@ -7,6 +7,7 @@
 use super::image::{Image, pages_of};
 use core::ops::Range;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// A file's number on its disk: it stays with the file through renames and restarts, and is never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -16,8 +17,8 @@ pub struct FileNumber(pub u32);
 #[derive(Clone, Debug)]
 pub(super) struct File {
     pub(super) number: FileNumber,
-    /// What survives whatever happens.
-    pub(super) durable: Image,
+    /// What survives whatever happens. Copies of the disk share it until either changes.
+    pub(super) durable: Arc<Image>,
     /// Everything issued since: first what is completed, then what is not.
     pub(super) changes: VecDeque<Change>,
     /// How many of `changes` are completed.
@@ -86,7 +87,7 @@ impl File {
     pub(super) fn new(number: FileNumber) -> File {
         File {
             number,
-            durable: Image::default(),
+            durable: Arc::default(),
             changes: VecDeque::new(),
             completed: 0,
             data: Vec::new(),
@@ -98,7 +99,7 @@ impl File {
     /// The file as the worst power loss would leave it.
     pub(super) fn durable_only(&self) -> File {
         let len = self.durable.len();
-        File { durable: self.durable.clone(), len, is_entry_durable: true, ..File::new(self.number) }
+        File { durable: Arc::clone(&self.durable), len, is_entry_durable: true, ..File::new(self.number) }
     }
 
     /// The length, with everything issued.
@@ -142,12 +143,13 @@ impl File {
 
     /// A sync completed: what was completed before it is durable.
     pub(super) fn sync(&mut self) {
+        let durable = Arc::make_mut(&mut self.durable);
         for change in self.changes.drain(..self.completed) {
             match change {
                 Change::Write { offset, start, len } => {
-                    self.durable.write(offset, &self.data[start..start + len]);
+                    durable.write(offset, &self.data[start..start + len]);
                 }
-                Change::SetLen { len } => self.durable.set_len(len),
+                Change::SetLen { len } => durable.set_len(len),
             }
         }
         self.completed = 0;

@@ -10,6 +10,9 @@ pub(super) const SECTOR_BYTES: usize = 512;
 /// A file grows no further: a length is never the caller's word alone.
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 30;
 
+/// The buffer grows by this at least: a file that is written to will be written to again.
+const GROWTH_BYTES: usize = 2 * PAGE_BYTES;
+
 /// The sparse content of one file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Image {
@@ -88,6 +91,9 @@ impl Image {
         let page = self.pages[number];
         let capacity = needed.max(2 * usize::from(page.capacity)).next_multiple_of(64).min(PAGE_BYTES);
         let start = self.bytes.len();
+        if self.bytes.capacity() < start + capacity {
+            self.bytes.reserve(capacity.max(GROWTH_BYTES));
+        }
         let old = page.start as usize..page.start as usize + usize::from(page.filled);
         self.bytes.resize(start + capacity, 0);
         self.bytes.copy_within(old, start);

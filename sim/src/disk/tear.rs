@@ -9,6 +9,7 @@ use super::file::{Change, File};
 use super::image::{PAGE_BYTES, SECTOR_BYTES};
 use crate::choice::Draw;
 use core::ops::Range;
+use std::sync::Arc;
 
 type PageBytes = [u8; PAGE_BYTES];
 const PAGE: u64 = PAGE_BYTES as u64;
@@ -33,18 +34,19 @@ impl Crash<'_> {
         let contents: Vec<(u64, PageBytes)> =
             pages.into_iter().map(|page| (page, self.tear_page(&torn, page))).collect();
 
+        let durable = Arc::make_mut(&mut file.durable);
         for change in file.changes.iter().take(sized) {
             if let Change::SetLen { len } = change {
-                file.durable.set_len(*len);
+                durable.set_len(*len);
             }
         }
         for (page, content) in &contents {
             let visible = len.saturating_sub(page * PAGE).min(PAGE) as usize;
             let is_cut = content[visible..].iter().any(|byte| *byte != 0);
             self.effects.data_without_growth += u32::from(is_cut);
-            file.durable.write(page * PAGE, content);
+            durable.write(page * PAGE, content);
         }
-        file.durable.set_len(len);
+        durable.set_len(len);
     }
 
     /// Draws how many changes of the length are lost: the number of changes before the first of these, and the
