@@ -304,6 +304,7 @@ impl Raft {
 
     /// The replica's state at a glance.
     #[must_use]
+    #[inline]
     pub fn status(&self) -> Status {
         Status {
             id: self.config.id,
@@ -317,7 +318,7 @@ impl Raft {
             last_applied: self.last_applied,
             first_in_memory: self.log.first_in_memory(),
             configuration_index: self.configurations.latest_index(),
-            is_voter: self.configurations.latest().votes(self.config.id).any(),
+            is_voter: self.configurations.own_votes().any(),
         }
     }
 

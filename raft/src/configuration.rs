@@ -324,14 +324,33 @@ fn decode_member(chunk: &[u8; MEMBER_BYTES]) -> Option<Member> {
 ///
 /// Invariant: never empty; indices rise strictly.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Configurations(Vec<(LogIndex, Arc<Configuration>)>);
+pub(crate) struct Configurations {
+    all: Vec<(LogIndex, Arc<Configuration>)>,
+    /// The node whose log it is, and in which halves of the last one it votes.
+    own: NodeId,
+    own_votes: Votes,
+}
 
 impl Configurations {
-    /// The one that a log begins with, and those that follow; `None` where they are out of order.
-    pub(crate) fn new(first: Configuration, following: &[(LogIndex, Arc<Configuration>)]) -> Option<Self> {
+    /// The one that the log of `own` begins with, and those that follow; `None` where they are out of order.
+    pub(crate) fn new(
+        own: NodeId,
+        first: Configuration,
+        following: &[(LogIndex, Arc<Configuration>)],
+    ) -> Option<Self> {
         let mut all = alloc::vec![(LogIndex::ZERO, Arc::new(first))];
         all.extend_from_slice(following);
-        all.is_sorted_by(|a, b| a.0 < b.0).then_some(Self(all))
+        if !all.is_sorted_by(|a, b| a.0 < b.0) {
+            return None;
+        }
+        let mut configurations = Self { all, own, own_votes: Votes::default() };
+        configurations.note_own_votes();
+        Some(configurations)
+    }
+
+    /// In which halves of the one in force this node votes.
+    pub(crate) fn own_votes(&self) -> Votes {
+        self.own_votes
     }
 
     pub(crate) fn latest(&self) -> &Configuration {
@@ -340,7 +359,7 @@ impl Configurations {
 
     /// Where the first one stands.
     pub(crate) fn first_index(&self) -> LogIndex {
-        self.0[0].0
+        self.all[0].0
     }
 
     /// Where the one in force stands.
@@ -353,60 +372,72 @@ impl Configurations {
     /// # Panics
     /// Where it was compacted.
     pub(crate) fn at(&self, index: LogIndex) -> &Configuration {
-        &self.0[self.place_at(index)].1
+        &self.all[self.place_at(index)].1
     }
 
     /// The same, with the index of its entry.
     pub(crate) fn known_at(&self, index: LogIndex) -> &(LogIndex, Arc<Configuration>) {
-        &self.0[self.place_at(index)]
+        &self.all[self.place_at(index)]
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> &[(LogIndex, Arc<Configuration>)] {
-        &self.0
+        &self.all
     }
 
     /// The one in force at `index`, and those after it.
     pub(crate) fn from(&self, index: LogIndex) -> &[(LogIndex, Arc<Configuration>)] {
-        &self.0[self.place_at(index)..]
+        &self.all[self.place_at(index)..]
     }
 
     pub(crate) fn push(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
         assert!(index > self.latest_index(), "{index} does not follow {}", self.latest_index());
-        self.0.push((index, configuration));
+        self.all.push((index, configuration));
+        self.note_own_votes();
     }
 
     /// The entries from `from` on are gone, and what they put in force with them.
     pub(crate) fn truncate(&mut self, from: LogIndex) {
         assert!(from > LogIndex::ZERO, "what a log begins with is not taken back");
-        self.0.truncate(self.place_at(from.prev()) + 1);
+        self.all.truncate(self.place_at(from.prev()) + 1);
+        self.note_own_votes();
     }
 
     /// The entries up to `base` are given up; what they leave in force stays. The first configuration may stand behind
     /// it, where a snapshot told it.
     pub(crate) fn compact(&mut self, base: LogIndex) {
-        let up_to_base = self.0.partition_point(|(entry, _)| *entry <= base);
-        self.0.drain(..up_to_base.saturating_sub(1));
+        let up_to_base = self.all.partition_point(|(entry, _)| *entry <= base);
+        self.all.drain(..up_to_base.saturating_sub(1));
     }
 
     /// A snapshot stands for all up to `last`, and has yet to say what is in force there.
     pub(crate) fn forget(&mut self, last: LogIndex) {
-        let forgotten = self.0.partition_point(|(entry, _)| *entry <= last);
-        self.0.splice(..forgotten, [(LogIndex::ZERO, Arc::default())]);
+        let forgotten = self.all.partition_point(|(entry, _)| *entry <= last);
+        self.all.splice(..forgotten, [(LogIndex::ZERO, Arc::default())]);
+        self.note_own_votes();
     }
 
     /// The snapshot says it: the configuration of the entry at `index`.
     pub(crate) fn learn(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
-        self.0[0] = (index, configuration);
-        assert!(self.0.is_sorted_by(|a, b| a.0 < b.0), "{index} is no entry before those after the snapshot");
+        self.all[0] = (index, configuration);
+        assert!(
+            self.all.is_sorted_by(|a, b| a.0 < b.0),
+            "{index} is no entry before those after the snapshot"
+        );
+        self.note_own_votes();
+    }
+
+    /// Another one may be in force now.
+    fn note_own_votes(&mut self) {
+        self.own_votes = self.latest().votes(self.own);
     }
 
     fn last(&self) -> &(LogIndex, Arc<Configuration>) {
-        self.0.last().expect("there is one to begin with")
+        self.all.last().expect("there is one to begin with")
     }
 
     fn place_at(&self, index: LogIndex) -> usize {
-        let following = self.0.partition_point(|(entry, _)| *entry <= index);
+        let following = self.all.partition_point(|(entry, _)| *entry <= index);
         following.checked_sub(1).expect("the first one stands before every entry that is asked for")
     }
 }
@@ -580,10 +611,12 @@ mod tests {
         );
     }
 
+    const N7: NodeId = NodeId(7);
+
     #[test]
     fn a_configuration_is_in_force_from_its_entry_on_and_goes_with_it() {
         let following = [(LogIndex(5), Arc::new(joint())), (LogIndex(9), Arc::new(first(&[3, 4])))];
-        let mut all = Configurations::new(first(&[1, 2, 3]), &following).expect("they rise");
+        let mut all = Configurations::new(N7, first(&[1, 2, 3]), &following).expect("they rise");
         for (index, in_force) in [(0, 0), (4, 0), (5, 5), (8, 5), (9, 9), (99, 9)] {
             assert_eq!(all.from(LogIndex(index))[0].0, LogIndex(in_force), "at {index}");
         }
@@ -591,13 +624,15 @@ mod tests {
         assert_eq!((all.latest_index(), all.latest()), (LogIndex(5), &joint()));
         all.truncate(LogIndex(1));
         assert_eq!((all.latest_index(), all.latest()), (LogIndex(0), &first(&[1, 2, 3])));
-        assert!(Configurations::new(first(&[1]), &[following[1].clone(), following[0].clone()]).is_none());
+        assert!(
+            Configurations::new(N7, first(&[1]), &[following[1].clone(), following[0].clone()]).is_none()
+        );
     }
 
     #[test]
     fn what_is_in_force_where_the_log_begins_stays_when_its_entry_is_given_up() {
         let following = [(LogIndex(5), Arc::new(joint())), (LogIndex(9), Arc::new(first(&[3, 4])))];
-        let all = Configurations::new(first(&[1, 2, 3]), &following).expect("they rise");
+        let all = Configurations::new(N7, first(&[1, 2, 3]), &following).expect("they rise");
         for (base, left) in
             [(0, [0, 5, 9].as_slice()), (4, &[0, 5, 9]), (5, &[5, 9]), (8, &[5, 9]), (99, &[9])]
         {
@@ -613,13 +648,15 @@ mod tests {
     #[test]
     fn until_the_snapshot_says_what_is_in_force_nobody_is_a_member() {
         let following = [(LogIndex(5), Arc::new(joint())), (LogIndex(9), Arc::new(first(&[3, 4])))];
-        let all = Configurations::new(first(&[1, 2, 3]), &following).expect("they rise");
+        let all = Configurations::new(N7, first(&[1, 2, 3]), &following).expect("they rise");
 
         let mut whole = all.clone();
         whole.forget(LogIndex(20));
         assert_eq!(whole.latest(), &first(&[]));
+        assert!(!whole.own_votes().any(), "nobody is a voter");
         whole.learn(LogIndex(15), Arc::new(first(&[7])));
         assert_eq!((whole.latest_index(), whole.latest()), (LogIndex(15), &first(&[7])));
+        assert!(whole.own_votes().any(), "7 is a voter again");
 
         let mut in_part = all;
         in_part.forget(LogIndex(8));

@@ -24,10 +24,9 @@ impl Raft {
         if self.config.is_witness() || self.snapshots.configuration_is_unknown {
             return false;
         }
-        let votes = |configuration: &Configuration| configuration.votes(self.config.id).any();
         let index = self.configurations.latest_index();
-        votes(self.configurations.latest())
-            || (index > self.commit_index && votes(self.configurations.at(index.prev())))
+        let had_vote = || self.configurations.at(index.prev()).votes(self.config.id).any();
+        self.configurations.own_votes().any() || (index > self.commit_index && had_vote())
     }
 
     pub(crate) fn handle_change(&mut self, changes: &[Change]) -> Result<LogPosition, ChangeError> {
@@ -182,7 +181,7 @@ impl Raft {
 
     /// Whether this leader has no vote, and that is final.
     pub(crate) fn is_out_of_office(&self) -> bool {
-        self.is_membership_at_rest() && !self.configurations.latest().votes(self.config.id).incoming
+        self.is_membership_at_rest() && !self.configurations.own_votes().incoming
     }
 }
 

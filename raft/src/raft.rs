@@ -131,7 +131,7 @@ impl Raft {
         self.role = Role::Leader(Leader {
             followers: Vec::new(),
             quorum: configuration.quorum(),
-            votes: configuration.votes(self.config.id),
+            votes: self.configurations.own_votes(),
             has_witnesses: false,
             last_at_check: LogIndex::ZERO,
             owed_index: LogIndex::ZERO,

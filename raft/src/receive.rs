@@ -236,5 +236,6 @@ fn recover_configurations(config: &Config, recovered: &Recovered) -> Option<Conf
     if !in_tail.eq(claimed.map(|(index, configuration)| (*index, configuration))) {
         return None;
     }
-    Configurations::new(Configuration::first_with_witnesses(&config.voters, &config.witnesses), following)
+    let first = Configuration::first_with_witnesses(&config.voters, &config.witnesses);
+    Configurations::new(config.id, first, following)
 }

@@ -362,6 +362,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// The core's state at a glance.
     #[must_use]
+    #[inline]
     pub fn status(&self) -> Status {
         self.raft.status()
     }
