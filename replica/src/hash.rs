@@ -6,11 +6,18 @@ pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut hash = mix(seed, bytes.len() as u64);
     for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
+        hash = fold(hash, u64::from_le_bytes(*word));
     }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     mix(hash, u64::from_le_bytes(last))
+}
+
+/// Stirs a word into a hash, less thoroughly and in a third of the time: the two halves of a product, as wyhash has it. What is
+/// added keeps a word that equals the hash from leaving nothing of either.
+fn fold(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15;
+    (product as u64 ^ (product >> 64) as u64).wrapping_add(hash)
 }
 
 /// Stirs a word into a hash: the finishing steps of SplitMix64 (Steele, Lea, Flood, OOPSLA '14).

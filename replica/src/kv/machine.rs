@@ -26,16 +26,15 @@ impl StateMachine for KeyValue {
 
     fn apply(&mut self, _position: LogPosition, command: &[u8]) -> Bytes {
         self.commands += 1;
-        let reply = match Command::borrow(command) {
+        match Command::borrow(command) {
             Ok(command) => self.execute(command),
-            Err(_) => Reply::Malformed,
-        };
-        reply.encode()
+            Err(_) => Reply::Malformed.encode(),
+        }
     }
 
     /// A [`Command::Get`] is a question; nothing else is.
     fn query(&self, query: &[u8]) -> Bytes {
-        let reply = match Command::borrow(query) {
+        match Command::borrow(query) {
             Ok(Command::Get { key }) => self.value(key),
             Ok(
                 Command::Put { .. }
@@ -43,9 +42,8 @@ impl StateMachine for KeyValue {
                 | Command::Append { .. }
                 | Command::Delete { .. },
             )
-            | Err(_) => Reply::Malformed,
-        };
-        reply.encode()
+            | Err(_) => Reply::Malformed.encode(),
+        }
     }
 
     fn digest(&self) -> u64 {
@@ -100,13 +98,13 @@ impl KeyValue {
         self.len() == 0
     }
 
-    fn value(&self, key: &[u8]) -> Reply {
-        Reply::Value(self.get(key).cloned())
+    fn value(&self, key: &[u8]) -> Bytes {
+        Reply::encode_value(self.get(key).map(|value| &value[..]))
     }
 
-    fn execute(&mut self, command: Command<&[u8]>) -> Reply {
-        match command {
-            Command::Get { key } => self.value(key),
+    fn execute(&mut self, command: Command<&[u8]>) -> Bytes {
+        let reply = match command {
+            Command::Get { key } => return self.value(key),
             Command::Put { key, value } => {
                 self.pairs.set(key, Bytes::copy_from_slice(value));
                 Reply::Done
@@ -130,6 +128,7 @@ impl KeyValue {
                 self.pairs.remove(key);
                 Reply::Done
             }
-        }
+        };
+        reply.encode()
     }
 }

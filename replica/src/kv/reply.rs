@@ -29,18 +29,21 @@ impl Reply {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         Bytes::from_static(match self {
-            Self::Value(Some(value)) => {
-                let mut out = BytesMut::with_capacity(1 + encoded_len(value));
-                out.put_u8(VALUE);
-                put_bytes(&mut out, value);
-                return out.freeze();
-            }
-            Self::Value(None) => &[NO_VALUE],
+            Self::Value(value) => return Self::encode_value(value.as_deref()),
             Self::Done => &[DONE],
             Self::Swapped(false) => &[NOT_SWAPPED],
             Self::Swapped(true) => &[SWAPPED],
             Self::Malformed => &[MALFORMED],
         })
+    }
+
+    /// The bytes of a `Value`, of which nothing is owned.
+    pub(super) fn encode_value(value: Option<&[u8]>) -> Bytes {
+        let Some(value) = value else { return Bytes::from_static(&[NO_VALUE]) };
+        let mut out = BytesMut::with_capacity(1 + encoded_len(value));
+        out.put_u8(VALUE);
+        put_bytes(&mut out, value);
+        out.freeze()
     }
 
     /// Reads an answer.
