@@ -67,14 +67,12 @@ impl Oracles {
 
     /// Judges what a server did in one event.
     fn judge(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
-        let mut observation = std::mem::take(&mut server.observation);
-        let node = node_id(id);
+        let (observation, node) = (&server.observation, node_id(id));
         for step in &observation.steps {
             if let Step::Truncated { from } = step {
                 let is_spread = self.invariants.copies(node, *from) > 1;
                 sometimes!(self.marks, marks::NAMES, "an entry on several disks was overwritten", is_spread);
-            }
-            if let Step::Reset { base } = step {
+            } else if let Step::Reset { base } = step {
                 let is_over = self.invariants.is_in_conflict(node, *base);
                 sometimes!(
                     self.marks,
@@ -82,16 +80,14 @@ impl Oracles {
                     "a snapshot was installed over a log in conflict",
                     is_over
                 );
-            }
-            if let Step::SnapshotTaken(snapshot) = step {
+            } else if let Step::SnapshotTaken(snapshot) = step {
                 let is_second = self.invariants.taker(*snapshot).is_some_and(|taker| taker != node);
                 sometimes!(self.marks, marks::NAMES, "two servers took the same snapshot", is_second);
             }
         }
-        let invariants = self.invariants.observe(node, &observation, &DiskView::new(server, disk));
-        let spec = self.spec.observe(node, &observation);
-        observation.clear();
-        server.observation = observation;
+        let invariants = self.invariants.observe(node, observation, &DiskView::new(server, disk));
+        let spec = self.spec.observe(node, observation);
+        server.observation.clear();
         invariants.and(spec)
     }
 

@@ -303,7 +303,7 @@ impl Server {
     fn drain(&mut self, env: &mut Env<'_, Self>) {
         loop {
             self.drain_outputs(env);
-            let worked = self.apply(env);
+            let worked = self.replica.apply_backlog() > 0 && self.apply(env);
             if !worked && !self.begin_job(env) {
                 break;
             }
@@ -350,11 +350,13 @@ impl Server {
         }
     }
 
-    /// Lets the state machine work, at its pace. Returns whether it did.
+    /// Lets the state machine work, at its pace. Returns whether it did. Kept out of line, since most events call for
+    /// none of it.
+    #[inline(never)]
     fn apply(&mut self, env: &mut Env<'_, Self>) -> bool {
         let mut entries = u64::MAX;
         if let Some(slow) = self.setup.slow_apply {
-            if env.now() < self.apply_at || self.replica.apply_backlog() == 0 {
+            if env.now() < self.apply_at {
                 return false;
             }
             entries = slow.entries;
@@ -376,8 +378,15 @@ impl Server {
         }
         let is_snapshots_turn = std::mem::take(&mut self.turn_to_snapshots);
         let nothing_else_waits = self.group.is_empty() && self.fetches.is_empty();
-        let may_step = is_snapshots_turn || nothing_else_waits;
-        let job = if may_step && self.snapshots.has_work(env.now()) {
+        let steps = (is_snapshots_turn || nothing_else_waits) && self.snapshots.has_work(env.now());
+        let has_work = steps || !nothing_else_waits;
+        has_work && self.give_job(steps, env)
+    }
+
+    /// Kept out of line, since most events give the disk nothing to do.
+    #[inline(never)]
+    fn give_job(&mut self, steps: bool, env: &mut Env<'_, Self>) -> bool {
+        let job = if steps {
             let Self { snapshots, replica, storage, .. } = self;
             snapshots.step(env.now(), replica, storage, env.disk()).map(Job::Snapshot)
         } else if !self.group.is_empty() {

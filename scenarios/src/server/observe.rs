@@ -198,8 +198,12 @@ impl Server {
         let before = self.shown;
         let has_changed = self.observe_quietly();
         let after = self.shown;
-        self.mark_membership(&before, &after, env);
-        self.mark_handover(env);
+        if after.role == RoleKind::Leader {
+            self.mark_handover(env);
+        }
+        if has_changed || after.configuration_index != before.configuration_index {
+            self.mark_membership(&before, &after, env);
+        }
         if !has_changed {
             return;
         }

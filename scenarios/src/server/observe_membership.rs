@@ -36,9 +36,9 @@ impl Server {
     /// Marks what became of the configuration between two looks.
     pub(super) fn mark_membership(&self, before: &Status, after: &Status, env: &mut Env<'_, Self>) {
         let raft = self.replica.raft();
-        let is_joint = raft.configuration().is_joint();
         let (was, is) = (before.configuration_index, after.configuration_index);
         if is > was {
+            let is_joint = raft.configuration().is_joint();
             let was_joint =
                 raft.configuration_at(was).is_some_and(|(_, configuration)| configuration.is_joint());
             sometimes!(env, marks::NAMES, "a joint configuration was entered", is_joint);
@@ -60,8 +60,8 @@ impl Server {
         let campaigns = after.role == RoleKind::PreCandidate || after.role == RoleKind::Candidate;
         sometimes!(env, marks::NAMES, "one without a vote campaigned", campaigns && !after.is_voter);
         let learned = before.commit_index < is && is <= after.commit_index;
-        let is_gone = raft.configuration().member(after.id).is_none();
-        sometimes!(env, marks::NAMES, "a removed node learned that it is removed", learned && is_gone);
+        let is_removed = learned && raft.configuration().member(after.id).is_none();
+        sometimes!(env, marks::NAMES, "a removed node learned that it is removed", is_removed);
     }
 }
 

@@ -173,26 +173,28 @@ impl Model {
     /// Steps through one event; returns the first rule that was broken.
     pub(super) fn observe(&mut self, observation: &Observation) -> Result<(), Violation> {
         self.ticks = observation.ticks;
-        let mut rest = &observation.steps[..];
-        while !rest.is_empty() {
-            let led_to = rest[1..].iter().take_while(|step| !step.is_input()).count();
-            let (input, later) = rest.split_at(1 + led_to);
-            self.digest(input, observation);
-            rest = later;
+        let steps = &observation.steps;
+        // An input and all that it led to. A node has changed before it speaks, in whatever order its driver carries out what
+        // it asks for.
+        let (mut input, mut first_sent) = (0, None);
+        for (place, step) in steps.iter().enumerate() {
+            if step.is_input() && place > input {
+                self.finish_input(&steps[first_sent.take().unwrap_or(place)..place], observation);
+                input = place;
+            }
+            if matches!(step, Step::Sent(_)) {
+                first_sent.get_or_insert(place);
+            } else {
+                self.step(step, observation);
+            }
+        }
+        if !steps.is_empty() {
+            self.finish_input(&steps[first_sent.unwrap_or(steps.len())..], observation);
         }
         if let Some(status) = &observation.status {
             self.check_status(status);
         }
         self.broken.take().map_or(Ok(()), Err)
-    }
-
-    /// Steps through one input and all that it led to.
-    fn digest(&mut self, steps: &[Step], observation: &Observation) {
-        let is_sent = |step: &&Step| matches!(step, Step::Sent(_));
-        steps.iter().filter(|step| !is_sent(step)).for_each(|step| self.step(step, observation));
-        // A node has changed before it speaks, in whatever order its driver carries out what it asks for.
-        steps.iter().filter(is_sent).for_each(|step| self.step(step, observation));
-        self.finish_input(observation);
     }
 
     fn step(&mut self, step: &Step, observation: &Observation) {
@@ -255,8 +257,10 @@ impl Model {
         }
     }
 
-    /// All that the last input caused has been shown.
-    fn finish_input(&mut self, observation: &Observation) {
+    /// All that the last input caused has been shown, and looked at but for what the node sent, which is among `spoken`.
+    fn finish_input(&mut self, spoken: &[Step], observation: &Observation) {
+        let sent = spoken.iter().filter(|step| matches!(step, Step::Sent(_)));
+        sent.for_each(|step| self.step(step, observation));
         self.check_learned_commit(observation);
         if self.is_witness() && self.to_restore.is_none() {
             // It has nothing to do with what is committed and durable.
