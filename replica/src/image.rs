@@ -243,23 +243,23 @@ impl<S: StateMachine> ReplicaLoader<S> {
         }
     }
 
-    /// What was read first: up to where the snapshot goes, and who is a member there.
-    pub(crate) fn in_force(&self) -> Option<(LogPosition, &InForce)> {
-        self.log.map(|log| log.last).zip(self.in_force.as_ref())
+    /// What was read first: up to where the snapshot goes, and who is a member there. Told once.
+    pub(crate) fn take_in_force(&mut self) -> Option<(LogPosition, InForce)> {
+        self.log.map(|log| log.last).zip(self.in_force.take())
     }
 
     /// What was read; there is no state in what a witness wrote.
-    pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>, InForce), LoadError> {
+    pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>), LoadError> {
         let last = if self.sessions.is_some() { SESSIONS } else { CONFIGURATION };
         let is_whole = self.next == (Next::PartHead { after: last }) && self.rest.is_empty();
-        let (true, Some(log), Some(in_force)) = (is_whole, self.log, self.in_force) else {
+        let (true, Some(log)) = (is_whole, self.log) else {
             return Err(LoadError::new("the snapshot is cut short"));
         };
         if self.sessions.as_ref().is_some_and(|sessions| sessions.last_entry() > log.last.index) {
             return Err(LoadError::new("a session's last entry is one after the snapshot"));
         }
-        let Some(sessions) = self.sessions else { return Ok((log, None, in_force)) };
-        Ok((log, Some(State::restored(self.machine.finish()?, sessions)), in_force))
+        let Some(sessions) = self.sessions else { return Ok((log, None)) };
+        Ok((log, Some(State::restored(self.machine.finish()?, sessions))))
     }
 }
 

@@ -453,16 +453,15 @@ impl<S: StateMachine> Replica<S> {
         let awaited = |restoring: &mut Restoring<S>| restoring.awaits(snapshot, offset);
         let Some(mut restoring) = self.restoring.take_if(awaited) else { return Ok(()) };
         let data = data.ok_or(LoadError::new("the newest snapshot is gone"))?;
-        let was_known = restoring.in_force().is_some();
         let is_whole = restoring.load(data)?;
-        if let Some(InForce { index, configuration }) = restoring.in_force().filter(|_| !was_known) {
+        if let Some(InForce { index, configuration }) = restoring.take_in_force() {
             self.raft.configuration_restored(snapshot, index, configuration);
         }
         if !is_whole {
             self.restoring = Some(restoring);
             return Ok(());
         }
-        let (log, state, _in_force) = restoring.finish()?;
+        let (log, state) = restoring.finish()?;
         match state {
             _ if self.is_witness() => {}
             Some(state) => self.state = state,

@@ -155,17 +155,17 @@ impl<S: StateMachine> Restoring<S> {
         Ok(self.offset >= self.snapshot.bytes)
     }
 
-    /// The configuration in force at the snapshot's end, once it is read.
-    pub(crate) fn in_force(&self) -> Option<InForce> {
-        let (last, in_force) = self.loader.in_force()?;
-        (last == self.snapshot.last).then(|| in_force.clone())
+    /// The configuration in force at the snapshot's end, once it is read. Told once.
+    pub(crate) fn take_in_force(&mut self) -> Option<InForce> {
+        let (last, in_force) = self.loader.take_in_force()?;
+        (last == self.snapshot.last).then_some(in_force)
     }
 
     /// The state, and none where the snapshot is a witness's.
-    pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>, InForce), LoadError> {
-        let (log, state, in_force) = self.loader.finish()?;
+    pub(crate) fn finish(self) -> Result<(LogSummary, Option<State<S>>), LoadError> {
+        let (log, state) = self.loader.finish()?;
         if log.last == self.snapshot.last {
-            Ok((log, state, in_force))
+            Ok((log, state))
         } else {
             Err(LoadError::new("the snapshot is of another entry than its name says"))
         }
