@@ -135,11 +135,10 @@ impl Process for Server {
     fn receive(&mut self, _from: ProcessId, message: Message, env: &mut Env<'_, Self>) {
         self.feed_ticks(env);
         self.observe_message(&message, env);
-        let acknowledged = observe::acknowledged_by(&message);
         let (told, before) = (Told::by(&message), self.shown);
         let is_witness = self.setup.witnesses().any(|witness| witness == message.from);
         let result = self.replica.receive(message);
-        self.observe_reception(result, acknowledged, env);
+        self.observe_reception(result, told.acknowledged(), env);
         self.mark_told(told, is_witness, [&before, &self.shown], env);
         self.drain(env);
     }

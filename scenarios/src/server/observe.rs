@@ -438,31 +438,6 @@ fn hash_payload(payload: &Payload) -> u64 {
     }
 }
 
-/// The index that a message acknowledges, if it does.
-pub(super) fn acknowledged_by(message: &Message) -> Option<LogIndex> {
-    match &message.body {
-        Body::AppendEntriesResponse(response) => match response.result {
-            AppendResult::Matched(index) | AppendResult::Witnessed(index) => Some(index),
-            AppendResult::Conflict { .. } => None,
-        },
-        Body::PreVote(_)
-        | Body::PreVoteResponse(_)
-        | Body::RequestVote(_)
-        | Body::RequestVoteResponse(_)
-        | Body::AppendEntries(_)
-        | Body::Heartbeat(_)
-        | Body::HeartbeatResponse(_)
-        | Body::TimeoutNow
-        | Body::ReadIndex(_)
-        | Body::ReadIndexResponse(_)
-        | Body::Forward(_)
-        | Body::ForwardResponse(_)
-        | Body::InstallSnapshot(_)
-        | Body::SnapshotRequest(_)
-        | Body::SnapshotChunk(_) => None,
-    }
-}
-
 fn is_request(message: &Message) -> bool {
     match message.body {
         Body::PreVote(_)

@@ -6,9 +6,11 @@ use squall_sim::{Env, sometimes};
 use super::Server;
 use crate::marks;
 
-/// What of a message tells of a witness, once it was taken in.
+/// What of a message is worth a mark, once it was taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Told {
+    /// It acknowledges up to here.
+    Matched(LogIndex),
     /// It acknowledges as a witness up to here.
     Witnessed(LogIndex),
     /// It gives a vote.
@@ -21,8 +23,9 @@ impl Told {
     pub(super) fn by(message: &Message) -> Self {
         match &message.body {
             Body::AppendEntriesResponse(response) => match response.result {
+                AppendResult::Matched(index) => Self::Matched(index),
                 AppendResult::Witnessed(index) => Self::Witnessed(index),
-                AppendResult::Matched(_) | AppendResult::Conflict { .. } => Self::Nothing,
+                AppendResult::Conflict { .. } => Self::Nothing,
             },
             Body::RequestVoteResponse(response) if response.granted => Self::Granted,
             Body::RequestVoteResponse(_)
@@ -40,6 +43,14 @@ impl Told {
             | Body::InstallSnapshot(_)
             | Body::SnapshotRequest(_)
             | Body::SnapshotChunk(_) => Self::Nothing,
+        }
+    }
+
+    /// The index that it acknowledges, if it does.
+    pub(super) fn acknowledged(self) -> Option<LogIndex> {
+        match self {
+            Self::Matched(index) | Self::Witnessed(index) => Some(index),
+            Self::Granted | Self::Nothing => None,
         }
     }
 }
