@@ -19,6 +19,8 @@ pub(crate) struct Bug {
     pub(crate) kind: String,
     /// The profile in which it should show.
     pub(crate) profile: String,
+    /// A scenario, below `scenarios/`, that shows it where no storm does within its budget.
+    pub(crate) scenario: Option<String>,
     pub(crate) patch: PathBuf,
 }
 
@@ -58,9 +60,12 @@ fn parse(text: &str, path: &Path) -> Result<Bug, String> {
         .filter_map(|line| line.split_once(':'))
         .map(|(key, value)| (key.trim(), value.trim()))
         .collect();
-    let field = |name: &str| {
+    let stated = |name: &str| {
         let value = head.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        value.filter(|value| !value.is_empty()).ok_or_else(|| {
+        value.filter(|value| !value.is_empty())
+    };
+    let field = |name: &str| {
+        stated(name).ok_or_else(|| {
             format!(
                 "{}: the head of a planted bug needs a line `# {name}: ...` before the patch",
                 path.display()
@@ -74,6 +79,7 @@ fn parse(text: &str, path: &Path) -> Result<Bug, String> {
         breaks: field("breaks")?,
         kind: field("kind")?,
         profile: field("profile")?,
+        scenario: stated("scenario"),
         patch: path.to_owned(),
     };
     if path.file_stem().is_none_or(|stem| *stem != *bug.id) {
@@ -97,6 +103,10 @@ mod tests {
         let bug = parse(HEAD, Path::new("zoo/V1.patch")).expect("the head is complete");
         assert_eq!((bug.id.as_str(), bug.title.as_str()), ("V1", "a vote: not persisted"));
         assert_eq!((bug.kind.as_str(), bug.profile.as_str()), ("safety", "storm"));
+        assert_eq!(bug.scenario, None);
+        let rare = format!("# scenario: found/rare.scn\n{HEAD}");
+        let bug = parse(&rare, Path::new("zoo/V1.patch")).expect("the head is complete");
+        assert_eq!(bug.scenario.as_deref(), Some("found/rare.scn"));
     }
 
     #[test]

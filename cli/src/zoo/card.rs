@@ -26,6 +26,8 @@ pub(crate) struct Visit {
     pub(crate) also_fired: Vec<String>,
     /// The seed on which it fired.
     pub(crate) seed: Option<u64>,
+    /// The scenario in which it fired, where no seed showed the bug.
+    pub(crate) scenario: Option<String>,
     pub(crate) remark: Option<String>,
     /// Why the bug could not be tried at all.
     pub(crate) broken: Option<String>,
@@ -35,6 +37,7 @@ impl Visit {
     pub(crate) fn of(bug: &Bug, trial: Trial) -> Visit {
         Visit {
             caught: trial.oracle.is_some(),
+            scenario: bug.scenario.clone().filter(|_| trial.oracle.is_some() && trial.seed.is_none()),
             seeds: trial.seeds,
             cpu_seconds: trial.cpu_seconds,
             oracle: trial.oracle,
@@ -59,6 +62,7 @@ impl Visit {
             oracle: None,
             also_fired: Vec::new(),
             seed: None,
+            scenario: None,
             remark: None,
             broken: Some(problem.lines().collect::<Vec<_>>().join("; ")),
         }
@@ -69,10 +73,12 @@ impl Visit {
 #[derive(Serialize, Debug)]
 pub(crate) struct Card {
     pub(crate) caught: u64,
+    /// How many of these by a scenario alone.
+    pub(crate) by_scenario: u64,
     pub(crate) total: u64,
     /// How many bugs could not be tried.
     pub(crate) broken: u64,
-    /// Over the bugs that were caught.
+    /// Over the bugs that a seed showed.
     pub(crate) median_seeds: u64,
     pub(crate) worst_seeds: u64,
     pub(crate) median_cpu_seconds: f64,
@@ -82,16 +88,18 @@ pub(crate) struct Card {
 
 impl Card {
     pub(crate) fn new(bugs: Vec<Visit>) -> Card {
-        let caught: Vec<&Visit> = bugs.iter().filter(|bug| bug.caught).collect();
-        let mut seeds: Vec<u64> = caught.iter().map(|bug| bug.seeds).collect();
-        let mut cpu: Vec<f64> = caught.iter().map(|bug| bug.cpu_seconds).collect();
+        let count = |which: fn(&Visit) -> bool| bugs.iter().filter(|bug| which(bug)).count() as u64;
+        let shown: Vec<&Visit> = bugs.iter().filter(|bug| bug.seed.is_some()).collect();
+        let mut seeds: Vec<u64> = shown.iter().map(|bug| bug.seeds).collect();
+        let mut cpu: Vec<f64> = shown.iter().map(|bug| bug.cpu_seconds).collect();
         seeds.sort_unstable();
         cpu.sort_by(f64::total_cmp);
-        let middle = caught.len().saturating_sub(1) / 2;
+        let middle = shown.len().saturating_sub(1) / 2;
         Card {
-            caught: caught.len() as u64,
+            caught: count(|bug| bug.caught),
+            by_scenario: count(|bug| bug.scenario.is_some()),
             total: bugs.len() as u64,
-            broken: bugs.iter().filter(|bug| bug.broken.is_some()).count() as u64,
+            broken: count(|bug| bug.broken.is_some()),
             median_seeds: seeds.get(middle).copied().unwrap_or(0),
             worst_seeds: seeds.last().copied().unwrap_or(0),
             median_cpu_seconds: cpu.get(middle).copied().unwrap_or(0.0),
@@ -120,8 +128,8 @@ impl Card {
         }
         write!(
             out,
-            "\n{} of {} caught; seeds to the catch: median {}, worst {}; CPU: median {:.1} s, worst {:.1} s\n",
-            self.caught, self.total, self.median_seeds, self.worst_seeds, self.median_cpu_seconds, self.worst_cpu_seconds,
+            "\n{} of {} caught, {} of these by a scenario alone; seeds to the catch: median {}, worst {}; CPU: median {:.1} s, worst {:.1} s\n",
+            self.caught, self.total, self.by_scenario, self.median_seeds, self.worst_seeds, self.median_cpu_seconds, self.worst_cpu_seconds,
         )
         .expect("writing to a string cannot fail");
         let missed: Vec<&str> =
@@ -145,7 +153,8 @@ pub(crate) fn line(bug: &Visit) -> String {
         Some(oracle) => format!("caught  {oracle:<24}"),
         None => format!("ESCAPED {:<24}", bug.remark.as_deref().unwrap_or("-")),
     };
-    format!("{id:<5} {outcome} {seeds:>6} seeds {cpu_seconds:>7.1} s  [{breaks}] {title}")
+    let scenario = bug.scenario.as_ref().map(|name| format!("; only {name} shows it")).unwrap_or_default();
+    format!("{id:<5} {outcome} {seeds:>6} seeds {cpu_seconds:>7.1} s  [{breaks}] {title}{scenario}")
 }
 
 #[cfg(test)]
@@ -162,6 +171,7 @@ mod tests {
             breaks: word(),
             kind: word(),
             profile: word(),
+            scenario: None,
             patch: path,
         }
     }
@@ -188,6 +198,19 @@ mod tests {
         assert_eq!((card.caught, card.total, card.median_seeds, card.worst_seeds), (2, 3, 3, 40));
         assert_eq!(card.exit(), Exit::Violated);
         assert!(card.report().ends_with("zoo --only V2\n"), "{}", card.report());
+    }
+
+    #[test]
+    fn what_only_a_scenario_shows_is_caught_and_says_nothing_of_the_storms() {
+        let rare = Bug { scenario: Some("found/rare.scn".into()), ..bug("Q34") };
+        let by_scenario = Trial { seed: None, ..trial(2_000, Some("Liveness")) };
+        let card =
+            Card::new(vec![Visit::of(&rare, by_scenario), Visit::of(&bug("V1"), trial(3, Some("LM")))]);
+        assert_eq!((card.caught, card.by_scenario, card.total, card.worst_seeds), (2, 1, 2, 3));
+        assert_eq!(card.exit(), Exit::Held);
+        assert!(card.report().contains("; only found/rare.scn shows it\n"), "{}", card.report());
+        // A seed that shows it is worth more.
+        assert_eq!(Visit::of(&rare, trial(9, Some("Liveness"))).scenario, None);
     }
 
     #[test]

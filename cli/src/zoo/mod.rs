@@ -1,7 +1,7 @@
 //! `squall zoo`: how good is the tester? Plants known bugs into copies of the sources, one at a time, and sweeps.
 //!
 //! The product carries no switch for its bugs: each is a patch. A bug counts as caught only if the unpatched code passes the
-//! very seed on which the patched code failed. A patch that does not apply or does not build is a failure of the zoo, and
+//! very seed on which the patched code failed, or the scenario that shows what storms are too rare for. A patch that does not apply or does not build is a failure of the zoo, and
 //! loud, because a bug that is not planted is not caught either.
 
 mod bug;
@@ -93,7 +93,9 @@ fn open(root: &Path) -> Result<Grounds, String> {
 /// Plants one bug and tries to catch it.
 fn visit(bug: &Bug, grounds: &Grounds, budget: &Budget) -> Visit {
     let planted = plant(bug, grounds).and_then(|()| trial::build(&grounds.planted, &grounds.build));
-    let caught = planted.and_then(|program| trial::catch(&program, &grounds.reference, bug, budget));
+    let scenarios = grounds.pristine.join("scenarios");
+    let caught =
+        planted.and_then(|program| trial::catch(&program, &grounds.reference, &scenarios, bug, budget));
     match caught {
         Ok(trial) => Visit::of(bug, trial),
         Err(problem) => Visit::broken(bug, &problem),

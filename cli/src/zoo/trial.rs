@@ -23,7 +23,7 @@ pub(crate) struct Budget {
 pub(crate) struct Trial {
     /// The oracle that fired first, if one did.
     pub(crate) oracle: Option<String>,
-    /// The seed on which it fired.
+    /// The seed on which it fired; none where it did not, or only in a scenario.
     pub(crate) seed: Option<u64>,
     pub(crate) also_fired: Vec<String>,
     /// How many seeds were run.
@@ -68,8 +68,22 @@ pub(super) fn build(tree: &Path, target: &Path) -> Result<PathBuf, String> {
     Ok(target.join("zoo/squall"))
 }
 
-/// Sweeps with the patched program until a seed fails, and has the unpatched one run that seed too.
-pub(super) fn catch(program: &Path, reference: &Path, bug: &Bug, budget: &Budget) -> Result<Trial, String> {
+/// What the report of a replay says that matters here.
+#[derive(Deserialize)]
+struct Replayed {
+    class: Option<String>,
+    also_fired: Vec<String>,
+}
+
+/// Sweeps with the patched program until a seed fails, and has the unpatched one run that seed too. What no seed shows is
+/// tried with the bug's own scenario, below `scenarios`, where it has one.
+pub(super) fn catch(
+    program: &Path,
+    reference: &Path,
+    scenarios: &Path,
+    bug: &Bug,
+    budget: &Budget,
+) -> Result<Trial, String> {
     let report = sweep(program, bug, budget)?;
     let mut trial = Trial {
         oracle: None,
@@ -79,7 +93,16 @@ pub(super) fn catch(program: &Path, reference: &Path, bug: &Bug, budget: &Budget
         cpu_seconds: report.busy_seconds,
         remark: (report.inconclusive > 0).then(|| format!("{} runs without a verdict", report.inconclusive)),
     };
-    let Some(failure) = report.failed.into_iter().next() else { return Ok(trial) };
+    let Some(failure) = report.failed.into_iter().next() else {
+        if let Some(scenario) = &bug.scenario {
+            let path = scenarios.join(scenario);
+            if let Some(class) = replay(reference, &path)?.class {
+                return Err(format!("{scenario} fails without the bug too ({class}): mend that first"));
+            }
+            Replayed { class: trial.oracle, also_fired: trial.also_fired } = replay(program, &path)?;
+        }
+        return Ok(trial);
+    };
     if !passes(reference, &bug.profile, failure.seed)? {
         let Failure { seed, class, .. } = failure;
         return Err(format!(
@@ -109,6 +132,15 @@ fn sweep(program: &Path, bug: &Bug, budget: &Budget) -> Result<Report, String> {
         .map_err(|error| format!("{} cannot be read: {error}", report_path.display()))?;
     serde_json::from_str(&text)
         .map_err(|error| format!("the patched program ended ({status}) without a report: {error}"))
+}
+
+fn replay(program: &Path, scenario: &Path) -> Result<Replayed, String> {
+    let path = scenario.display();
+    let output =
+        Command::new(program).arg("replay").arg(scenario).arg("--json").stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{path} cannot be replayed: {error}"))?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("the replay of {path} ended ({}) without a report: {error}", output.status))
 }
 
 /// Waits for a process, but not for ever.

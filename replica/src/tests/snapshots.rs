@@ -261,7 +261,8 @@ fn equal_states_have_equal_bytes_however_they_came_about_and_are_read() {
     for part_bytes in [1, 13, 4096] {
         let mut loader = ReplicaLoader::<KeyValue>::new();
         bytes.chunks(part_bytes).for_each(|part| loader.load(part).unwrap());
-        let (last, InForce { index, configuration }) = loader.take_in_force().expect("it stands in the image");
+        let (last, InForce { index, configuration }) =
+            loader.take_in_force().expect("it stands in the image");
         assert_eq!((last, index, configuration), (LogPosition::new(3, 400), LogIndex(7), in_force()));
         let (log, state) = loader.finish().unwrap();
         assert_eq!((log.last, log.bytes), (LogPosition::new(3, 400), 9_999));
