@@ -300,13 +300,15 @@ impl Raft {
     }
 
     /// Takes up an offer. One that is being received already goes on, and so does a newer one that still gets on: the
-    /// leader's log goes on from where it ends, too.
+    /// leader's log goes on from where it ends, too. But that one is not what is offered: it does not give anybody more to ask.
     fn receive_snapshot(&mut self, snapshot: SnapshotId) {
         let Snapshots { receiving, kept, .. } = &mut self.snapshots;
         if let Some(present) = receiving {
-            let is_better = present.snapshot.last.index >= snapshot.last.index;
-            if present.snapshot == snapshot || (is_better && present.gets_on()) {
+            if present.snapshot == snapshot {
                 return present.offered_again();
+            }
+            if present.snapshot.last.index >= snapshot.last.index && present.gets_on() {
+                return;
             }
         }
         let stored = kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);

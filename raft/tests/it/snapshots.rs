@@ -293,6 +293,29 @@ fn an_older_offer_does_not_stop_a_newer_snapshot_that_gets_on() {
     assert_eq!(requests(&mut cluster), [(1, 0), (2, 50)], "nobody is left who has the newer one");
 }
 
+/// n1 has only an older one by now, and n2 is silent: as long as n3 asked one after the other, it was never at a loss.
+#[test]
+fn a_newer_snapshot_that_nobody_has_any_more_gives_way_to_the_one_that_is_offered() {
+    let mut cluster = offered_to(&[]);
+    let present = of_n1(&mut cluster);
+    let older = SnapshotId { last: LogPosition::new(1, 3), ..present };
+    for _ in 0..100 {
+        for message in std::mem::take(&mut cluster.network) {
+            let Body::SnapshotRequest(request) = message.body else { continue };
+            if request.snapshot == older {
+                return;
+            }
+            if message.to == NodeId(1) {
+                let nothing = chunk(1, request.snapshot, request.offset, &[]);
+                cluster.deliver(nothing).expect("a word from who was asked");
+            }
+        }
+        cluster.tick(3, 5);
+        cluster.deliver(offer(1, 2, older)).expect("an offer with each heartbeat");
+    }
+    panic!("n3 was never at a loss");
+}
+
 #[test]
 fn absurd_offers_and_requests_are_refused() {
     let mut cluster = offered_to(&[1, 1]);
