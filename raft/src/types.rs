@@ -73,7 +73,8 @@ pub struct SnapshotId {
     pub last: LogPosition,
     /// How many bytes it has.
     pub bytes: u64,
-    /// XXH3 over all of them.
+    /// XXH3 over all of them, 64 bits, with seed 0. The core compares it and computes none: a store may use another function, the
+    /// same on all members.
     pub checksum: u64,
 }
 

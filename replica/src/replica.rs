@@ -114,7 +114,8 @@ impl<S: StateMachine> Replica<S> {
         })
     }
 
-    /// Takes snapshots from now on, and has the log compacted behind them.
+    /// Takes snapshots from now on, and has the log compacted behind them. When one is due the policy says alone, and nobody
+    /// can ask for one: so replicas take theirs at the same entries, and serve each other's.
     ///
     /// # Errors
     /// Where the policy asks for one after each 0 entries or bytes; then nothing changes.

@@ -185,6 +185,11 @@ impl Choice {
         Choice { driver: Driver::Seed(key), recording: None }
     }
 
+    /// Whether decisions follow from a seed, and so never run out.
+    pub(crate) fn is_seeded(&self) -> bool {
+        matches!(self.driver, Driver::Seed(_))
+    }
+
     /// Decisions read from a fuzzer's bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Choice {

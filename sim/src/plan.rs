@@ -15,8 +15,9 @@ use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::profile::{Between, Numbers, Partitions, Ratios};
 use crate::time::Time;
 
-/// No class strikes more often in one run.
-const EVENTS_PER_CLASS_MAX: u64 = 10_000;
+/// No class strikes more often in one run: ten processes, each at the least gap that a profile may ask for, for a quarter of an
+/// hour.
+const EVENTS_PER_CLASS_MAX: u64 = 100_000;
 
 /// The number of a class's last fault.
 const LAST: u64 = u64::MAX;
@@ -174,13 +175,14 @@ fn draw_class(class: Class, parameters: &PlanParameters, choice: &mut Choice, ev
     if !parameters.can_strike(class) {
         return;
     }
+    let is_seeded = choice.is_seeded();
     let mut at = Time::START;
     for number in 0..EVENTS_PER_CLASS_MAX {
         let mut draw = choice.draw(Purpose::Plan, class as u64, number);
         let gap_us = draw.exponential("gap", recurring.every_us_mean, u64::MAX);
         at = at.after(gap_us);
         // No gap at all is what a source without decisions gives: the class ends, and the world is calm.
-        if gap_us == 0 || at >= Time(parameters.length_us).min(Time::END) {
+        if (gap_us == 0 && !is_seeded) || at >= Time(parameters.length_us).min(Time::END) {
             break;
         }
         let lasts_us = draw.range("lasts", recurring.lasts_us.low, recurring.lasts_us.high);

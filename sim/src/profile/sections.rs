@@ -48,9 +48,24 @@ pub struct Swarm {
 #[serde(deny_unknown_fields)]
 pub struct Recurring {
     /// The mean time from one to the next; the gaps themselves are exponentially distributed.
+    #[serde(deserialize_with = "gap")]
     pub every_us: Numbers,
     /// How long each lasts, in timeouts of the protocol.
     pub lasts: Ratios,
+}
+
+/// No class of faults strikes more often: what is meant to be off is off by its chance.
+const GAP_US_MIN: u64 = 100_000;
+
+fn gap<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Numbers, D::Error> {
+    let gap = Numbers::deserialize(deserializer)?;
+    if gap.low < GAP_US_MIN {
+        let low = gap.low;
+        return Err(de::Error::custom(format!(
+            "every {low} us is too often; expected at least {GAP_US_MIN} (whether it happens at all is said in [swarm])"
+        )));
+    }
+    Ok(gap)
 }
 
 /// Links between processes.
@@ -132,6 +147,7 @@ pub struct Process {
     /// How many faults on one process strike the most prominent one.
     pub prominent: Chances,
     /// The mean time between two of an operator's commands.
+    #[serde(deserialize_with = "gap")]
     pub administer_every_us: Numbers,
     /// How many different commands there are, from 0 up; with none, no operator.
     pub commands: Numbers,
@@ -178,8 +194,10 @@ pub struct Clock {
     /// Local seconds per second of a wild clock.
     pub wild: Rates,
     /// The mean time after which a process's clock takes another rate.
+    #[serde(deserialize_with = "gap")]
     pub rate_every_us: Numbers,
     /// The mean time between two jumps of a process's wall clock.
+    #[serde(deserialize_with = "gap")]
     pub jump_every_us: Numbers,
     /// How far it jumps, in either direction.
     pub jump_us_max: Numbers,
