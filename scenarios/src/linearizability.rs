@@ -20,7 +20,7 @@ use crate::server::{Ask, Response, operation_id, request_id};
 /// an entry carries none; `files` are the limits of the file system, where the state machine is one.
 ///
 /// # Errors
-/// The violation in words. An exhausted budget is one too: the test then says nothing, and must not pass.
+/// The violation in words.
 pub fn check(history: &[Call], applied: &[u128], files: Option<Limits>) -> Result<(), Violation> {
     match files {
         None => judge(&KeyValueModel, history, applied),

@@ -1,8 +1,9 @@
 //! `squall zoo`: how good is the tester? Plants known bugs into copies of the sources, one at a time, and sweeps.
 //!
 //! The product carries no switch for its bugs: each is a patch. A bug counts as caught only if the unpatched code passes the
-//! very seed on which the patched code failed, or the scenario that shows what storms are too rare for. A patch that does not apply or does not build is a failure of the zoo, and
-//! loud, because a bug that is not planted is not caught either.
+//! very seed on which the patched code failed, or the scenario that shows what storms are too rare for. A patch that
+//! does not apply or does not build is a failure of the zoo, and loud, because a bug that is not planted is not caught
+//! either.
 
 mod bug;
 mod card;

@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::bug::Bug;
 use crate::clock::{self, Stopwatch};
@@ -71,6 +72,7 @@ pub(super) fn build(tree: &Path, target: &Path) -> Result<PathBuf, String> {
 /// What the report of a replay says that matters here.
 #[derive(Deserialize)]
 struct Replayed {
+    verdict: String,
     class: Option<String>,
     also_fired: Vec<String>,
 }
@@ -84,6 +86,13 @@ pub(super) fn catch(
     bug: &Bug,
     budget: &Budget,
 ) -> Result<Trial, String> {
+    let scenario = bug.scenario.as_ref().map(|name| scenarios.join(name));
+    if let Some(path) = &scenario {
+        let Replayed { verdict, .. } = replay(reference, path)?;
+        if verdict != "passed" {
+            return Err(format!("without the bug {} is {verdict}: mend that first", path.display()));
+        }
+    }
     let report = sweep(program, bug, budget)?;
     let mut trial = Trial {
         oracle: None,
@@ -94,12 +103,12 @@ pub(super) fn catch(
         remark: (report.inconclusive > 0).then(|| format!("{} runs without a verdict", report.inconclusive)),
     };
     let Some(failure) = report.failed.into_iter().next() else {
-        if let Some(scenario) = &bug.scenario {
-            let path = scenarios.join(scenario);
-            if let Some(class) = replay(reference, &path)?.class {
-                return Err(format!("{scenario} fails without the bug too ({class}): mend that first"));
+        if let Some(path) = &scenario {
+            let Replayed { verdict, class, also_fired } = replay(program, path)?;
+            (trial.oracle, trial.also_fired) = (class, also_fired);
+            if verdict != "failed" {
+                trial.remark = Some(format!("its scenario is {verdict}"));
             }
-            Replayed { class: trial.oracle, also_fired: trial.also_fired } = replay(program, &path)?;
         }
         return Ok(trial);
     };
@@ -117,30 +126,30 @@ pub(super) fn catch(
 }
 
 fn sweep(program: &Path, bug: &Bug, budget: &Budget) -> Result<Report, String> {
-    let report_path = program.with_extension("json");
-    let report_file = File::create(&report_path)
-        .map_err(|error| format!("{} cannot be written: {error}", report_path.display()))?;
     let mut command = Command::new(program);
     command
         .args(["sweep", "--profile", &bug.profile, "--start", "0", "--fail-fast", "--json"])
         .args(["--seeds", &budget.seeds.to_string(), "--jobs", &budget.jobs.to_string()])
-        .args(["--time", &format!("{}ms", budget.time.as_millis())])
-        .stdin(Stdio::null())
-        .stdout(report_file);
-    let status = run_bounded(&mut command, budget.time + GRACE)?;
-    let text = fs::read_to_string(&report_path)
-        .map_err(|error| format!("{} cannot be read: {error}", report_path.display()))?;
-    serde_json::from_str(&text)
-        .map_err(|error| format!("the patched program ended ({status}) without a report: {error}"))
+        .args(["--time", &format!("{}ms", budget.time.as_millis())]);
+    report(command, &program.with_extension("json"), budget.time + GRACE)
 }
 
 fn replay(program: &Path, scenario: &Path) -> Result<Replayed, String> {
-    let path = scenario.display();
-    let output =
-        Command::new(program).arg("replay").arg(scenario).arg("--json").stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{path} cannot be replayed: {error}"))?;
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("the replay of {path} ended ({}) without a report: {error}", output.status))
+    let mut command = Command::new(program);
+    command.arg("replay").arg(scenario).arg("--json");
+    report(command, &program.with_extension("json"), GRACE)
+}
+
+/// Runs the program, which leaves its report at `path`, and reads that.
+fn report<T: DeserializeOwned>(mut command: Command, path: &Path, time: Duration) -> Result<T, String> {
+    let file =
+        File::create(path).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    let status = run_bounded(command.stdin(Stdio::null()).stdout(file), time)?;
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        format!("{} ended ({status}) without a report: {error}", command.get_program().display())
+    })
 }
 
 /// Waits for a process, but not for ever.
