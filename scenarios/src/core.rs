@@ -6,7 +6,7 @@
 //! would lead.
 //!
 //! A witness keeps names of entries, and neither leads nor has data to give. So those of the core that keep data are to be
-//! majorities without it; or one of them is to have a log that no other node's is ahead of, and nobody outside is up who
+//! majorities without it; or one of them is to have a log that no other node's is ahead of, and nobody outside is heard who
 //! could lengthen a witness's before that one leads. Anything less may wait for good for a node outside the core: an entry
 //! that a copy and a witness committed is out of reach while that copy is.
 
@@ -22,6 +22,7 @@ use crate::server::{Server, node_id};
 /// all that can be healed are too few.
 pub(crate) fn choose(
     invariants: &Invariants,
+    is_alone: bool,
     draw: &mut Draw<'_>,
     processes: &Processes<'_, Server>,
 ) -> Option<ProcessSet> {
@@ -39,15 +40,15 @@ pub(crate) fn choose(
     let mut candidates: Vec<ProcessId> = all().filter(|id| !processes.is_gone(*id)).collect();
     let order = draw.bits("spared");
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
-    let up = all().filter(|id| processes.process(*id).is_some()).collect();
+    let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
     let core =
-        spare(&candidates, &memberships, |core, membership| can_lead(invariants, up, core, membership));
+        spare(&candidates, &memberships, |core, membership| can_lead(invariants, heard, core, membership));
     // Of a core that is drawn at random nothing is known where there are witnesses.
     if has_witnesses { core.or(Some(ProcessSet::EMPTY)) } else { core }
 }
 
-/// Whether somebody in the core can come to lead it.
-fn can_lead(invariants: &Invariants, up: ProcessSet, core: ProcessSet, membership: &Membership) -> bool {
+/// Whether somebody in the core can come to lead it, where nobody else than these is heard.
+fn can_lead(invariants: &Invariants, heard: ProcessSet, core: ProcessSet, membership: &Membership) -> bool {
     let witnesses = invariants.witnesses();
     let copies: NodeSet = core.iter().map(node_id).collect::<NodeSet>().without(witnesses);
     if witnesses.is_empty() || membership.has_lasting_quorum(copies) {
@@ -57,7 +58,7 @@ fn can_lead(invariants: &Invariants, up: ProcessSet, core: ProcessSet, membershi
         let node = node_id(id);
         copies.has(node) && membership.is_voter(node) && invariants.is_ahead_of_all(node)
     };
-    up.iter().all(|id| core.contains(id)) && core.iter().any(is_ahead)
+    heard.iter().all(|id| core.contains(id)) && core.iter().any(is_ahead)
 }
 
 /// Whether the copies of a core are no majority without its witnesses.
@@ -139,9 +140,9 @@ mod tests {
         processes.iter().copied().map(ProcessId).collect()
     }
 
-    /// Whether n1 n2 n3, of which n3 is a witness, can come to lead such a core, where these are up.
-    fn can(cast: &Cast<Invariants>, up: &[u32], core: &[u32]) -> bool {
-        can_lead(&cast.judge, set(up), set(core), &plain(&[1, 2, 3]))
+    /// Whether n1 n2 n3, of which n3 is a witness, can come to lead such a core, where these are heard.
+    fn can(cast: &Cast<Invariants>, heard: &[u32], core: &[u32]) -> bool {
+        can_lead(&cast.judge, set(heard), set(core), &plain(&[1, 2, 3]))
     }
 
     #[test]

@@ -187,10 +187,11 @@ impl Oracle<Server> for Oracles {
     fn choose_core(
         &mut self,
         _size: u32,
+        is_alone: bool,
         draw: &mut Draw<'_>,
         processes: &Processes<'_, Server>,
     ) -> Option<ProcessSet> {
-        let core = core::choose(&self.invariants, draw, processes)?;
+        let core = core::choose(&self.invariants, is_alone, draw, processes)?;
         let is_bare = core::rests_on_witnesses(&self.invariants, core);
         sometimes!(self.marks, marks::NAMES, "a core rested on a witness", is_bare);
         Some(core)

@@ -86,6 +86,8 @@ pub struct Limits {
     pub liveness_us: u64,
     /// How many processes are healed for the liveness phase.
     pub core_size: u32,
+    /// Whether those are cut off from all others for good.
+    pub core_is_alone: bool,
     /// How long a message takes on a healed link.
     pub healed_delay_us: u64,
     /// How many fresh answers each client must get in the liveness phase.
@@ -189,6 +191,7 @@ impl Default for Limits {
             safety_us: 60_000_000,
             liveness_us: 0,
             core_size: 0,
+            core_is_alone: false,
             healed_delay_us: 1_000,
             liveness_operations: 0,
             events: 100_000_000,

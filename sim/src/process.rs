@@ -91,14 +91,16 @@ pub trait Oracle<P: Process>: Clone {
         false
     }
 
-    /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world.
+    /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world. Whether they
+    /// will be cut off from all others is known.
     fn choose_core(
         &mut self,
         size: u32,
+        is_alone: bool,
         draw: &mut Draw<'_>,
         processes: &Processes<'_, P>,
     ) -> Option<ProcessSet> {
-        let _ = (size, draw, processes);
+        let _ = (size, is_alone, draw, processes);
         None
     }
 

@@ -156,6 +156,7 @@ impl Profile {
             safety_us: draw.number("safety_us", ranges.safety_us),
             liveness_us: draw.number("liveness_us", ranges.liveness_us),
             core_size: shape.core_size,
+            core_is_alone: draw.chance("core_alone", ranges.core_alone),
             healed_delay_us: times(draw.probability("healed_delay", ranges.healed_delay), shape.timeout_us),
             liveness_operations: draw.number("liveness_operations", ranges.liveness_operations),
             events: draw.number("events", ranges.events),

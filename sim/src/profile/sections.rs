@@ -227,6 +227,8 @@ pub struct Limits {
     pub safety_us: Numbers,
     /// How long the healed core may take; 0 leaves the phase out.
     pub liveness_us: Numbers,
+    /// How many runs heal a core that is cut off from all others.
+    pub core_alone: Probability,
     /// How long a message takes on a healed link, in timeouts of the protocol.
     pub healed_delay: Chances,
     /// How many fresh answers each client must get then.
@@ -409,6 +411,7 @@ impl Default for Limits {
         Self {
             safety_us: numbers(10 * SECOND_US, 60 * SECOND_US),
             liveness_us: Between::only(60 * SECOND_US),
+            core_alone: Probability::new(1, 2),
             healed_delay: chances((0, 1), (1, 8)),
             liveness_operations: Between::only(3),
             events: Between::only(5_000_000),

@@ -151,6 +151,7 @@ fn limit_fields(fields: &mut Fields, limits: &mut Limits) {
     fields.duration_us("safety", &mut limits.safety_us);
     fields.duration_us("liveness", &mut limits.liveness_us);
     fields.number("core_size", &mut limits.core_size);
+    fields.flag("core_is_alone", &mut limits.core_is_alone);
     fields.duration_us("healed_delay", &mut limits.healed_delay_us);
     fields.number("liveness_operations", &mut limits.liveness_operations);
     fields.number("events", &mut limits.events);

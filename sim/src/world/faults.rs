@@ -194,7 +194,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
     }
 
-    fn cut(&mut self, links: &[Link]) {
+    pub(super) fn cut(&mut self, links: &[Link]) {
         for link in links {
             self.network.link_mut(*link).cut();
         }

@@ -3,14 +3,16 @@
 //!
 //! When the second phase begins, the core is put right and every other fault freezes as it stands: who was
 //! down stays down, what was cut stays cut, a disk that hung goes on hanging, and the links between the core and
-//! the others lose and delay as before.
+//! the others lose and delay as before, or are cut for good.
 
 use super::slot::Processes;
 use super::{Verdict, World};
 use crate::choice::Purpose;
 use crate::client::ClientState;
 use crate::disk::DiskLatency;
+use crate::fault::Cut;
 use crate::ids::{ClientId, Link, ProcessId, ProcessSet};
+use crate::parameters::Limits;
 use crate::process::{Oracle, Process, Standing, Violation, Workload};
 use crate::time::Time;
 use crate::trace::RecordKind;
@@ -127,6 +129,10 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
                 self.release(link);
             }
         }
+        if self.parameters.limits.core_is_alone {
+            let links = self.network.resolve(&Cut::Split(core), None);
+            self.cut(&links);
+        }
     }
 
     fn heal_process(&mut self, id: ProcessId) {
@@ -145,10 +151,10 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
 
     /// The oracle's choice, or one drawn among those that can be healed.
     fn choose_core(&mut self) -> Option<ProcessSet> {
-        let size = self.parameters.limits.core_size;
+        let Limits { core_size: size, core_is_alone: is_alone, .. } = self.parameters.limits;
         let mut draw = self.choice.draw(Purpose::Core, 1, 0);
         let processes = Processes::new(&self.slots, &self.network);
-        let chosen = self.oracle.choose_core(size, &mut draw, &processes);
+        let chosen = self.oracle.choose_core(size, is_alone, &mut draw, &processes);
         if let Some(core) = chosen {
             let is_possible = |id: ProcessId| self.slots.get(id.slot()).is_some_and(|slot| !slot.stays_down);
             return Some(core).filter(|core| !core.is_empty() && core.iter().all(is_possible));

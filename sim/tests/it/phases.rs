@@ -77,6 +77,23 @@ fn whatever_befell_the_core_is_put_right_and_the_others_stay_as_they_are() {
 }
 
 #[test]
+fn a_core_that_is_alone_neither_hears_the_others_nor_is_heard_by_them() {
+    for is_alone in [false, true] {
+        let mut parameters = two_phases();
+        parameters.limits.liveness_operations = 50;
+        parameters.limits.core_is_alone = is_alone;
+        let (world, result) = run(Habits::default(), parameters, plan([]));
+        assert_eq!(result.verdict, Verdict::Passed);
+        let core = core(&world);
+        for (by, from) in (0..3).flat_map(|by| (0..3).map(move |from| (by, from))) {
+            let crosses = core.contains(ProcessId(from)) != core.contains(ProcessId(by));
+            let is_late = heard(&world, by, from).last().is_some_and(|heard| heard.at.0 > 1_050_000);
+            assert_eq!(is_late, from != by && !(crosses && is_alone), "n{from} to n{by}, alone: {is_alone}");
+        }
+    }
+}
+
+#[test]
 fn faults_of_the_plan_do_not_reach_into_the_second_phase() {
     let crash_all = Fault::CrashAll { kind: CrashKind::PowerLoss, outage_us: 500_000 };
     let (world, result) = run(Habits::default(), two_phases(), plan([(1_000_100, crash_all)]));
