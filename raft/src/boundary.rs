@@ -241,8 +241,9 @@ impl Raft {
     /// The next thing to do, or `None` when all is said. Messages and writes are composed here: whatever came
     /// in between travels together.
     pub fn next_action(&mut self) -> Option<Action<'_>> {
-        self.maybe_replicate();
-        self.maybe_send_for_reads();
+        if self.outbox.is_empty() {
+            self.maybe_send();
+        }
         if let Some(message) = self.outbox.pop_front() {
             return Some(Action::Send(message));
         }

@@ -94,11 +94,10 @@ impl Votes {
 impl Quorum {
     /// Whether voters with these votes are a majority of each half.
     pub(crate) fn is_met(self, voters: impl Iterator<Item = Votes>) -> bool {
-        let (mut incoming, mut outgoing) = (0, 0);
-        for votes in voters {
-            incoming += u32::from(votes.incoming);
-            outgoing += u32::from(votes.outgoing);
-        }
+        let add = |(incoming, outgoing), votes: Votes| {
+            (incoming + u32::from(votes.incoming), outgoing + u32::from(votes.outgoing))
+        };
+        let (incoming, outgoing) = voters.fold((0, 0), add);
         incoming >= self.incoming && outgoing >= self.outgoing
     }
 }
@@ -229,11 +228,6 @@ impl Configuration {
     pub fn is_kept_by_quorum(&self) -> bool {
         let keep_data = self.members.iter().filter(|member| !member.is_witness());
         self.quorum().is_met(keep_data.map(Member::votes))
-    }
-
-    /// Whether some voter is a witness.
-    pub(crate) fn has_witnesses(&self) -> bool {
-        self.members.iter().any(Member::is_witness)
     }
 
     /// How many votes a majority takes. Without voters none is enough.

@@ -2,20 +2,15 @@
 
 use alloc::vec::Vec;
 
-use crate::role::{Leader, Role};
+use crate::role::Role;
 use crate::{Entry, Fetch, FetchPurpose, LogIndex, Raft, WriteToken};
 
 impl Raft {
     /// The tick at which something is due next.
     pub(crate) fn due_at(&self) -> u64 {
-        match &self.role {
-            Role::Follower(_) => self.election_at.min(self.pull_due_at()),
-            Role::PreCandidate(_) | Role::Candidate(_) => self.election_at,
-            Role::Leader(Leader { heartbeat_at, check_at, transfer, .. }) => {
-                let due = (*heartbeat_at).min(*check_at);
-                transfer.map_or(due, |transfer| due.min(transfer.deadline))
-            }
-        }
+        let Role::Leader(leader) = &self.role else { return self.election_at.min(self.pull_due_at()) };
+        let due = leader.heartbeat_at.min(leader.check_at);
+        leader.transfer.map_or(due, |transfer| due.min(transfer.deadline))
     }
 
     pub(crate) fn handle_time(&mut self) {
@@ -23,7 +18,7 @@ impl Raft {
             if self.now >= self.election_at {
                 return self.handle_election_timeout();
             }
-            return self.pull_snapshot();
+            return self.maybe_pull_snapshot();
         };
         if leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline) {
             self.give_up_transfer();
@@ -45,9 +40,11 @@ impl Raft {
             return;
         }
         if self.ledger.hard_state_is_durable() {
-            self.outbox.extend(self.held.drain(..));
+            if !self.held.is_empty() {
+                self.outbox.extend(self.held.drain(..));
+            }
             self.maybe_count_own_vote();
-            self.pull_snapshot();
+            self.maybe_pull_snapshot();
         }
         self.note_machine_owes();
         self.maybe_acknowledge(false);
@@ -95,11 +92,11 @@ impl Raft {
     /// that are no longer in memory are fetched first.
     pub(crate) fn maybe_apply(&mut self) -> Option<(LogIndex, LogIndex)> {
         let limit = self.may_apply_up_to();
-        if self.config.is_witness() {
-            self.pass_over(limit);
+        if self.last_applied < self.applying || self.applying >= limit {
             return None;
         }
-        if self.last_applied < self.applying || self.applying >= limit {
+        if self.config.is_witness() {
+            self.pass_over(limit);
             return None;
         }
         let first = self.applying.next();

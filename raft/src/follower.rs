@@ -16,11 +16,10 @@ impl Raft {
         request: AppendEntries,
     ) -> Result<(), Ignored> {
         let AppendEntries { session, prev_log, mut entries, leader_commit } = request;
-        let last_new = self.check_shape(prev_log, &entries)?;
-        let is_witness = self.config.is_witness();
-        if is_witness {
+        let (last_new, is_withheld) = self.check_shape(prev_log, &entries)?;
+        if self.config.is_witness() {
             entries.withhold();
-        } else if entries.iter().any(|entry| matches!(entry.payload, Payload::Withheld)) {
+        } else if is_withheld {
             // Without its data it would be acknowledged for a copy.
             return Err(Ignored::OtherStanding);
         }
@@ -74,6 +73,7 @@ impl Raft {
 
     /// Acknowledges what is both owed and durable: never more than was received, never more than the disk has. What
     /// was acknowledged before is repeated only where the leader has `asked_again`: the answer may have been lost.
+    #[inline]
     pub(crate) fn maybe_acknowledge(&mut self, asked_again: bool) {
         let durable = self.ledger.durable_index();
         let term_is_durable = self.ledger.hard_state_is_durable();
@@ -94,6 +94,7 @@ impl Raft {
     }
 
     /// Takes `from` for the leader of the current term, whose word has just been heard.
+    #[inline]
     pub(crate) fn follow(&mut self, from: NodeId) -> Result<(), Ignored> {
         match &self.role {
             Role::Leader(_) => return Err(Ignored::SecondLeader),
@@ -117,29 +118,30 @@ impl Raft {
     }
 
     /// Whether the entries follow one another from `prev_log` on, in no term of the future. Returns the index
-    /// of the last one.
-    fn check_shape(&self, prev_log: LogPosition, entries: &[Entry]) -> Result<LogIndex, Ignored> {
+    /// of the last one, and whether the data of any is withheld.
+    fn check_shape(&self, prev_log: LogPosition, entries: &[Entry]) -> Result<(LogIndex, bool), Ignored> {
         // The last place of all is never used, so that there always is a next one.
         let last_new = prev_log.index.checked_add(entries.len() as u64).filter(|last| last.0 < u64::MAX);
         let Some(last_new) = last_new else { return Err(Ignored::Malformed) };
-        let mut previous = prev_log;
+        let (mut previous, mut is_withheld) = (prev_log, false);
         for entry in entries {
             if entry.index != previous.index.next() || entry.term < previous.term || entry.term == Term::ZERO
             {
                 return Err(Ignored::Malformed);
             }
+            is_withheld |= matches!(entry.payload, Payload::Withheld);
             previous = entry.position();
         }
         let well_formed =
             previous.term <= self.current_term() && (prev_log.index.0 == 0) == (prev_log.term.0 == 0);
-        if well_formed { Ok(last_new) } else { Err(Ignored::Malformed) }
+        if well_formed { Ok((last_new, is_withheld)) } else { Err(Ignored::Malformed) }
     }
 
     /// Skips what the log has, removes what conflicts, appends the rest (§5.3).
     fn append_missing(&mut self, entries: Entries) -> Result<(), Ignored> {
         let known = entries.iter().take_while(|entry| self.log.agrees_with(entry.position())).count();
-        let Some(first_new) = entries.get(known) else { return Ok(()) };
-        let from = first_new.index;
+        let new = &entries[known..];
+        let Some(from) = new.first().map(|entry| entry.index) else { return Ok(()) };
         if from <= self.log.last_index() {
             // No leader takes back what is committed, nor what it has sent itself.
             if from <= self.commit_index.max(self.follower_mut().matched) {
@@ -149,7 +151,7 @@ impl Raft {
             self.ledger.truncated(from);
             self.configurations.truncate(from);
         }
-        for entry in &entries[known..] {
+        for entry in new {
             if let Payload::Configuration(configuration) = &entry.payload {
                 self.configurations.push(entry.index, Arc::clone(configuration));
             }

@@ -42,28 +42,40 @@ impl Raft {
         Ok(self.log.last())
     }
 
-    /// Sends every follower what it may be sent, where there is reason to look.
-    pub(crate) fn maybe_replicate(&mut self) {
-        let Role::Leader(leader) = &mut self.role else { return };
-        if !core::mem::take(&mut leader.replication_due) {
-            return;
-        }
-        for position in 0..leader.followers.len() {
-            self.replicate_to(position);
+    /// Sends every follower what it may be sent, where there is reason to look; and what the reads that wait need: a leader's
+    /// next round, once the one before is answered, a follower's next question, once the one before is.
+    #[inline]
+    pub(crate) fn maybe_send(&mut self) {
+        if let Role::Leader(leader) = &mut self.role {
+            let replicates = core::mem::take(&mut leader.replication_due);
+            let owes_a_round = leader.owes_a_round();
+            if replicates {
+                let followers = leader.followers.len();
+                (0..followers).for_each(|position| self.replicate_to(position));
+            }
+            if owes_a_round {
+                self.send_round(false);
+            }
+        } else if let Role::Follower(follower) = &self.role
+            && self.reads.are_to_be_asked(follower.asked_up_to)
+        {
+            self.send_read_index();
         }
     }
 
     /// Sends one follower what its mode and its window allow.
     fn replicate_to(&mut self, position: usize) {
         loop {
-            if self.needs_snapshot(position) {
+            let Role::Leader(leader) = &self.role else { return };
+            let progress = &leader.followers[position];
+            let (next, is_witness) = (progress.next_index, progress.is_witness);
+            if matches!(progress.mode, Mode::Snapshot(_)) || next <= self.untold_up_to(is_witness) {
                 return self.offer_snapshot(position);
             }
-            let last_index = self.told_up_to(position);
+            let last_index = if is_witness { self.witness_told_up_to(leader) } else { self.log.last_index() };
             let first_in_memory = self.log.first_in_memory();
             let Role::Leader(leader) = &mut self.role else { return };
             let progress = &mut leader.followers[position];
-            let (next, is_witness) = (progress.next_index, progress.is_witness);
             let ready = match &progress.mode {
                 Mode::Probe { asked } => !asked,
                 Mode::Replicate(window) => next <= last_index && window.has_room(&self.config),
@@ -152,7 +164,9 @@ impl Raft {
                 }
                 let news = progress.acknowledge(index);
                 progress.end_round(last_index, now, timeout);
-                leader.replication_due = true;
+                let lacks_some = progress.next_index <= last_index;
+                // What a witness is told depends on what others have acknowledged.
+                leader.replication_due |= lacks_some || leader.has_witnesses;
                 if news {
                     self.maybe_commit(index);
                     self.maybe_tell_transfer_target(from);

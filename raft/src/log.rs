@@ -122,6 +122,9 @@ impl Log {
         assert!(first >= in_memory, "entry {first} is not in memory, which begins at {in_memory}");
         assert!(last <= self.last_index(), "entry {last} is past the end of the log");
         let (start, end) = (offset(in_memory, first), offset(in_memory, last) + 1);
+        if first == last {
+            return (core::slice::from_ref(&self.entries[start]), &[]);
+        }
         let (front, back) = self.entries.as_slices();
         if start >= front.len() {
             (&back[start - front.len()..end - front.len()], &[])

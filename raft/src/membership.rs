@@ -126,7 +126,7 @@ impl Raft {
         let configuration = self.configurations.latest();
         leader.quorum = configuration.quorum();
         leader.votes = configuration.votes(own);
-        leader.has_witnesses = configuration.has_witnesses();
+        leader.has_witnesses = leader.followers.iter().any(|progress| progress.is_witness);
         leader.is_settled = is_settled(configuration, own);
         // The new majority may stand elsewhere than the old one did; it is given its time.
         (leader.quorum_match, leader.advanced_at) = (LogIndex::ZERO, now);
@@ -135,10 +135,17 @@ impl Raft {
 
     /// What a leader does of its own accord once the configuration in force is committed: it leaves a joint one, steps
     /// aside where it has no vote any more, and promotes learners that have caught up.
+    #[inline]
     pub(crate) fn maybe_move_membership(&mut self) {
+        if matches!(&self.role, Role::Leader(leader) if !leader.is_settled) {
+            self.move_membership();
+        }
+    }
+
+    fn move_membership(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
         let settled_at = leader.first_index.max(self.configurations.latest_index());
-        if leader.is_settled || self.commit_index < settled_at || self.log.last_index().0 >= u64::MAX - 2 {
+        if self.commit_index < settled_at || self.log.last_index().0 >= u64::MAX - 2 {
             return;
         }
         let configuration = self.configurations.latest();

@@ -75,6 +75,18 @@ impl Reads {
     fn are_settled(&self) -> bool {
         self.settled == self.asked
     }
+
+    /// Whether some are open, and no question about them is: the leader was asked up to there.
+    pub(crate) fn are_to_be_asked(&self, asked_up_to: ReadId) -> bool {
+        !self.are_settled() && asked_up_to.0 <= self.settled
+    }
+}
+
+impl Leader {
+    /// Whether reads wait for a round that was not sent yet.
+    pub(crate) fn owes_a_round(&self) -> bool {
+        self.reads.front().is_some_and(|batch| batch.round > self.round)
+    }
 }
 
 impl Raft {
@@ -165,24 +177,6 @@ impl Raft {
         }
     }
 
-    /// What the reads that wait need to be sent: a leader's next round, once the one before is answered; a
-    /// follower's next question, once the one before is.
-    pub(crate) fn maybe_send_for_reads(&mut self) {
-        match &self.role {
-            Role::Leader(Leader { reads, round, .. }) => {
-                if reads.front().is_some_and(|batch| batch.round > *round) {
-                    self.send_round(false);
-                }
-            }
-            Role::Follower(Follower { asked_up_to, .. }) => {
-                if !self.reads.are_settled() && asked_up_to.0 <= self.reads.settled {
-                    self.send_read_index();
-                }
-            }
-            Role::PreCandidate(_) | Role::Candidate(_) => {}
-        }
-    }
-
     /// The leader is alive: a question, or its answer, that has been under way for a heartbeat's time is lost.
     pub(crate) fn maybe_ask_again(&mut self) {
         let Role::Follower(follower) = &self.role else { return };
@@ -193,7 +187,7 @@ impl Raft {
         self.drop_reads_nobody_answers();
     }
 
-    fn send_read_index(&mut self) {
+    pub(crate) fn send_read_index(&mut self) {
         let (boot, up_to) = (self.ledger.boot(), ReadId(self.reads.asked));
         let Role::Follower(follower) = &mut self.role else { return };
         let Some(heard) = follower.leader else { return };

@@ -9,8 +9,9 @@ use crate::progress::Progress;
 use crate::read::Batch;
 use crate::{HandoverReason, LogIndex, NodeId, ReadId, RoleKind, Round, Session, Votes};
 
-/// A replica's role, with what only that role holds.
+/// A replica's role, with what only that role holds. Its tag is a byte of its own, for it is looked at all the time.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
 pub(crate) enum Role {
     Follower(Follower),
     PreCandidate(Ballot),
@@ -59,7 +60,7 @@ pub(crate) struct Leader {
     /// What a majority of the configuration in force takes, and what this leader counts for.
     pub(crate) quorum: Quorum,
     pub(crate) votes: Votes,
-    /// Some of the followers that count are witnesses.
+    /// Some of the followers are witnesses.
     pub(crate) has_witnesses: bool,
     /// What the log held when the quorum was last counted, and when it was counted before. Whoever keeps data and lacks some
     /// of the latter is out of reach.

@@ -133,19 +133,12 @@ impl Raft {
 
 /// The leader's side: offering.
 impl Raft {
-    /// Whether what the follower lacks next stands before the log's beginning.
-    pub(crate) fn needs_snapshot(&self, position: usize) -> bool {
-        let Role::Leader(leader) = &self.role else { return false };
-        let progress = &leader.followers[position];
-        matches!(progress.mode, Mode::Snapshot(_)) || progress.next_index <= self.untold_up_to(progress)
-    }
-
     /// Offers a snapshot, unless an offer is under way or taken up. The same one is offered for as long as the log goes
     /// on from where it ends.
     pub(crate) fn offer_snapshot(&mut self, position: usize) {
         let (newest, now) = (self.snapshots.newest, self.now);
         let Role::Leader(leader) = &self.role else { return };
-        let untold_up_to = self.untold_up_to(&leader.followers[position]);
+        let untold_up_to = self.untold_up_to(leader.followers[position].is_witness);
         let Role::Leader(leader) = &mut self.role else { return };
         let progress = &mut leader.followers[position];
         if progress.next_index <= untold_up_to {
@@ -282,7 +275,7 @@ impl Raft {
             self.take_position(last, index, configuration)?;
         } else {
             self.receive_snapshot(snapshot);
-            self.pull_snapshot();
+            self.maybe_pull_snapshot();
         }
         Ok(())
     }
@@ -316,7 +309,14 @@ impl Raft {
     }
 
     /// Asks for parts, as long as this node follows a leader: its requests then speak of no other term.
-    pub(crate) fn pull_snapshot(&mut self) {
+    #[inline]
+    pub(crate) fn maybe_pull_snapshot(&mut self) {
+        if self.snapshots.receiving.is_some() {
+            self.pull_snapshot();
+        }
+    }
+
+    fn pull_snapshot(&mut self) {
         let Role::Follower(Follower { leader: Some(heard), .. }) = &self.role else { return };
         let leader = heard.leader;
         let Some(receiving) = &mut self.snapshots.receiving else { return };
@@ -341,15 +341,13 @@ impl Raft {
 
     /// The tick at which a request has waited too long.
     pub(crate) fn pull_due_at(&self) -> u64 {
-        let receiving = self.snapshots.receiving.as_ref();
-        match &self.role {
+        let Some(receiving) = &self.snapshots.receiving else { return u64::MAX };
+        let Role::Follower(Follower { leader: Some(_), .. }) = &self.role else { return u64::MAX };
+        if !self.ledger.hard_state_is_durable() {
             // Until then nothing may be asked, and what reports it durable looks again.
-            Role::Follower(_) if !self.ledger.hard_state_is_durable() => u64::MAX,
-            Role::Follower(Follower { leader: Some(_), .. }) => receiving
-                .and_then(|receiving| receiving.due_at(pull_patience(&self.config)))
-                .unwrap_or(u64::MAX),
-            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => u64::MAX,
+            return u64::MAX;
         }
+        receiving.due_at(pull_patience(&self.config)).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn handle_snapshot_chunk(
@@ -367,7 +365,7 @@ impl Raft {
             *kept = Some((snapshot, offset + data.len() as u64));
             actions.push_back(SnapshotAction::Store { snapshot, offset, data });
         }
-        self.pull_snapshot();
+        self.maybe_pull_snapshot();
         Ok(())
     }
 
@@ -376,7 +374,7 @@ impl Raft {
             && receiving.snapshot == snapshot
         {
             receiving.stored(bytes);
-            self.pull_snapshot();
+            self.maybe_pull_snapshot();
         }
     }
 
@@ -388,7 +386,7 @@ impl Raft {
         {
             *receiving = Receiving::new(snapshot, 0);
             receiving.leader_only = true;
-            self.pull_snapshot();
+            self.maybe_pull_snapshot();
         }
     }
 

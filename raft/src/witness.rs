@@ -53,20 +53,15 @@ impl Raft {
         }
     }
 
-    /// Up to where a follower may be told of the log. A witness that is ahead of the surviving copies refuses them its vote,
+    /// Up to where a witness may be told of this leader's log. One that is ahead of the surviving copies refuses them its vote,
     /// and never campaigns: while the copies within reach are enough to commit, it is told no more than a quorum of them
     /// has acknowledged. Its word would not count for more.
-    pub(crate) fn told_up_to(&self, position: usize) -> LogIndex {
-        let last = self.log.last_index();
-        let Role::Leader(leader) = &self.role else { return last };
-        if !leader.followers[position].is_witness {
-            return last;
-        }
+    pub(crate) fn witness_told_up_to(&self, leader: &Leader) -> LogIndex {
         let heard_since = self.now.saturating_sub(self.config.election_timeout);
         let copies_suffice =
             leader.has_quorum(|progress| progress.is_copy_within_reach(heard_since, leader.owed_index));
         if !copies_suffice {
-            return last;
+            return self.log.last_index();
         }
         leader.acknowledged_by_quorum(self.ledger.durable_index(), self.commit_index, heard_since)
     }
@@ -74,9 +69,9 @@ impl Raft {
     /// Up to where this log cannot tell a follower its entries, so that it has to get a snapshot: what was compacted; to a
     /// witness, all up to the first configuration that is known. A life that began with a snapshot has forgotten those
     /// before, though the log may still hold their entries.
-    pub(crate) fn untold_up_to(&self, progress: &Progress) -> LogIndex {
+    pub(crate) fn untold_up_to(&self, is_witness: bool) -> LogIndex {
         let base = self.log.base().index;
-        if progress.is_witness { base.max(self.configurations.first_index()) } else { base }
+        if is_witness { base.max(self.configurations.first_index()) } else { base }
     }
 
     /// What a witness is sent from `first` on, and its bytes, up to what fits into a message. All of it is in memory: of
