@@ -239,7 +239,7 @@ impl Raft {
 /// Outputs and views.
 impl Raft {
     /// The next thing to do, or `None` when all is said. Messages and writes are composed here: whatever came
-    /// in between travels together.
+    /// in between travels together. A driver asks until there is nothing more: what is composed last may wait for that.
     pub fn next_action(&mut self) -> Option<Action<'_>> {
         if self.outbox.is_empty() {
             self.maybe_send();

@@ -42,16 +42,17 @@ impl Raft {
         Ok(self.log.last())
     }
 
-    /// Sends every follower what it may be sent, where there is reason to look; and what the reads that wait need: a leader's
-    /// next round, once the one before is answered, a follower's next question, once the one before is.
+    /// A leader sends every follower what it may be sent, where there is reason to look, and the next round that its reads
+    /// wait for, once the one before is answered. So does a follower with the next question to its leader.
     #[inline]
     pub(crate) fn maybe_send(&mut self) {
         if let Role::Leader(leader) = &mut self.role {
             let replicates = core::mem::take(&mut leader.replication_due);
             let owes_a_round = leader.owes_a_round();
             if replicates {
-                let followers = leader.followers.len();
-                (0..followers).for_each(|position| self.replicate_to(position));
+                for position in 0..leader.followers.len() {
+                    self.replicate_to(position);
+                }
             }
             if owes_a_round {
                 self.send_round(false);

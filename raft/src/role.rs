@@ -60,7 +60,7 @@ pub(crate) struct Leader {
     /// What a majority of the configuration in force takes, and what this leader counts for.
     pub(crate) quorum: Quorum,
     pub(crate) votes: Votes,
-    /// Some of the followers are witnesses.
+    /// Some of the followers may be witnesses.
     pub(crate) has_witnesses: bool,
     /// What the log held when the quorum was last counted, and when it was counted before. Whoever keeps data and lacks some
     /// of the latter is out of reach.

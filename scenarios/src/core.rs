@@ -47,7 +47,8 @@ pub(crate) fn choose(
     if has_witnesses { core.or(Some(ProcessSet::EMPTY)) } else { core }
 }
 
-/// Whether somebody in the core can come to lead it, where nobody else than these is heard.
+/// Whether somebody in the core can come to lead it. Of the servers outside it, only those in `heard` can still tell it
+/// anything.
 fn can_lead(invariants: &Invariants, heard: ProcessSet, core: ProcessSet, membership: &Membership) -> bool {
     let witnesses = invariants.witnesses();
     let copies: NodeSet = core.iter().map(node_id).collect::<NodeSet>().without(witnesses);

@@ -31,6 +31,8 @@ pub struct Oracles {
     files: Option<Limits>,
     /// At which sync group of its life each server's disk is next recovered in earnest.
     check_at_group: Vec<u64>,
+    /// Nobody outside the healed core can reach it.
+    core_is_alone: bool,
     /// Who leads a cluster at rest, in which term, and since when.
     at_rest: Option<(Time, (ProcessId, Term))>,
     /// What fired that neither the invariants nor the specification keep.
@@ -51,6 +53,7 @@ impl Oracles {
             spec: spec.with_witnesses(witnesses, setup.raft.election_timeout),
             files: setup.files,
             check_at_group: vec![0; nodes.len()],
+            core_is_alone: false,
             at_rest: None,
             others: Vec::new(),
             marks: Marks::default(),
@@ -107,13 +110,17 @@ impl Oracles {
 
     /// One leader, and all of the core with its log, committed and applied, in the same state. The leader may be
     /// one of the others: whoever still serves well need not go. A member that such a leader cannot reach, or
-    /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3).
+    /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3). But a core that is alone has a leader of
+    /// its own.
     fn leader_at_rest(
         &mut self,
         core: ProcessSet,
         processes: &Processes<'_, Server>,
     ) -> Option<(ProcessId, Term)> {
         let (leader, last_log) = leader_of(core, processes)?;
+        if self.core_is_alone && !core.contains(leader) {
+            return None;
+        }
         let mut is_excused = |id: ProcessId| {
             let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
             let is_cut = !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from));
@@ -191,6 +198,7 @@ impl Oracle<Server> for Oracles {
         draw: &mut Draw<'_>,
         processes: &Processes<'_, Server>,
     ) -> Option<ProcessSet> {
+        self.core_is_alone = is_alone;
         let core = core::choose(&self.invariants, is_alone, draw, processes)?;
         let is_bare = core::rests_on_witnesses(&self.invariants, core);
         sometimes!(self.marks, marks::NAMES, "a core rested on a witness", is_bare);

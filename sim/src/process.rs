@@ -91,8 +91,8 @@ pub trait Oracle<P: Process>: Clone {
         false
     }
 
-    /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world. Whether they
-    /// will be cut off from all others is known.
+    /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world. Where the core
+    /// `is_alone`, it will be cut off from all others.
     fn choose_core(
         &mut self,
         size: u32,

@@ -53,6 +53,8 @@ pub struct Invariants {
     log_matching: LogMatching,
     snapshots: Snapshots,
     state_machine_safety: StateMachineSafety,
+    /// The most up to date that any log ever was.
+    furthest: LogPosition,
     report: Report,
 }
 
@@ -108,6 +110,7 @@ impl Invariants {
             log_matching: LogMatching::default(),
             snapshots: Snapshots::default(),
             state_machine_safety: StateMachineSafety::default(),
+            furthest: LogPosition::default(),
             report: Report::default(),
         }
     }
@@ -210,12 +213,12 @@ impl Invariants {
         self.shadows.iter().filter(|shadow| shadow.is_witness).map(|shadow| shadow.id).collect()
     }
 
-    /// Whether no log, durable or not, is more up to date than what `node` has durably.
+    /// Whether no log was ever more up to date, durable or not, than what `node` has durably. What another has lost may
+    /// still be on its way to somebody.
     #[must_use]
     pub fn is_ahead_of_all(&self, node: NodeId) -> bool {
         let own = &self.shadows[self.slot(node)];
-        let durable = own.position(own.durable_index);
-        self.shadows.iter().all(|shadow| Some(shadow.last_log()) <= durable)
+        own.position(own.durable_index) >= Some(self.furthest)
     }
 
     /// How many committed configurations stand after `index`.
@@ -428,6 +431,7 @@ impl Invariants {
         match shadow.append(position, payload_hash) {
             Err(violation) => return self.report.add(violation),
             Ok(link) => {
+                self.furthest = self.furthest.max(position);
                 self.report.note(self.log_matching.check_entry(shadow.id, position, link, payload_hash));
             }
         }
