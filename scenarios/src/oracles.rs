@@ -33,10 +33,6 @@ pub struct Oracles {
     check_at_group: Vec<u64>,
     /// Nobody outside the healed core can reach it.
     core_is_alone: bool,
-    /// How much of a snapshot each server of the core has received, and how much all of them ever have: one that gives way to
-    /// another begins anew, and gets further all the same.
-    receiving: Vec<u64>,
-    received: u64,
     /// Who leads a cluster at rest, in which term, and since when.
     at_rest: Option<(Time, (ProcessId, Term))>,
     /// What fired that neither the invariants nor the specification keep.
@@ -58,8 +54,6 @@ impl Oracles {
             files: setup.files,
             check_at_group: vec![0; nodes.len()],
             core_is_alone: false,
-            receiving: vec![0; nodes.len()],
-            received: 0,
             at_rest: None,
             others: Vec::new(),
             marks: Marks::default(),
@@ -220,14 +214,10 @@ impl Oracle<Server> for Oracles {
             .map(|replica| replica.status())
             .map(|status| status.durable_index.0 + status.last_applied.0)
             .sum();
-        for id in core.iter() {
-            let receiving =
-                processes.process(id).and_then(|server| server.replica().raft().receiving_snapshot());
-            let bytes = receiving.map_or(0, |(_, bytes)| bytes);
-            let known = std::mem::replace(&mut self.receiving[id.slot()], bytes);
-            self.received += bytes.saturating_sub(known);
-        }
-        let reached = entries.saturating_mul(1 << 32).saturating_add(self.received);
+        let received = members().filter_map(|replica| replica.raft().receiving_snapshot());
+        let bytes: u64 = received.map(|(_, bytes)| bytes).sum();
+        // A snapshot that is installed gives up its bytes for at least one entry.
+        let reached = entries.saturating_mul(1 << 32).saturating_add(bytes);
         let Some((leader, term)) = self.leader_at_rest(core, processes) else {
             self.at_rest = None;
             return Standing::Advancing(reached);
