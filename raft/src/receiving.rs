@@ -15,6 +15,10 @@ use crate::{Config, Ignored, Member, NodeId, SnapshotId};
 /// A request waits for at most so many times as long as the least.
 const PATIENCE_MAX: u64 = 16;
 
+/// Whoever was asked in vain is avoided for so many times as long as that took: what is lost with those who do not serve
+/// stays a small part of the whole, however often they may be asked again.
+const AVOIDED_TIMES: u64 = 16;
+
 /// One snapshot that is being received.
 ///
 /// Invariant: `stored <= handed <= snapshot.bytes`, and `parts` follow one another from `handed` on.
@@ -25,8 +29,8 @@ pub(crate) struct Receiving {
     pub(crate) stored: u64,
     handed: u64,
     parts: VecDeque<Part>,
-    /// Who does not have it, or does not answer.
-    lacking: Vec<NodeId>,
+    /// Who did not have it, or did not answer, and until when an offer gives them no other chance.
+    avoided: Vec<(NodeId, u64)>,
     /// Ask nobody but the leader: what came from many was not what it should have been.
     pub(crate) leader_only: bool,
     /// Requests so far.
@@ -69,8 +73,8 @@ impl Receiving {
     /// Begins, or goes on where `stored` bytes are there already.
     pub(crate) fn new(snapshot: SnapshotId, stored: u64) -> Self {
         assert!(stored <= snapshot.bytes, "{stored} bytes of {snapshot:?} were kept");
-        let (parts, lacking) = (VecDeque::new(), Vec::new());
-        Self { snapshot, stored, handed: stored, parts, lacking, leader_only: false, asked: 0, patience: 0 }
+        let (parts, avoided) = (VecDeque::new(), Vec::new());
+        Self { snapshot, stored, handed: stored, parts, avoided, leader_only: false, asked: 0, patience: 0 }
     }
 
     /// The next request, where there is room for one and somebody to ask: the leader for every other part, the
@@ -108,7 +112,7 @@ impl Receiving {
     }
 
     fn choose_source(&self, leader: NodeId, members: &[Member], own: NodeId) -> Option<NodeId> {
-        let may_have = |id: &NodeId| *id != own && !self.lacking.contains(id);
+        let may_have = |id: &NodeId| *id != own && self.avoided.iter().all(|(avoided, _)| avoided != id);
         let copies = || members.iter().filter(|member| !member.is_witness()).map(|member| member.id);
         let others = || copies().filter(|id| *id != leader && may_have(id));
         let leader = Some(leader).filter(may_have);
@@ -125,11 +129,9 @@ impl Receiving {
         let awaited = |part: &&mut Part| part.asked.is_some() && part.next_offset() == offset;
         let Some(part) = self.parts.iter_mut().find(awaited) else { return Err(Ignored::StaleResponse) };
         if data.is_empty() {
-            if part.asked.is_none_or(|(of, _)| of != from) {
-                return Err(Ignored::StaleResponse);
-            }
-            part.asked = None;
-            self.note_lacking(from);
+            let asked = part.asked.take_if(|(of, _)| *of == from);
+            let (_, at) = asked.ok_or(Ignored::StaleResponse)?;
+            self.avoid(from, at, now);
             return Ok(());
         }
         if data.len() as u64 > part.offset + part.bytes - offset {
@@ -161,7 +163,7 @@ impl Receiving {
         }
     }
 
-    /// Whoever has not answered for too long is not asked again, the leader excepted, who will offer it anew. What is too
+    /// Whoever has not answered for too long is avoided, the leader excepted, who will offer it anew. What is too
     /// long is at least `least` ticks, twice as long as the last part took, and twice as long with each time: a slow link
     /// that is asked for the same part again and again carries nothing else.
     pub(crate) fn give_up_waiting(&mut self, leader: NodeId, least: u64, now: u64) {
@@ -169,10 +171,10 @@ impl Receiving {
         let mut is_given_up = false;
         for position in 0..self.parts.len() {
             let asked = &mut self.parts[position].asked;
-            if let Some((of, _)) = asked.take_if(|(_, at)| *at + patience <= now) {
+            if let Some((of, at)) = asked.take_if(|(_, at)| *at + patience <= now) {
                 is_given_up = true;
                 if of != leader {
-                    self.note_lacking(of);
+                    self.avoid(of, at, now);
                 }
             }
         }
@@ -196,15 +198,14 @@ impl Receiving {
         waiting_since.map(|since| since + self.patience(least))
     }
 
-    /// It is offered once more: everybody may be asked again.
-    pub(crate) fn offered_again(&mut self) {
-        self.lacking.clear();
+    /// The leader offers it once more, and so has it; others are given another chance as their time comes.
+    pub(crate) fn offered_again(&mut self, leader: NodeId, now: u64) {
+        self.avoided.retain(|(node, until)| *node != leader && *until > now);
     }
 
-    fn note_lacking(&mut self, node: NodeId) {
-        if !self.lacking.contains(&node) {
-            self.lacking.push(node);
-        }
+    fn avoid(&mut self, node: NodeId, asked_at: u64, now: u64) {
+        self.avoided.retain(|(avoided, _)| *avoided != node);
+        self.avoided.push((node, now + AVOIDED_TIMES * (now - asked_at)));
     }
 }
 
@@ -288,20 +289,31 @@ mod tests {
     }
 
     #[test]
-    fn who_lacks_it_or_keeps_silent_is_not_asked_again_until_it_is_offered_again() {
+    fn who_lacks_it_or_keeps_silent_is_avoided_until_it_is_offered_again() {
         let mut receiving = receiving(30);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
-        receiving.take(NodeId(3), 10, bytes(0), 0).expect("a word from who was asked");
+        receiving.take(NodeId(3), 10, bytes(0), 1).expect("a word from who was asked");
         assert_eq!(asks(&mut receiving, 4), [(4, 10, 10)]);
         assert_eq!(receiving.due_at(10), Some(10));
         receiving.give_up_waiting(LEADER, 10, 10);
         assert_eq!(asks(&mut receiving, 10), [(2, 0, 10), (4, 20, 10)], "4 has time until tick 24");
         receiving.give_up_waiting(LEADER, 10, 30);
         assert_eq!(asks(&mut receiving, 30), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
-        receiving.take(LEADER, 0, bytes(0), 0).expect("the leader has it no more");
+        receiving.take(LEADER, 0, bytes(0), 30).expect("the leader has it no more");
         assert_eq!(asks(&mut receiving, 30), [], "nobody is left");
-        receiving.offered_again();
+        receiving.offered_again(LEADER, 30);
         assert_eq!(asks(&mut receiving, 30), [(3, 0, 10)]);
+    }
+
+    #[test]
+    fn whoever_was_asked_in_vain_is_avoided_for_many_times_as_long_as_that_took() {
+        let mut receiving = receiving(1_000);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
+        receiving.give_up_waiting(LEADER, 10, 10);
+        for (now, avoided) in [(10, Some(NodeId(3))), (169, Some(NodeId(3))), (170, None)] {
+            receiving.offered_again(LEADER, now);
+            assert_eq!(receiving.avoided.first().map(|(node, _)| *node), avoided, "at {now}");
+        }
     }
 
     #[test]

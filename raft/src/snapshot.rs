@@ -274,7 +274,7 @@ impl Raft {
             }
             self.take_position(last, index, configuration)?;
         } else {
-            self.receive_snapshot(snapshot);
+            self.receive_snapshot(from, snapshot);
             self.maybe_pull_snapshot();
         }
         Ok(())
@@ -294,11 +294,12 @@ impl Raft {
 
     /// Takes up an offer. One that is being received already goes on, and so does a newer one that still gets on: the
     /// leader's log goes on from where it ends, too. But that one is not what is offered: it does not give anybody more to ask.
-    fn receive_snapshot(&mut self, snapshot: SnapshotId) {
+    fn receive_snapshot(&mut self, leader: NodeId, snapshot: SnapshotId) {
+        let now = self.now;
         let Snapshots { receiving, kept, .. } = &mut self.snapshots;
         if let Some(present) = receiving {
             if present.snapshot == snapshot {
-                return present.offered_again();
+                return present.offered_again(leader, now);
             }
             if present.snapshot.last.index >= snapshot.last.index && present.gets_on() {
                 return;

@@ -316,6 +316,32 @@ fn a_newer_snapshot_that_nobody_has_any_more_gives_way_to_the_one_that_is_offere
     panic!("n3 was never at a loss");
 }
 
+/// One part at a time, and n2 is silent. The leader offers the snapshot anew with each heartbeat, so n2 may be asked again.
+#[test]
+fn whoever_keeps_silent_holds_up_a_small_part_of_a_transfer() {
+    let mut cluster = offered_in_parts(&[], |config| {
+        (config.max_snapshot_chunk_bytes, config.max_snapshot_in_flight) = (1, 1);
+    });
+    let snapshot = of_n1(&mut cluster);
+    let mut ticks = 0;
+    while cluster.node(3).snapshot().is_none() {
+        for message in std::mem::take(&mut cluster.network) {
+            let is_of_transfer = matches!(message.body, Body::SnapshotRequest(_) | Body::SnapshotChunk(_));
+            if is_of_transfer && message.to != NodeId(2) {
+                cluster.deliver(message).expect("it was asked for");
+            }
+        }
+        do_all(&mut cluster, NodeId(1));
+        do_all(&mut cluster, N3);
+        cluster.tick(3, 1);
+        ticks += 1;
+        if ticks % 5 == 0 && cluster.node(3).snapshot().is_none() {
+            cluster.deliver(offer(1, 2, snapshot)).expect("an offer with each heartbeat");
+        }
+    }
+    assert!(ticks <= 3 * snapshot.bytes, "{ticks} ticks for {} parts of a round trip each", snapshot.bytes);
+}
+
 #[test]
 fn absurd_offers_and_requests_are_refused() {
     let mut cluster = offered_to(&[1, 1]);
