@@ -69,7 +69,7 @@ impl Raft {
         }
         self.now = self.now.saturating_add(ticks).min(TICKS_MAX);
         if self.now >= self.due_at() {
-            self.handle_time();
+            self.rouse().handle_time();
         }
     }
 
@@ -78,7 +78,7 @@ impl Raft {
     /// # Errors
     /// The reason for which it was ignored; nothing is to be done about it.
     pub fn receive(&mut self, message: Message) -> Result<(), Ignored> {
-        self.handle_message(message)
+        self.rouse().handle_message(message)
     }
 
     /// A client's command. It is in the log at the position returned, and committed when it is applied there;
@@ -87,7 +87,7 @@ impl Raft {
     /// # Errors
     /// Says why it was refused; then it has no effect.
     pub fn propose(&mut self, data: Bytes) -> Result<LogPosition, ProposeError> {
-        self.handle_proposal(data)
+        self.rouse().handle_proposal(data)
     }
 
     /// A client wants to read what is committed, or what comes later (thesis §6.4), here or on a follower. A `ReadReady`
@@ -97,7 +97,7 @@ impl Raft {
     /// # Errors
     /// Says why it was refused; then nothing follows.
     pub fn read(&mut self) -> Result<ReadId, ReadError> {
-        self.handle_read()
+        self.rouse().handle_read()
     }
 
     /// A client's command, to be sent on to the leader that this follower hears. It comes back in the log; or as a
@@ -108,7 +108,7 @@ impl Raft {
     /// # Errors
     /// Says why it was not sent: nobody is known to lead, this node does, or what it would reveal is not durable yet.
     pub fn forward(&mut self, number: u64, data: Bytes) -> Result<NodeId, ProposeError> {
-        self.send_forward(number, data)
+        self.rouse().send_forward(number, data)
     }
 
     /// An operator wants `to` to lead. Proposals are refused until it does or an election timeout has passed.
@@ -116,14 +116,14 @@ impl Raft {
     /// # Errors
     /// Says why it cannot be done.
     pub fn transfer_leadership(&mut self, to: NodeId) -> Result<(), TransferError> {
-        self.handle_transfer(to)
+        self.rouse().handle_transfer(to)
     }
 
     /// The driver is about to stop this replica: it takes no more proposals, lets others lead where
     /// they can, and where it leads it hands its office over as soon as another takes it. All else goes on until it is
     /// dropped.
     pub fn retire(&mut self) {
-        self.handle_retirement();
+        self.rouse().handle_retirement();
     }
 
     /// An operator changes who belongs to the cluster, by one batch of changes. It is done when the configuration in
@@ -133,14 +133,14 @@ impl Raft {
     /// # Errors
     /// Says why it was refused; then it has no effect.
     pub fn change_membership(&mut self, changes: &[Change]) -> Result<LogPosition, ChangeError> {
-        self.handle_change(changes)
+        self.rouse().handle_change(changes)
     }
 
     /// Campaigns now, where this node may, does not lead, and has promised nobody that it will not: for explorers and
     /// tests, which decide themselves.
     pub fn campaign(&mut self) {
         if self.may_campaign() && !matches!(self.role, Role::Leader(_)) && !self.is_promised() {
-            self.become_candidate(false);
+            self.rouse().become_candidate(false);
             self.maybe_count_own_vote();
         }
     }
@@ -150,7 +150,7 @@ impl Raft {
     /// # Panics
     /// Where this life never asked for the write.
     pub fn persisted(&mut self, token: WriteToken) {
-        self.handle_persisted(token);
+        self.rouse().handle_persisted(token);
     }
 
     /// The state machine has applied all entries up to `index`.
@@ -158,7 +158,7 @@ impl Raft {
     /// # Panics
     /// Where `Apply` has not asked for them.
     pub fn applied(&mut self, index: LogIndex) {
-        self.handle_applied(index);
+        self.rouse().handle_applied(index);
     }
 
     /// Entries that `Fetch` asked for: from its first on, as many as fit; none, where the read failed. What brings
@@ -168,7 +168,7 @@ impl Raft {
     /// # Panics
     /// Where they do not follow one another, or where `Apply` gets others than those that are committed.
     pub fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
-        self.handle_fetched(purpose, entries);
+        self.rouse().handle_fetched(purpose, entries);
     }
 
     /// A snapshot of the state machine, as it was when it had applied the entry `snapshot.last`, is whole and durable; at a
@@ -177,13 +177,13 @@ impl Raft {
     /// # Panics
     /// Where the state machine has not come so far, or the log holds another entry there.
     pub fn snapshot_taken(&mut self, snapshot: SnapshotId) {
-        self.handle_snapshot_taken(snapshot);
+        self.rouse().handle_snapshot_taken(snapshot);
     }
 
     /// Entries up to `up_to` need not be kept: as far as the newest snapshot stands for them, they go. A follower that
     /// still lacks them will be sent the snapshot. A witness takes a snapshot for it, where there is none yet.
     pub fn compact(&mut self, up_to: LogIndex) {
-        self.handle_compact(up_to);
+        self.rouse().handle_compact(up_to);
     }
 
     /// What a `Read` of a snapshot brought; `None` where the snapshot is not there.
@@ -191,23 +191,23 @@ impl Raft {
     /// # Panics
     /// Where it brings more than was asked for.
     pub fn snapshot_read(&mut self, to: NodeId, snapshot: SnapshotId, offset: u64, data: Option<Bytes>) {
-        self.handle_snapshot_read(to, snapshot, offset, data);
+        self.rouse().handle_snapshot_read(to, snapshot, offset, data);
     }
 
     /// So many first bytes of a snapshot that is being received were taken: there is room for more. They need not be
     /// durable yet; what a restart takes away is asked for again ([`Recovered::receiving`]).
     pub fn snapshot_stored(&mut self, snapshot: SnapshotId, bytes: u64) {
-        self.handle_snapshot_stored(snapshot, bytes);
+        self.rouse().handle_snapshot_stored(snapshot, bytes);
     }
 
     /// A snapshot that was being received is whole, verified and durable.
     pub fn snapshot_received(&mut self, snapshot: SnapshotId) {
-        self.handle_snapshot_received(snapshot);
+        self.rouse().handle_snapshot_received(snapshot);
     }
 
     /// A snapshot that was received is not what its name says, and is gone: it is asked for anew.
     pub fn snapshot_refused(&mut self, snapshot: SnapshotId) {
-        self.handle_snapshot_refused(snapshot);
+        self.rouse().handle_snapshot_refused(snapshot);
     }
 
     /// Of the snapshot that `Restore` named it is known which configuration is in force at its last entry: the one that
@@ -223,7 +223,7 @@ impl Raft {
         index: LogIndex,
         configuration: Configuration,
     ) {
-        self.handle_configuration_restored(snapshot, index, configuration);
+        self.rouse().handle_configuration_restored(snapshot, index, configuration);
     }
 
     /// The state machine is in the state of the snapshot that `Restore` named. One that was overtaken by another
@@ -232,7 +232,16 @@ impl Raft {
     /// # Panics
     /// Where its configuration was not [`restored`](Self::configuration_restored) before.
     pub fn restored(&mut self, snapshot: SnapshotId) {
-        self.handle_restored(snapshot);
+        self.rouse().handle_restored(snapshot);
+    }
+}
+
+impl Raft {
+    /// Something comes in, and so there may be something to do.
+    #[inline]
+    pub(crate) fn rouse(&mut self) -> &mut Self {
+        self.is_at_rest = false;
+        self
     }
 }
 
@@ -241,6 +250,9 @@ impl Raft {
     /// The next thing to do, or `None` when all is said. Messages and writes are composed here: whatever came
     /// in between travels together. A driver asks until there is nothing more: what is composed last may wait for that.
     pub fn next_action(&mut self) -> Option<Action<'_>> {
+        if self.is_at_rest {
+            return None;
+        }
         if self.outbox.is_empty() {
             self.maybe_send();
         }
@@ -260,7 +272,10 @@ impl Raft {
             return Some(Action::Snapshot(action));
         }
         let last_index = self.log.last_index();
-        let due = self.ledger.take_due(last_index, self.now)?;
+        let Some(due) = self.ledger.take_due(last_index, self.now) else {
+            self.is_at_rest = true;
+            return None;
+        };
         Some(Action::Persist(Write {
             token: due.token,
             hard_state: due.hard_state.then_some(self.hard_state),

@@ -153,7 +153,7 @@ impl Raft {
     /// Time has passed: what could not be read may be asked for again.
     pub(crate) fn resume_fetches(&mut self) {
         if core::mem::take(&mut self.fetches_pause)
-            && let Role::Leader(leader) = &mut self.role
+            && let Role::Leader(leader) = &mut self.rouse().role
         {
             leader.replication_due = true;
         }

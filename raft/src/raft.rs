@@ -66,6 +66,8 @@ pub struct Raft {
     /// One brought nothing of use: no more are asked for until time has passed.
     pub(crate) fetches_pause: bool,
     pub(crate) snapshots: Snapshots,
+    /// All was said, and nothing has come in since.
+    pub(crate) is_at_rest: bool,
 }
 
 impl Raft {

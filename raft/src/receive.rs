@@ -75,6 +75,7 @@ impl Raft {
             fetches: VecDeque::new(),
             fetches_pause: false,
             snapshots: Snapshots::new(recovered.receiving),
+            is_at_rest: false,
             config,
         };
         raft.recover_snapshot(recovered.snapshot)?;
