@@ -15,8 +15,8 @@ use crate::{Config, Ignored, Member, NodeId, SnapshotId};
 /// A request waits for at most so many times as long as the least.
 const PATIENCE_MAX: u64 = 16;
 
-/// Whoever was asked in vain is avoided for so many times as long as that took: what is lost with those who do not serve
-/// stays a small part of the whole, however often they may be asked again.
+/// Whoever was asked in vain is avoided for so many times as long as was waited for it: what is lost with those who do not
+/// serve stays a small part of the whole.
 const AVOIDED_TIMES: u64 = 16;
 
 /// One snapshot that is being received.
@@ -29,14 +29,25 @@ pub(crate) struct Receiving {
     pub(crate) stored: u64,
     handed: u64,
     parts: VecDeque<Part>,
-    /// Who did not have it, or did not answer, and until when an offer gives them no other chance.
-    avoided: Vec<(NodeId, u64)>,
+    /// Who was asked in vain.
+    avoided: Vec<Avoided>,
+    /// It is what the leader offers. Where it is not, perhaps nobody has it any more.
+    is_offered: bool,
     /// Ask nobody but the leader: what came from many was not what it should have been.
     pub(crate) leader_only: bool,
     /// Requests so far.
     asked: u64,
     /// What is patient enough is learned on the way.
     patience: u64,
+}
+
+/// Somebody who is better not asked for a time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Avoided {
+    node: NodeId,
+    until: u64,
+    /// It said that it does not have the snapshot; else it kept silent.
+    lacks: bool,
 }
 
 /// Invariant: `here.len() <= bytes`; where it is all here, nobody is asked.
@@ -74,7 +85,18 @@ impl Receiving {
     pub(crate) fn new(snapshot: SnapshotId, stored: u64) -> Self {
         assert!(stored <= snapshot.bytes, "{stored} bytes of {snapshot:?} were kept");
         let (parts, avoided) = (VecDeque::new(), Vec::new());
-        Self { snapshot, stored, handed: stored, parts, avoided, leader_only: false, asked: 0, patience: 0 }
+        let (is_offered, leader_only) = (true, false);
+        Self {
+            snapshot,
+            stored,
+            handed: stored,
+            parts,
+            avoided,
+            is_offered,
+            leader_only,
+            asked: 0,
+            patience: 0,
+        }
     }
 
     /// The next request, where there is room for one and somebody to ask: the leader for every other part, the
@@ -88,7 +110,7 @@ impl Receiving {
     ) -> Option<Ask> {
         self.make_room(config);
         let wanted = self.parts.iter().position(|part| part.asked.is_none() && !part.is_whole())?;
-        let of = self.choose_source(leader, members, config.id)?;
+        let of = self.choose_source(leader, members, config.id, now)?;
         self.asked += 1;
         let part = &mut self.parts[wanted];
         part.asked = Some((of, now));
@@ -111,32 +133,47 @@ impl Receiving {
         }
     }
 
-    fn choose_source(&self, leader: NodeId, members: &[Member], own: NodeId) -> Option<NodeId> {
-        let may_have = |id: &NodeId| *id != own && self.avoided.iter().all(|(avoided, _)| avoided != id);
+    /// Of those that serve, the leader for every other part, and the others in turn; where nobody does, the leader. What it
+    /// does not offer, each is asked for in vain but once, so that it comes to an end.
+    fn choose_source(&self, leader: NodeId, members: &[Member], own: NodeId, now: u64) -> Option<NodeId> {
+        let avoided = |id: NodeId| self.avoided.iter().find(|avoided| avoided.node == id);
+        let serves = |id: NodeId| avoided(id).is_none_or(|avoided| self.is_offered && avoided.until <= now);
         let copies = || members.iter().filter(|member| !member.is_witness()).map(|member| member.id);
-        let others = || copies().filter(|id| *id != leader && may_have(id));
-        let leader = Some(leader).filter(may_have);
+        let others = || copies().filter(|id| *id != leader && *id != own && serves(*id));
         let count = others().count() as u64;
-        if self.leader_only || count == 0 || (leader.is_some() && self.asked.is_multiple_of(2)) {
-            return leader;
+        if self.leader_only || count == 0 {
+            let has_it = || self.is_offered && avoided(leader).is_some_and(|avoided| !avoided.lacks);
+            return (serves(leader) || has_it()).then_some(leader);
+        }
+        if serves(leader) && self.asked.is_multiple_of(2) {
+            return Some(leader);
         }
         let turn = usize::try_from(self.asked / 2 % count).expect("less than the number of members");
         others().nth(turn)
     }
 
     /// A part arrives. What was not asked for, or not at this place, is of no use.
-    pub(crate) fn take(&mut self, from: NodeId, offset: u64, data: Bytes, now: u64) -> Result<(), Ignored> {
+    pub(crate) fn take(
+        &mut self,
+        from: NodeId,
+        offset: u64,
+        data: Bytes,
+        least: u64,
+        now: u64,
+    ) -> Result<(), Ignored> {
         let awaited = |part: &&mut Part| part.asked.is_some() && part.next_offset() == offset;
         let Some(part) = self.parts.iter_mut().find(awaited) else { return Err(Ignored::StaleResponse) };
         if data.is_empty() {
             let asked = part.asked.take_if(|(of, _)| *of == from);
             let (_, at) = asked.ok_or(Ignored::StaleResponse)?;
-            self.avoid(from, at, now);
+            let waited = self.patience(least).min(now - at);
+            self.avoid(Avoided { node: from, until: now + AVOIDED_TIMES * waited, lacks: true });
             return Ok(());
         }
         if data.len() as u64 > part.offset + part.bytes - offset {
             return Err(Ignored::Malformed);
         }
+        self.avoided.retain(|avoided| avoided.node != from);
         part.here = if part.here.is_empty() { data } else { [&part.here[..], &data].concat().into() };
         // Where it was asked for more than once, this may be the answer to any of the requests (Karn and Partridge, 1987).
         if let (Some((_, at)), 1) = (part.asked.take(), part.times_asked) {
@@ -163,19 +200,17 @@ impl Receiving {
         }
     }
 
-    /// Whoever has not answered for too long is avoided, the leader excepted, who will offer it anew. What is too
-    /// long is at least `least` ticks, twice as long as the last part took, and twice as long with each time: a slow link
-    /// that is asked for the same part again and again carries nothing else.
-    pub(crate) fn give_up_waiting(&mut self, leader: NodeId, least: u64, now: u64) {
+    /// Whoever has not answered for too long is avoided. What is too long is at least `least` ticks, twice as long as the
+    /// last part took, and twice as long with each time: a slow link that is asked for the same part again and again
+    /// carries nothing else.
+    pub(crate) fn give_up_waiting(&mut self, least: u64, now: u64) {
         let patience = self.patience(least);
         let mut is_given_up = false;
         for position in 0..self.parts.len() {
             let asked = &mut self.parts[position].asked;
-            if let Some((of, at)) = asked.take_if(|(_, at)| *at + patience <= now) {
+            if let Some((node, _)) = asked.take_if(|(_, at)| *at + patience <= now) {
                 is_given_up = true;
-                if of != leader {
-                    self.avoid(of, at, now);
-                }
+                self.avoid(Avoided { node, until: now + AVOIDED_TIMES * patience, lacks: false });
             }
         }
         if is_given_up {
@@ -198,14 +233,22 @@ impl Receiving {
         waiting_since.map(|since| since + self.patience(least))
     }
 
-    /// The leader offers it once more, and so has it; others are given another chance as their time comes.
-    pub(crate) fn offered_again(&mut self, leader: NodeId, now: u64) {
-        self.avoided.retain(|(node, until)| *node != leader && *until > now);
+    /// The leader offers it, and so has it.
+    pub(crate) fn offered_again(&mut self, leader: NodeId) {
+        self.is_offered = true;
+        self.avoided.retain(|avoided| avoided.node != leader || !avoided.lacks);
     }
 
-    fn avoid(&mut self, node: NodeId, asked_at: u64, now: u64) {
-        self.avoided.retain(|(avoided, _)| *avoided != node);
-        self.avoided.push((node, now + AVOIDED_TIMES * (now - asked_at)));
+    /// The leader offers another one.
+    pub(crate) fn other_offered(&mut self) {
+        self.is_offered = false;
+    }
+
+    fn avoid(&mut self, avoided: Avoided) {
+        match self.avoided.iter_mut().find(|present| present.node == avoided.node) {
+            Some(present) => *present = Avoided { until: present.until.max(avoided.until), ..avoided },
+            None => self.avoided.push(avoided),
+        }
     }
 }
 
@@ -217,6 +260,8 @@ mod tests {
     use crate::{Configuration, LogPosition};
 
     const LEADER: NodeId = NodeId(2);
+    /// So many ticks are waited, at the least.
+    const LEAST: u64 = 10;
 
     /// Node 1 of four draws parts of ten bytes, three at a time.
     fn config() -> Config {
@@ -243,7 +288,7 @@ mod tests {
     fn the_leader_is_asked_for_every_other_part_and_the_others_in_turn() {
         let mut receiving = receiving(65);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
-        receiving.take(LEADER, 0, bytes(10), 0).expect("it was asked for");
+        receiving.take(LEADER, 0, bytes(10), LEAST, 0).expect("it was asked for");
         assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
         assert_eq!(asks(&mut receiving, 0), [], "what is not stored counts as under way");
         receiving.stored(10);
@@ -254,10 +299,10 @@ mod tests {
     fn parts_come_in_any_order_and_are_stored_in_the_right_one() {
         let mut receiving = receiving(25);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 5)]);
-        receiving.take(NodeId(2), 20, bytes(5), 0).expect("it was asked for");
-        receiving.take(NodeId(4), 10, bytes(10), 0).expect("whoever sends it");
+        receiving.take(NodeId(2), 20, bytes(5), LEAST, 0).expect("it was asked for");
+        receiving.take(NodeId(4), 10, bytes(10), LEAST, 0).expect("whoever sends it");
         assert_eq!(receiving.next_to_store(), None);
-        receiving.take(NodeId(2), 0, bytes(10), 0).expect("it was asked for");
+        receiving.take(NodeId(2), 0, bytes(10), LEAST, 0).expect("it was asked for");
         let stored: Vec<u64> =
             core::iter::from_fn(|| receiving.next_to_store()).map(|(offset, _)| offset).collect();
         assert_eq!(stored, [0, 10, 20]);
@@ -269,51 +314,81 @@ mod tests {
     fn what_was_not_asked_for_is_not_taken() {
         let mut receiving = receiving(100);
         asks(&mut receiving, 0);
-        assert_eq!(receiving.take(LEADER, 5, bytes(1), 0), Err(Ignored::StaleResponse));
-        assert_eq!(receiving.take(LEADER, 90, bytes(10), 0), Err(Ignored::StaleResponse));
-        assert_eq!(receiving.take(LEADER, 0, bytes(11), 0), Err(Ignored::Malformed));
-        assert_eq!(receiving.take(NodeId(4), 0, bytes(0), 0), Err(Ignored::StaleResponse));
-        receiving.take(LEADER, 0, bytes(10), 0).expect("it was asked for");
-        assert_eq!(receiving.take(LEADER, 0, bytes(10), 0), Err(Ignored::StaleResponse));
-        assert_eq!(receiving.take(LEADER, u64::MAX, bytes(10), 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 5, bytes(1), LEAST, 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 90, bytes(10), LEAST, 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, 0, bytes(11), LEAST, 0), Err(Ignored::Malformed));
+        assert_eq!(receiving.take(NodeId(4), 0, bytes(0), LEAST, 0), Err(Ignored::StaleResponse));
+        receiving.take(LEADER, 0, bytes(10), LEAST, 0).expect("it was asked for");
+        assert_eq!(receiving.take(LEADER, 0, bytes(10), LEAST, 0), Err(Ignored::StaleResponse));
+        assert_eq!(receiving.take(LEADER, u64::MAX, bytes(10), LEAST, 0), Err(Ignored::StaleResponse));
     }
 
     #[test]
     fn the_rest_of_a_part_that_comes_in_pieces_is_asked_for() {
         let mut receiving = receiving(10);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10)]);
-        receiving.take(LEADER, 0, bytes(4), 0).expect("a piece");
+        receiving.take(LEADER, 0, bytes(4), LEAST, 0).expect("a piece");
         assert_eq!(asks(&mut receiving, 0), [(3, 4, 6)]);
-        receiving.take(NodeId(3), 4, bytes(6), 0).expect("the rest");
+        receiving.take(NodeId(3), 4, bytes(6), LEAST, 0).expect("the rest");
         assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
     }
 
     #[test]
-    fn who_lacks_it_or_keeps_silent_is_avoided_until_it_is_offered_again() {
+    fn who_lacks_it_or_keeps_silent_is_avoided() {
         let mut receiving = receiving(30);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
-        receiving.take(NodeId(3), 10, bytes(0), 1).expect("a word from who was asked");
+        receiving.take(NodeId(3), 10, bytes(0), LEAST, 1).expect("a word from who was asked");
         assert_eq!(asks(&mut receiving, 4), [(4, 10, 10)]);
-        assert_eq!(receiving.due_at(10), Some(10));
-        receiving.give_up_waiting(LEADER, 10, 10);
-        assert_eq!(asks(&mut receiving, 10), [(2, 0, 10), (4, 20, 10)], "4 has time until tick 24");
-        receiving.give_up_waiting(LEADER, 10, 30);
-        assert_eq!(asks(&mut receiving, 30), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
-        receiving.take(LEADER, 0, bytes(0), 30).expect("the leader has it no more");
-        assert_eq!(asks(&mut receiving, 30), [], "nobody is left");
-        receiving.offered_again(LEADER, 30);
-        assert_eq!(asks(&mut receiving, 30), [(3, 0, 10)]);
+        assert_eq!(receiving.due_at(LEAST), Some(10));
+        receiving.give_up_waiting(LEAST, 10);
+        assert_eq!(asks(&mut receiving, 10), [(4, 0, 10), (4, 20, 10)], "the leader is silent");
+        receiving.take(NodeId(4), 0, bytes(0), LEAST, 11).expect("a word from who was asked");
+        assert_eq!(asks(&mut receiving, 11), [(2, 0, 10)], "nobody else is left");
+        receiving.take(LEADER, 0, bytes(0), LEAST, 12).expect("the leader has it no more");
+        assert_eq!(asks(&mut receiving, 12), [], "nobody is left");
+        receiving.offered_again(LEADER);
+        assert_eq!(asks(&mut receiving, 12), [(2, 0, 10)]);
+    }
+
+    /// Of 2, who leads, 3 and 4, those who are asked for the next part at `now`.
+    fn is_asked(receiving: &Receiving, now: u64) -> Vec<u64> {
+        let members = Configuration::first(&config().voters);
+        let ask = |asked| {
+            let mut next = Receiving { parts: VecDeque::new(), asked, ..receiving.clone() };
+            next.next_ask(LEADER, members.members(), &config(), now).map(|ask| ask.of.0)
+        };
+        let mut of: Vec<u64> = (0..4).filter_map(ask).collect();
+        of.sort_unstable();
+        of.dedup();
+        of
     }
 
     #[test]
-    fn whoever_was_asked_in_vain_is_avoided_for_many_times_as_long_as_that_took() {
+    fn whoever_was_asked_in_vain_is_avoided_for_many_times_as_long_as_was_waited() {
         let mut receiving = receiving(1_000);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
-        receiving.give_up_waiting(LEADER, 10, 10);
-        for (now, avoided) in [(10, Some(NodeId(3))), (169, Some(NodeId(3))), (170, None)] {
-            receiving.offered_again(LEADER, now);
-            assert_eq!(receiving.avoided.first().map(|(node, _)| *node), avoided, "at {now}");
+        receiving.give_up_waiting(LEAST, 5_000);
+        for (now, asked) in [(5_000, &[4][..]), (5_159, &[4]), (5_160, &[2, 3, 4])] {
+            assert_eq!(is_asked(&receiving, now), asked, "at {now}");
         }
+        receiving.offered_again(LEADER);
+        assert_eq!(is_asked(&receiving, 5_000), [4], "an offer does not say that its parts arrive");
+        receiving.take(NodeId(3), 10, bytes(10), LEAST, 5_001).expect_err("it was given up");
+        asks(&mut receiving, 5_001);
+        receiving.take(NodeId(3), 10, bytes(10), LEAST, 5_001).expect("it was asked for again, of 4");
+        assert_eq!(is_asked(&receiving, 5_001), [3, 4], "who sends a part serves");
+    }
+
+    #[test]
+    fn what_the_leader_does_not_offer_each_is_asked_for_in_vain_but_once() {
+        let mut receiving = receiving(10);
+        receiving.other_offered();
+        for now in [0, 1_000, 10_000] {
+            assert_eq!(asks(&mut receiving, now).len(), 1);
+            receiving.give_up_waiting(LEAST, now + 1_000);
+        }
+        assert_eq!(asks(&mut receiving, 1_000_000), []);
+        assert!(!receiving.gets_on(), "it is at a loss");
     }
 
     #[test]
@@ -336,19 +411,19 @@ mod tests {
         let mut receiving = receiving(1_000);
         asks(&mut receiving, 0);
         for (now, due_at) in [(10, 30), (30, 70)] {
-            receiving.give_up_waiting(LEADER, 10, now);
+            receiving.give_up_waiting(LEAST, now);
             asks(&mut receiving, now);
-            assert_eq!(receiving.due_at(10), Some(due_at), "twice as long each time");
+            assert_eq!(receiving.due_at(LEAST), Some(due_at), "twice as long each time");
         }
-        receiving.take(LEADER, 0, bytes(10), 35).expect("the answer to one of the requests");
-        assert_eq!(receiving.due_at(10), Some(70), "which, nobody knows");
+        receiving.take(LEADER, 0, bytes(10), LEAST, 35).expect("the answer to one of the requests");
+        assert_eq!(receiving.due_at(LEAST), Some(70), "which, nobody knows");
         for _ in 0..20 {
-            let due_at = receiving.due_at(10).expect("the leader is asked again");
-            receiving.give_up_waiting(LEADER, 10, due_at);
+            let due_at = receiving.due_at(LEAST).expect("the leader is asked again");
+            receiving.give_up_waiting(LEAST, due_at);
             asks(&mut receiving, due_at);
         }
-        let asked_at = receiving.due_at(10).expect("the leader is asked again") - 160;
-        receiving.give_up_waiting(LEADER, 10, asked_at + 159);
+        let asked_at = receiving.due_at(LEAST).expect("the leader is asked again") - 160;
+        receiving.give_up_waiting(LEAST, asked_at + 159);
         assert_eq!(asks(&mut receiving, asked_at + 159), [], "and at most 16 times as long");
     }
 
@@ -356,14 +431,14 @@ mod tests {
     fn who_was_silent_makes_nobody_wait_longer_for_those_who_answer() {
         let mut receiving = receiving(1_000);
         asks(&mut receiving, 0);
-        receiving.give_up_waiting(LEADER, 10, 10);
-        assert_eq!(asks(&mut receiving, 10), [(4, 0, 10), (2, 10, 10), (4, 20, 10)]);
-        receiving.take(NodeId(4), 0, bytes(10), 12).expect("it was asked for");
+        receiving.give_up_waiting(LEAST, 10);
+        assert_eq!(asks(&mut receiving, 10), [(4, 0, 10), (4, 10, 10), (4, 20, 10)]);
+        receiving.take(NodeId(4), 0, bytes(10), LEAST, 12).expect("it was asked for");
         receiving.next_to_store().expect("the first part");
         receiving.stored(10);
-        assert_eq!(receiving.due_at(10), Some(30), "nothing is known of how long parts take");
-        assert_eq!(asks(&mut receiving, 12), [(2, 30, 10)]);
-        receiving.take(LEADER, 30, bytes(10), 14).expect("it was asked for");
-        assert_eq!(receiving.due_at(10), Some(20), "of those that were asked for at 10");
+        assert_eq!(receiving.due_at(LEAST), Some(30), "nothing is known of how long parts take");
+        assert_eq!(asks(&mut receiving, 12), [(4, 30, 10)]);
+        receiving.take(NodeId(4), 30, bytes(10), LEAST, 14).expect("it was asked for");
+        assert_eq!(receiving.due_at(LEAST), Some(20), "of those that were asked for at 10");
     }
 }

@@ -295,14 +295,13 @@ impl Raft {
     /// Takes up an offer. One that is being received already goes on, and so does a newer one that still gets on: the
     /// leader's log goes on from where it ends, too. But that one is not what is offered: it does not give anybody more to ask.
     fn receive_snapshot(&mut self, leader: NodeId, snapshot: SnapshotId) {
-        let now = self.now;
         let Snapshots { receiving, kept, .. } = &mut self.snapshots;
         if let Some(present) = receiving {
             if present.snapshot == snapshot {
-                return present.offered_again(leader, now);
+                return present.offered_again(leader);
             }
             if present.snapshot.last.index >= snapshot.last.index && present.gets_on() {
-                return;
+                return present.other_offered();
             }
         }
         let stored = kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);
@@ -330,7 +329,7 @@ impl Raft {
             self.snapshots.receiving = None;
             return;
         }
-        receiving.give_up_waiting(leader, pull_patience(&self.config), self.now);
+        receiving.give_up_waiting(pull_patience(&self.config), self.now);
         while let Some(receiving) = &mut self.snapshots.receiving
             && let Some(ask) =
                 receiving.next_ask(leader, self.configurations.latest().members(), &self.config, self.now)
@@ -361,7 +360,7 @@ impl Raft {
         let Some(receiving) = receiving.as_mut().filter(|receiving| receiving.snapshot == snapshot) else {
             return Err(Ignored::StaleResponse);
         };
-        receiving.take(from, offset, data, self.now)?;
+        receiving.take(from, offset, data, pull_patience(&self.config), self.now)?;
         while let Some((offset, data)) = receiving.next_to_store() {
             *kept = Some((snapshot, offset + data.len() as u64));
             actions.push_back(SnapshotAction::Store { snapshot, offset, data });
