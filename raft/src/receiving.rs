@@ -33,8 +33,8 @@ pub(crate) struct Receiving {
     avoided: Vec<Avoided>,
     /// It is what the leader offers. Where it is not, perhaps nobody has it any more.
     is_offered: bool,
-    /// Ask nobody but the leader: what came from many was not what it should have been.
-    pub(crate) leader_only: bool,
+    /// Ask nobody but the leader.
+    leader_only: bool,
     /// Requests so far.
     asked: u64,
     /// What is patient enough is learned on the way.
@@ -97,6 +97,11 @@ impl Receiving {
             asked: 0,
             patience: 0,
         }
+    }
+
+    /// What came from many was not what it should have been: it begins anew, and asks nobody but the leader.
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self { is_offered: self.is_offered, leader_only: true, ..Self::new(self.snapshot, 0) };
     }
 
     /// The next request, where there is room for one and somebody to ask: the leader for every other part, the
@@ -166,7 +171,8 @@ impl Receiving {
         if data.is_empty() {
             let asked = part.asked.take_if(|(of, _)| *of == from);
             let (_, at) = asked.ok_or(Ignored::StaleResponse)?;
-            let waited = self.patience(least).min(now - at);
+            // Who answers within a tick is not asked again within it.
+            let waited = (now - at).clamp(1, self.patience(least));
             self.avoid(Avoided { node: from, until: now + AVOIDED_TIMES * waited, lacks: true });
             return Ok(());
         }
@@ -350,6 +356,18 @@ mod tests {
         assert_eq!(asks(&mut receiving, 12), [(2, 0, 10)]);
     }
 
+    #[test]
+    fn who_lacks_it_is_avoided_for_a_while_even_where_it_says_so_at_once() {
+        let mut receiving = receiving(1_000);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
+        receiving.take(NodeId(3), 10, bytes(0), LEAST, 0).expect("a word from who was asked");
+        assert_eq!((is_asked(&receiving, 15), is_asked(&receiving, 16)), (vec![2, 4], vec![2, 3, 4]));
+        asks(&mut receiving, 16);
+        receiving.take(NodeId(4), 10, bytes(0), LEAST, 5_000).expect("a word from who was asked");
+        assert_eq!(is_asked(&receiving, 5_159), [2, 3], "it is blamed for no more than was patient");
+        assert_eq!(is_asked(&receiving, 5_160), [2, 3, 4]);
+    }
+
     /// Of 2, who leads, 3 and 4, those who are asked for the next part at `now`.
     fn is_asked(receiving: &Receiving, now: u64) -> Vec<u64> {
         let members = Configuration::first(&config().voters);
@@ -389,12 +407,17 @@ mod tests {
         }
         assert_eq!(asks(&mut receiving, 1_000_000), []);
         assert!(!receiving.gets_on(), "it is at a loss");
+        receiving.offered_again(LEADER);
+        assert_eq!(is_asked(&receiving, 1_000_000), [2, 3, 4], "now somebody has it");
     }
 
     #[test]
     fn what_came_from_many_and_was_wrong_is_asked_of_the_leader_alone() {
-        let mut receiving = Receiving { leader_only: true, ..receiving(30) };
+        let mut receiving = receiving(30);
+        receiving.begin_anew();
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (2, 10, 10), (2, 20, 10)]);
+        receiving.give_up_waiting(LEAST, 10);
+        assert_eq!(asks(&mut receiving, 10), [(2, 0, 10), (2, 10, 10), (2, 20, 10)], "silent as it is");
     }
 
     #[test]

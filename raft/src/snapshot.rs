@@ -384,8 +384,7 @@ impl Raft {
         if let Some(receiving) = receiving
             && receiving.snapshot == snapshot
         {
-            *receiving = Receiving::new(snapshot, 0);
-            receiving.leader_only = true;
+            receiving.begin_anew();
             self.maybe_pull_snapshot();
         }
     }
