@@ -134,7 +134,8 @@ impl Raft {
     }
 
     /// What a leader does of its own accord once the configuration in force is committed: it leaves a joint one, steps
-    /// aside where it has no vote any more, and promotes learners that have caught up.
+    /// aside where it has no vote any more, and promotes learners that have caught up. While it hands its office over it
+    /// does nothing of that: who is told to campaign has the whole log, and is to go on having it.
     #[inline]
     pub(crate) fn maybe_move_membership(&mut self) {
         if matches!(&self.role, Role::Leader(leader) if !leader.is_settled) {
@@ -144,6 +145,9 @@ impl Raft {
 
     fn move_membership(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
+        if leader.transfer.is_some() {
+            return;
+        }
         let settled_at = leader.first_index.max(self.configurations.latest_index());
         if self.commit_index < settled_at || self.log.last_index().0 >= u64::MAX - 2 {
             return;
@@ -173,12 +177,9 @@ impl Raft {
     /// A leader without a vote has done its duty: those who vote know that it has none, or are told by the next
     /// leader. It hands the office to the voter that is likely to win (thesis §4.2.2, §3.10).
     fn step_aside(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        if leader.transfer.is_none() {
-            let to =
-                self.likely_successor(|_| true).expect("a configuration has a voter, and the leader is none");
-            self.begin_transfer(to, HandoverReason::Removed);
-        }
+        let to =
+            self.likely_successor(|_| true).expect("a configuration has a voter, and the leader is none");
+        self.begin_transfer(to, HandoverReason::Removed);
     }
 
     /// Whether no change of the membership is under way.

@@ -149,8 +149,9 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(transfer) = leader.transfer.take() else { return };
         if transfer.reason.is_final() || self.is_out_of_office() {
-            self.become_follower(self.current_term());
+            return self.become_follower(self.current_term());
         }
+        self.maybe_move_membership();
     }
 
     /// The leader wants this node to lead: it campaigns at once, and asks nobody before.

@@ -1,6 +1,6 @@
 //! Who leads, and for how long: leaders that could not serve, and nodes that are preferred.
 
-use squall_raft::{Body, HandoverReason, Message, NodeId, RoleKind, Term};
+use squall_raft::{Body, Change, HandoverReason, Message, NodeId, RoleKind, Term};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -149,6 +149,21 @@ fn an_operator_may_make_anybody_lead_and_the_preferred_one_leads_again_later() {
     assert_eq!(cluster.leader(), Some(2), "it is given its time");
     pass_beats(&mut cluster, 4);
     assert_eq!(cluster.leader(), Some(3));
+}
+
+/// What is told to campaign has the whole log, and would lag again behind a leader that went on by itself.
+#[test]
+fn a_leader_that_hands_over_leaves_a_joint_configuration_only_when_it_has_given_up() {
+    let mut cluster = led_by_n1(Cluster::new(3));
+    let joint = cluster.change(1, &[Change::Remove { id: NodeId(3) }]).expect("n1 and n2 stay");
+    cluster.transfer(1, 2).expect("n2 votes");
+    pass_losing(&mut cluster, 0, is_timeout_now);
+    assert_eq!(cluster.status(1).commit_index, joint.index);
+    assert_eq!(cluster.status(1).last_log, joint, "n2 was told to campaign");
+    pass_losing(&mut cluster, TIMEOUT - 1, is_timeout_now);
+    assert_eq!(cluster.status(1).last_log, joint);
+    pass_losing(&mut cluster, 1, is_timeout_now);
+    assert_eq!(cluster.status(1).last_log.index, joint.index.next(), "it leads on");
 }
 
 #[test]
