@@ -20,13 +20,16 @@ impl Raft {
             }
             return self.maybe_pull_snapshot();
         };
-        if leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline) {
+        let gives_up = leader.transfer.is_some_and(|transfer| self.now >= transfer.deadline);
+        if gives_up {
             self.give_up_transfer();
         }
         let Role::Leader(leader) = &self.role else { return };
         let (heartbeat_is_due, check_is_due) = (self.now >= leader.heartbeat_at, self.now >= leader.check_at);
         if check_is_due {
             self.check_quorum();
+        } else if gives_up {
+            self.maybe_move_membership();
         }
         if heartbeat_is_due {
             self.maybe_count_witnesses();

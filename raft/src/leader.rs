@@ -322,9 +322,10 @@ impl Raft {
         {
             return self.become_follower(self.current_term());
         }
+        // While the office is handed over the membership stays as it is.
+        self.maybe_move_membership();
         self.maybe_give_way();
         self.drop_reads_nobody_answers();
-        self.maybe_move_membership();
     }
 
     /// Entries from disk for a follower that lags behind. They are of no use where the read failed, or where the

@@ -149,9 +149,8 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(transfer) = leader.transfer.take() else { return };
         if transfer.reason.is_final() || self.is_out_of_office() {
-            return self.become_follower(self.current_term());
+            self.become_follower(self.current_term());
         }
-        self.maybe_move_membership();
     }
 
     /// The leader wants this node to lead: it campaigns at once, and asks nobody before.

@@ -1,5 +1,7 @@
 //! Who leads, and for how long: leaders that could not serve, and nodes that are preferred.
 
+use std::cell::Cell;
+
 use squall_raft::{Body, Change, HandoverReason, Message, NodeId, RoleKind, Term};
 
 use crate::cluster::{Cluster, hard_state};
@@ -157,8 +159,12 @@ fn a_leader_that_hands_over_leaves_a_joint_configuration_only_when_it_has_given_
     let mut cluster = led_by_n1(Cluster::new(3));
     let joint = cluster.change(1, &[Change::Remove { id: NodeId(3) }]).expect("n1 and n2 stay");
     cluster.transfer(1, 2).expect("n2 votes");
-    pass_losing(&mut cluster, 0, is_timeout_now);
-    assert_eq!(cluster.status(1).commit_index, joint.index);
+    let told = Cell::new(0);
+    pass_losing(&mut cluster, 0, |message| {
+        told.set(told.get() + u64::from(is_timeout_now(message)));
+        is_timeout_now(message)
+    });
+    assert_eq!((told.get(), cluster.status(1).commit_index), (1, joint.index));
     assert_eq!(cluster.status(1).last_log, joint, "n2 was told to campaign");
     pass_losing(&mut cluster, TIMEOUT - 1, is_timeout_now);
     assert_eq!(cluster.status(1).last_log, joint);
