@@ -1,7 +1,7 @@
 //! The driver's disk, in memory: what was written to it, and what a restart finds.
 
 use squall_raft::{
-    Entry, HardState, LogIndex, LogPosition, Payload, Recovered, SnapshotId, Write, WriteToken,
+    Entry, Faulty, HardState, LogIndex, LogPosition, Payload, Recovered, SnapshotId, Write, WriteToken,
 };
 
 /// A disk's contents.
@@ -12,6 +12,8 @@ pub(crate) struct Disk {
     /// Those after the base.
     pub(crate) entries: Vec<Entry>,
     pub(crate) snapshot: Option<SnapshotId>,
+    /// The entries whose data is lost.
+    pub(crate) faulty: Vec<Faulty>,
     /// A snapshot that is being received, and so many of its bytes.
     pub(crate) receiving: Option<(SnapshotId, u64)>,
 }
@@ -24,12 +26,31 @@ pub(crate) struct OwnedWrite {
     pub(crate) truncate_from: Option<LogIndex>,
     pub(crate) reset_to: Option<LogPosition>,
     pub(crate) compact_to: Option<LogPosition>,
+    pub(crate) repairs: Vec<Entry>,
     pub(crate) entries: Vec<Entry>,
 }
 
 impl Disk {
     pub(crate) fn last_index(&self) -> LogIndex {
         LogIndex(self.base.index.0 + self.entries.len() as u64)
+    }
+
+    /// An entry, with its data.
+    pub(crate) fn whole(&self, index: LogIndex) -> Option<&Entry> {
+        self.entry(index).filter(|_| self.faulty.iter().all(|faulty| faulty.index != index))
+    }
+
+    /// The data of some of the last entries goes bad: of those that have any, and whose bit is set.
+    pub(crate) fn lose(&mut self, bits: u16, is_doubtful: bool) {
+        for (place, entry) in self.entries.iter().rev().take(16).enumerate() {
+            let has_data = matches!(entry.payload, Payload::Command(_) | Payload::Configuration(_));
+            let is_known = self.faulty.iter().any(|faulty| faulty.index == entry.index);
+            if bits & 1 << place != 0 && has_data && !is_known {
+                let is_configuration = matches!(entry.payload, Payload::Configuration(_));
+                self.faulty.push(Faulty { index: entry.index, is_configuration, is_doubtful });
+            }
+        }
+        self.faulty.sort_by_key(|faulty| faulty.index);
     }
 
     pub(crate) fn entry(&self, index: LogIndex) -> Option<&Entry> {
@@ -55,13 +76,22 @@ impl Disk {
         self.hard_state = write.hard_state.unwrap_or(self.hard_state);
         if let Some(from) = write.truncate_from {
             self.entries.retain(|entry| entry.index < from);
+            self.faulty.retain(|faulty| faulty.index < from);
         }
         if let Some(base) = write.reset_to {
-            (self.base, self.entries) = (base, Vec::new());
+            (self.base, self.entries, self.faulty) = (base, Vec::new(), Vec::new());
         }
         if let Some(base) = write.compact_to {
             self.entries.retain(|entry| entry.index > base.index);
+            self.faulty.retain(|faulty| faulty.index > base.index);
             self.base = base;
+        }
+        for repair in &write.repairs {
+            let place = self.entries.iter().position(|entry| entry.position() == repair.position());
+            let place = place.expect("what is repaired is in the log");
+            let known = self.faulty.iter().position(|faulty| faulty.index == repair.index);
+            self.faulty.remove(known.expect("what is repaired was lost"));
+            self.entries[place] = repair.clone();
         }
         self.entries.extend_from_slice(&write.entries);
     }
@@ -69,8 +99,11 @@ impl Disk {
     pub(crate) fn recover(&self, boot: u64, tail: usize) -> Recovered {
         let mut terms: Vec<LogPosition> = self.entries.iter().map(Entry::position).collect();
         terms.dedup_by_key(|position| position.term);
-        let tail = self.entries[self.entries.len().saturating_sub(tail)..].to_vec();
-        let configurations = self.entries.iter().filter_map(|entry| match &entry.payload {
+        let last_faulty = self.faulty.last().map_or(LogIndex::ZERO, |faulty| faulty.index);
+        let tail = self.entries[self.entries.len().saturating_sub(tail)..].iter();
+        let tail = tail.filter(|entry| entry.index > last_faulty).cloned().collect();
+        let whole = self.entries.iter().filter(|entry| self.whole(entry.index).is_some());
+        let configurations = whole.filter_map(|entry| match &entry.payload {
             Payload::Configuration(configuration) => Some((entry.index, configuration.clone())),
             Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
         });
@@ -87,6 +120,7 @@ impl Disk {
             terms,
             last_index,
             tail,
+            faulty: self.faulty.clone(),
             configurations,
             is_withheld,
         }
@@ -101,6 +135,7 @@ impl OwnedWrite {
             truncate_from: write.truncate_from,
             reset_to: write.reset_to,
             compact_to: write.compact_to,
+            repairs: write.repairs.to_vec(),
             entries: write.iter().cloned().collect(),
         }
     }

@@ -35,6 +35,8 @@ pub struct Driver {
     snapshot_jobs: VecDeque<SnapshotAction>,
     /// The latest request for a part of a snapshot, which an honest peer would answer.
     wanted: SnapshotRequest,
+    /// What this node asked for last as a leader.
+    lacking: Vec<LogPosition>,
     /// What of the `Apply` under way is not yet reported.
     applying: Option<(LogIndex, LogIndex)>,
     /// The last entry that this life has been asked to apply.
@@ -74,6 +76,7 @@ impl Driver {
             fetches: Vec::new(),
             snapshot_jobs: VecDeque::new(),
             wanted: SnapshotRequest { snapshot: SnapshotId::default(), offset: 0, max_bytes: 0 },
+            lacking: Vec::new(),
             applying: None,
             last_asked: LogPosition::ZERO,
             session: Session::default(),
@@ -129,7 +132,7 @@ impl Driver {
                 self.raft.compact(LogIndex(applied.saturating_sub(u64::from(keep % 64))));
             }
             Input::SnapshotJob { outcome } => self.do_snapshot_job(outcome),
-            Input::Restart { writes, tail } => self.restart(writes, tail),
+            Input::Restart { writes, tail, lost } => self.restart(writes, tail, lost),
         }
     }
 
@@ -153,6 +156,7 @@ impl Driver {
                     self.reached.extend(write.truncate_from.map(|_| Mark::Truncates));
                     self.reached.extend(write.reset_to.map(|_| Mark::BeginsAnew));
                     self.reached.extend(write.compact_to.map(|_| Mark::Compacts));
+                    self.reached.extend(write.repairs.first().map(|_| Mark::Repairs));
                     self.written.write(&write);
                     self.writes.push_back(write);
                 }
@@ -166,6 +170,7 @@ impl Driver {
                     self.reached.insert(match fetch.purpose {
                         FetchPurpose::Replicate(_) => Mark::FetchesToReplicate,
                         FetchPurpose::Apply => Mark::FetchesToApply,
+                        FetchPurpose::Repair(_) => Mark::FetchesToRepair,
                     });
                     self.fetches.push(fetch);
                 }
@@ -268,6 +273,7 @@ impl Driver {
             round: self.round,
             asked: self.asked,
             wanted: self.wanted,
+            lacking: &self.lacking,
             snapshot: self.durable.snapshot,
         };
         let message = message.resolve(&context, |index| self.raft.term_at(index));
@@ -328,7 +334,7 @@ impl Driver {
         let Some(position) = usize::from(fetch).checked_rem(self.fetches.len()) else { return };
         let fetch = self.fetches.remove(position);
         // The log may have been cut since the question was asked.
-        let readable = (fetch.first.0..=fetch.last.0).map_while(|index| self.written.entry(LogIndex(index)));
+        let readable = (fetch.first.0..=fetch.last.0).map_while(|index| self.written.whole(LogIndex(index)));
         let answer = readable.take(usize::from(entries)).cloned().collect();
         self.raft.fetched(fetch.purpose, answer);
     }
@@ -430,9 +436,13 @@ impl Driver {
     }
 
     /// Everything that is not durable is lost, and some of the writes under way are durable all the same.
-    fn restart(&mut self, writes: u8, tail: u8) {
+    fn restart(&mut self, writes: u8, tail: u8, lost: u16) {
         if writes > 0 {
             self.complete(writes);
+        }
+        // Some of the last entries, now and then, and perhaps for ever.
+        if tail >= 128 {
+            self.durable.lose(lost, tail >= 192);
         }
         self.writes.clear();
         self.fetches.clear();
@@ -448,7 +458,8 @@ impl Driver {
         self.last_status = self.raft.status();
         let last_index = self.durable.recovered_last_index();
         assert_eq!(self.last_status.last_log.index, last_index);
-        assert_eq!(self.last_status.durable_index, last_index);
+        let lost = self.raft.faulty().next().map_or(last_index, |first| LogIndex(first.index.0 - 1));
+        assert_eq!(self.last_status.durable_index, lost);
         self.reached.extend((recovered.last_index > LogIndex::ZERO).then_some(Mark::Recovers));
     }
 
@@ -502,8 +513,14 @@ impl Driver {
             Body::AppendEntriesResponse(response) => Some(match response.result {
                 AppendResult::Matched(_) => Mark::Acknowledges,
                 AppendResult::Witnessed(_) => Mark::Witnesses,
+                AppendResult::Lacking { .. } => Mark::Lacks,
                 AppendResult::Conflict { .. } => Mark::Contradicts,
             }),
+            Body::RepairRequest(request) => {
+                self.lacking.clone_from(&request.lacking);
+                Some(Mark::AsksForRepair)
+            }
+            Body::RepairResponse(_) => Some(Mark::AnswersRepair),
             Body::TimeoutNow => Some(Mark::HandsOver),
             Body::InstallSnapshot(offer) => {
                 self.session = offer.session;
@@ -574,7 +591,9 @@ fn last_position(message: &Message) -> Option<LogPosition> {
         | Body::Forward(_)
         | Body::ForwardResponse(_)
         | Body::SnapshotRequest(_)
-        | Body::SnapshotChunk(_) => None,
+        | Body::SnapshotChunk(_)
+        | Body::RepairRequest(_)
+        | Body::RepairResponse(_) => None,
     }
 }
 

@@ -101,8 +101,10 @@ pub enum Input {
     Restart {
         /// How many writes.
         writes: u8,
-        /// How many entries storage hands over.
+        /// How many entries storage hands over; from 128 on some are damaged.
         tail: u8,
+        /// Which of the last entries are.
+        lost: u16,
     },
 }
 
@@ -138,7 +140,11 @@ impl<'a> Arbitrary<'a> for Input {
             236..242 => Self::Transfer(bytes.arbitrary()?),
             242..251 => Self::Fetched { fetch: bytes.arbitrary()?, entries: bytes.arbitrary()? },
             251..254 => Self::PersistedLongAgo(bytes.arbitrary()?),
-            254..=255 => Self::Restart { writes: bytes.arbitrary()?, tail: bytes.arbitrary()? },
+            254..=255 => Self::Restart {
+                writes: bytes.arbitrary()?,
+                tail: bytes.arbitrary()?,
+                lost: bytes.arbitrary()?,
+            },
         })
     }
 }

@@ -29,6 +29,16 @@ pub enum Mark {
     FetchesToReplicate,
     /// Asks the disk for entries to apply.
     FetchesToApply,
+    /// Asks the disk for entries that a leader lost.
+    FetchesToRepair,
+    /// Says that it lacks the data of an entry.
+    Lacks,
+    /// Asks others, as a leader, for entries that it lacks.
+    AsksForRepair,
+    /// Answers a leader that asks so.
+    AnswersRepair,
+    /// Writes the data of an entry again.
+    Repairs,
     /// Restarts with entries.
     Recovers,
     /// Confirms that reads may be served.
@@ -51,7 +61,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::Leads,
         Self::CommitsAsLeader,
         Self::RefusesForWantOfRoom,
@@ -65,6 +75,11 @@ impl Mark {
         Self::Applies,
         Self::FetchesToReplicate,
         Self::FetchesToApply,
+        Self::FetchesToRepair,
+        Self::Lacks,
+        Self::AsksForRepair,
+        Self::AnswersRepair,
+        Self::Repairs,
         Self::Recovers,
         Self::ServesReads,
         Self::ChangesMembership,

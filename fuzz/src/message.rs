@@ -6,9 +6,9 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member, Message,
+    ForwardResponse, Found, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member, Message,
     NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
-    RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Standing,
+    RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Standing,
     Term,
 };
 
@@ -17,7 +17,7 @@ const PROMISE: u64 = 15;
 
 /// What the receiver is at, to which hostile numbers are relative.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Context {
+pub(crate) struct Context<'a> {
     pub(crate) receiver: NodeId,
     pub(crate) term: Term,
     pub(crate) last_log: LogPosition,
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) wanted: SnapshotRequest,
     /// The snapshot that it has.
     pub(crate) snapshot: Option<SnapshotId>,
+    /// What it asked for last as a leader that lacks it.
+    pub(crate) lacking: &'a [LogPosition],
 }
 
 /// A number: mostly the truth, as a message in which much is wrong is refused for the first wrong thing only.
@@ -82,6 +84,19 @@ enum HostileBody {
         session: Number,
         rejected: Number,
         hint: Position,
+    },
+    Lacking {
+        session: Number,
+        first: Number,
+        named: Number,
+    },
+    RepairRequest {
+        lacking: Vec<Position>,
+    },
+    /// Of what was asked for, mostly: what is found of each, or the entry itself.
+    RepairResponse {
+        found: Vec<u8>,
+        entries: Vec<HostileEntry>,
     },
     Heartbeat {
         session: Number,
@@ -177,7 +192,7 @@ impl Position {
 }
 
 impl HostileMessage {
-    pub(crate) fn resolve(self, context: &Context, term_at: impl Fn(LogIndex) -> Option<Term>) -> Message {
+    pub(crate) fn resolve(self, context: &Context<'_>, term_at: impl Fn(LogIndex) -> Option<Term>) -> Message {
         let Context {
             receiver,
             term,
@@ -188,6 +203,7 @@ impl HostileMessage {
             asked,
             wanted,
             snapshot: present,
+            lacking,
         } = *context;
         let session = |number: Number| Session(number.near(true_session.0));
         let round = |number: Number| Round(number.near(true_round.0));
@@ -233,6 +249,37 @@ impl HostileMessage {
                 let rejected = LogIndex(rejected.near(asked.index.0));
                 let result = AppendResult::Conflict { rejected, hint: hint.near(before) };
                 Body::AppendEntriesResponse(AppendEntriesResponse { session: session(number), result })
+            }
+            HostileBody::Lacking { session: number, first, named } => {
+                let named = LogIndex(named.near(last_log.index.0));
+                let result = AppendResult::Lacking { first: LogIndex(first.near(named.0)), named };
+                Body::AppendEntriesResponse(AppendEntriesResponse { session: session(number), result })
+            }
+            HostileBody::RepairRequest { lacking: asked } => {
+                let mut lacking: Vec<LogPosition> = asked
+                    .iter()
+                    .map(|position| {
+                        let index = LogIndex(position.index.near(last_log.index.0));
+                        let term = term_at(index).unwrap_or(last_log.term);
+                        LogPosition { term: Term(position.term.near(term.0)), index }
+                    })
+                    .collect();
+                if self.from < 128 {
+                    lacking.sort_by_key(|position| position.index);
+                    lacking.dedup_by_key(|position| position.index);
+                }
+                Body::RepairRequest(RepairRequest { lacking })
+            }
+            HostileBody::RepairResponse { found, entries } => {
+                let founds = [Found::Absent, Found::Named, Found::Lost, Found::Doubtful, Found::Compacted];
+                let answer = |(position, found): (&LogPosition, &u8)| {
+                    (*position, founds[usize::from(*found) % founds.len()])
+                };
+                let answers = lacking.iter().zip(&found).map(answer).collect();
+                let of = lacking.last().copied().unwrap_or(last_log);
+                let prev_log = LogPosition { index: LogIndex(of.index.0.saturating_sub(1)), ..of };
+                let entries = resolve_entries(&entries, prev_log, of.term);
+                Body::RepairResponse(RepairResponse { answers, entries })
             }
             HostileBody::Heartbeat { session: number, round: theirs, commit, outranked } => {
                 Body::Heartbeat(Heartbeat {

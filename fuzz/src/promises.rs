@@ -1,6 +1,6 @@
 //! What must hold of one node, whatever its peers say: between two looks at it, and of every message that it sends.
 
-use squall_raft::{AppendResult, Body, Message, Status};
+use squall_raft::{AppendResult, Body, LogIndex, Message, Status};
 
 use crate::disk::Disk;
 use crate::driver::SELF;
@@ -44,6 +44,15 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
                     durable.recovered_last_index() >= index,
                     "{message:?} acknowledges what is not durable"
                 );
+                let covered = durable.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+                let mut lost = durable.faulty.iter().map(|faulty| faulty.index).filter(|lost| *lost > covered);
+                assert!(lost.all(|lost| lost > index), "{message:?} acknowledges what is lost");
+            }
+            AppendResult::Lacking { first, named } => {
+                assert!(first <= named && named <= durable.recovered_last_index(), "{message:?}");
+                let whole_to = durable.faulty.iter().map(|faulty| faulty.index).find(|index| *index < first);
+                let covered = durable.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+                assert!(whole_to.is_none_or(|lost| lost <= covered), "{message:?} promises what is lost");
             }
             AppendResult::Conflict { rejected, hint } => assert!(hint.index <= rejected, "{message:?}"),
         },
@@ -60,7 +69,10 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
             voted_for(SELF);
             assert!(durable.snapshot.is_some(), "{message:?} offers what is not there: {:?}", offer.snapshot);
         }
-        Body::Heartbeat(_) | Body::TimeoutNow | Body::ReadIndexResponse(_) => voted_for(SELF),
+        Body::Heartbeat(_)
+        | Body::TimeoutNow
+        | Body::ReadIndexResponse(_)
+        | Body::RepairRequest(_) => voted_for(SELF),
         Body::HeartbeatResponse(response) => {
             let kept = durable.hard_state.longest_promise;
             assert!(response.promise <= kept, "{message:?} promises what a restart forgets");
@@ -72,6 +84,7 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
         | Body::Forward(_)
         | Body::ForwardResponse(_)
         | Body::SnapshotRequest(_)
-        | Body::SnapshotChunk(_) => {}
+        | Body::SnapshotChunk(_)
+        | Body::RepairResponse(_) => {}
     }
 }

@@ -96,6 +96,8 @@ pub struct Write<'a> {
     pub reset_to: Option<LogPosition>,
     /// Entries up to here are no longer needed. Storage may remove them when it likes, and never more.
     pub compact_to: Option<LogPosition>,
+    /// Entries of which only the name is left here ([`Faulty`](crate::Faulty)): their data, to be written once more.
+    pub repairs: &'a [Entry],
     /// The entries to append, in two runs: `entries.0`, then `entries.1`.
     pub entries: (&'a [Entry], &'a [Entry]),
 }
@@ -121,6 +123,8 @@ pub enum FetchPurpose {
     Replicate(NodeId),
     /// This node's own state machine, after a restart.
     Apply,
+    /// A leader that lost them.
+    Repair(NodeId),
 }
 
 impl Write<'_> {

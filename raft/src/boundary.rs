@@ -10,9 +10,9 @@ use bytes::Bytes;
 
 use crate::role::Role;
 use crate::{
-    Action, Change, ChangeError, Config, ConfigError, Configuration, Entry, FetchPurpose, FollowerStatus,
-    Handover, HardState, Ignored, LogIndex, LogPosition, Message, NodeId, ProposeError, Raft, ReadError,
-    ReadId, SnapshotId, Status, Term, TransferError, Write, WriteToken,
+    Action, Change, ChangeError, Config, ConfigError, Configuration, Entry, Faulty, FetchPurpose,
+    FollowerStatus, Handover, HardState, Ignored, LogIndex, LogPosition, Message, NodeId, ProposeError, Raft,
+    ReadError, ReadId, SnapshotId, Status, Term, TransferError, Write, WriteToken,
 };
 
 /// What storage found at start.
@@ -32,9 +32,12 @@ pub struct Recovered {
     pub terms: Vec<LogPosition>,
     /// The last entry's index, or that of `base` where the log is empty.
     pub last_index: LogIndex,
-    /// The last entries, as many as are worth having in memory; may be none.
+    /// The last entries, as many as are worth having in memory; may be none. No faulty one is among them.
     pub tail: Vec<Entry>,
-    /// The configurations of the whole log after `base`, each with the index of its entry, in log order.
+    /// The entries after `base` of which only the name is known, in log order.
+    pub faulty: Vec<Faulty>,
+    /// The configurations of the whole log after `base`, each with the index of its entry, in log order; without those of
+    /// faulty entries.
     pub configurations: Vec<(LogIndex, Arc<Configuration>)>,
     /// The data of some entry was withheld: the disk is a witness's.
     pub is_withheld: bool,
@@ -272,16 +275,18 @@ impl Raft {
             return Some(Action::Snapshot(action));
         }
         let last_index = self.log.last_index();
-        let Some(due) = self.ledger.take_due(last_index, self.now) else {
+        let Some(due) = self.ledger.take_due(last_index, self.faults.are_due(), self.now) else {
             self.is_at_rest = true;
             return None;
         };
+        self.faults.write(due.token.sequence);
         Some(Action::Persist(Write {
             token: due.token,
             hard_state: due.hard_state.then_some(self.hard_state),
             truncate_from: due.truncate_from,
             reset_to: due.reset_to,
             compact_to: due.compact_to,
+            repairs: self.faults.written(),
             entries: self.log.slices(due.first, last_index),
         }))
     }
@@ -344,10 +349,17 @@ impl Raft {
         self.configurations.latest()
     }
 
-    /// Whether this node knows who is a member: not while a snapshot that it begins with has yet to say so.
+    /// Whether this node knows who is a member: not while a snapshot that it begins with has yet to say so, nor while the
+    /// last configuration of its log is faulty.
     #[must_use]
     pub fn knows_configuration(&self) -> bool {
-        !self.snapshots.configuration_is_unknown
+        !self.configuration_is_unknown()
+    }
+
+    /// Whether a snapshot that this node begins with has yet to say who is a member.
+    #[must_use]
+    pub fn awaits_configuration(&self) -> bool {
+        self.snapshots.configuration_is_unknown
     }
 
     /// All configurations of the log, in log order, each with the index of its entry; first the one that is in force
@@ -378,6 +390,11 @@ impl Raft {
     pub fn handover(&self) -> Option<Handover> {
         let Role::Leader(leader) = &self.role else { return None };
         leader.transfer.map(|transfer| Handover { to: transfer.to, reason: transfer.reason })
+    }
+
+    /// The entries whose data is lost here and has not come back, in log order.
+    pub fn faulty(&self) -> impl Iterator<Item = Faulty> {
+        self.faults.lacking()
     }
 
     /// The entry before the first of the log: a snapshot stands for all up to it.

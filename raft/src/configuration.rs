@@ -384,9 +384,23 @@ impl Configurations {
         &self.all[self.place_at(index)..]
     }
 
+    /// Those by which an entry at `index` may be committed: the one in force before it, and all that follow.
+    pub(crate) fn reaching(&self, index: LogIndex) -> &[(LogIndex, Arc<Configuration>)] {
+        let before = self.all.partition_point(|(entry, _)| *entry < index);
+        &self.all[before.saturating_sub(1)..]
+    }
+
     pub(crate) fn push(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
         assert!(index > self.latest_index(), "{index} does not follow {}", self.latest_index());
         self.all.push((index, configuration));
+        self.note_own_votes();
+    }
+
+    /// The data of an entry that was faulty has come back.
+    pub(crate) fn insert(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
+        let place = self.all.partition_point(|(entry, _)| *entry < index);
+        assert!(place > 0, "{index} stands before what the log begins with");
+        self.all.insert(place, (index, configuration));
         self.note_own_votes();
     }
 

@@ -42,6 +42,11 @@ impl Raft {
         if !self.ledger.persisted(token) {
             return;
         }
+        if !self.faults.is_empty() {
+            self.faults.persisted(token.sequence);
+            self.note_sound();
+            self.maybe_finish_repair();
+        }
         if self.ledger.hard_state_is_durable() {
             if !self.held.is_empty() {
                 self.outbox.extend(self.held.drain(..));
@@ -71,7 +76,7 @@ impl Raft {
         if self.last_applied == self.applying {
             self.fetched_for_apply.clear();
         }
-        self.log.evict(self.last_applied.min(self.ledger.durable_index()), self.config.cache_bytes);
+        self.log.evict(self.last_applied.min(self.ledger.named_index()), self.config.cache_bytes);
     }
 
     /// Whether memory takes more entries. Where it is full, whatever is durable makes room, applied or not: it
@@ -79,7 +84,7 @@ impl Raft {
     pub(crate) fn has_room(&mut self) -> bool {
         let max_bytes = self.config.max_log_bytes;
         if self.log.bytes() > max_bytes {
-            let mut up_to = self.ledger.durable_index();
+            let mut up_to = self.ledger.named_index();
             if self.last_applied < self.applying && self.snapshots.restoring.is_none() {
                 up_to = up_to.min(self.last_applied);
             }
@@ -129,6 +134,7 @@ impl Raft {
         match purpose {
             FetchPurpose::Replicate(to) => self.handle_fetched_for(to, entries),
             FetchPurpose::Apply => self.handle_fetched_for_apply(entries),
+            FetchPurpose::Repair(to) => self.handle_fetched_for_repair(to, entries),
         }
     }
 

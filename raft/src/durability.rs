@@ -31,6 +31,8 @@ pub(crate) struct Ledger {
     reset_to: Option<LogPosition>,
     compact_to: Option<LogPosition>,
     durable_index: LogIndex,
+    /// Entries behind this one are not durable, whatever the disk reports: the next one is faulty.
+    sound_to: LogIndex,
 }
 
 /// A write that the disk has not reported.
@@ -68,6 +70,7 @@ impl Ledger {
             reset_to: None,
             compact_to: None,
             durable_index: last_index,
+            sound_to: LogIndex(u64::MAX),
         }
     }
 
@@ -76,8 +79,19 @@ impl Ledger {
         self.boot
     }
 
+    /// Up to where the log is durable, with the data of all its entries.
     pub(crate) fn durable_index(&self) -> LogIndex {
+        self.durable_index.min(self.sound_to)
+    }
+
+    /// Up to where its names are.
+    pub(crate) fn named_index(&self) -> LogIndex {
         self.durable_index
+    }
+
+    /// The entries up to here are whole, and the next one is not.
+    pub(crate) fn set_sound_to(&mut self, index: LogIndex) {
+        self.sound_to = index;
     }
 
     pub(crate) fn hard_state_is_durable(&self) -> bool {
@@ -130,12 +144,13 @@ impl Ledger {
         self.compact_to = Some(to);
     }
 
-    /// Takes what the next write has to carry, where there is anything, given the log's last index.
-    pub(crate) fn take_due(&mut self, last_index: LogIndex, now: u64) -> Option<Due> {
+    /// Takes what the next write has to carry, where there is anything, given the log's last index, and whether data of
+    /// faulty entries is to be written.
+    pub(crate) fn take_due(&mut self, last_index: LogIndex, repairs_are_due: bool, now: u64) -> Option<Due> {
         let hard_state = self.hard_state_sequence > self.asked;
         let log_changed =
             self.reset_to.is_some() || self.truncate_from.is_some() || self.written_index != last_index;
-        let nothing_is_due = !hard_state && !log_changed;
+        let nothing_is_due = !hard_state && !log_changed && !repairs_are_due;
         if nothing_is_due || !self.takes_writes() {
             return None;
         }
@@ -196,12 +211,12 @@ mod tests {
     #[test]
     fn nothing_is_due_until_something_changes() {
         let mut ledger = ledger();
-        assert_eq!(ledger.take_due(LogIndex(10), 0), None);
+        assert_eq!(ledger.take_due(LogIndex(10), false, 0), None);
         ledger.hard_state_changed();
         assert!(!ledger.hard_state_is_durable());
-        let due = ledger.take_due(LogIndex(12), 0).expect("a hard state and two entries");
+        let due = ledger.take_due(LogIndex(12), false, 0).expect("a hard state and two entries");
         assert_eq!((due.token, due.hard_state, due.first), (token(1), true, LogIndex(11)));
-        assert_eq!(ledger.take_due(LogIndex(12), 0), None);
+        assert_eq!(ledger.take_due(LogIndex(12), false, 0), None);
         assert!(ledger.persisted(token(1)));
         assert!(ledger.hard_state_is_durable());
         assert_eq!(ledger.durable_index(), LogIndex(12));
@@ -212,9 +227,9 @@ mod tests {
     #[test]
     fn a_late_completion_does_not_confirm_what_was_overwritten() {
         let mut ledger = ledger();
-        ledger.take_due(LogIndex(15), 0).expect("entries 11 to 15");
+        ledger.take_due(LogIndex(15), false, 0).expect("entries 11 to 15");
         ledger.truncated(LogIndex(13));
-        let due = ledger.take_due(LogIndex(15), 0).expect("new entries 13 to 15");
+        let due = ledger.take_due(LogIndex(15), false, 0).expect("new entries 13 to 15");
         assert_eq!((due.truncate_from, due.first), (Some(LogIndex(13)), LogIndex(13)));
         ledger.persisted(token(1));
         assert_eq!(ledger.durable_index(), LogIndex(12));
@@ -226,10 +241,10 @@ mod tests {
     fn entries_that_were_never_written_need_no_truncation_on_disk() {
         let mut ledger = ledger();
         ledger.truncated(LogIndex(11));
-        assert_eq!(ledger.take_due(LogIndex(10), 0), None);
+        assert_eq!(ledger.take_due(LogIndex(10), false, 0), None);
         ledger.truncated(LogIndex(9));
         ledger.truncated(LogIndex(10));
-        let due = ledger.take_due(LogIndex(9), 0).expect("a truncation");
+        let due = ledger.take_due(LogIndex(9), false, 0).expect("a truncation");
         assert_eq!((due.truncate_from, due.first), (Some(LogIndex(9)), LogIndex(9)));
         assert_eq!(ledger.durable_index(), LogIndex(8), "entry 9 is a new one, and not yet on disk");
     }
@@ -237,26 +252,26 @@ mod tests {
     #[test]
     fn a_reset_is_written_once_and_old_writes_confirm_nothing_behind_it() {
         let mut ledger = ledger();
-        ledger.take_due(LogIndex(15), 0).expect("entries 11 to 15");
+        ledger.take_due(LogIndex(15), false, 0).expect("entries 11 to 15");
         ledger.truncated(LogIndex(12));
         ledger.reset(LogPosition::new(3, 13));
         assert_eq!(ledger.durable_index(), LogIndex(13), "the snapshot is");
-        let due = ledger.take_due(LogIndex(14), 0).expect("a reset, and an entry after it");
+        let due = ledger.take_due(LogIndex(14), false, 0).expect("a reset, and an entry after it");
         assert_eq!((due.reset_to, due.truncate_from), (Some(LogPosition::new(3, 13)), None));
         assert_eq!(due.first, LogIndex(14));
         ledger.persisted(token(1));
         assert_eq!(ledger.durable_index(), LogIndex(13));
         ledger.persisted(token(2));
         assert_eq!(ledger.durable_index(), LogIndex(14));
-        assert_eq!(ledger.take_due(LogIndex(14), 0), None);
+        assert_eq!(ledger.take_due(LogIndex(14), false, 0), None);
     }
 
     #[test]
     fn a_compaction_waits_for_a_write_that_is_made_anyway() {
         let mut ledger = ledger();
         ledger.compacted(LogPosition::new(1, 7));
-        assert_eq!(ledger.take_due(LogIndex(10), 0), None);
-        let due = ledger.take_due(LogIndex(11), 0).expect("an entry");
+        assert_eq!(ledger.take_due(LogIndex(10), false, 0), None);
+        let due = ledger.take_due(LogIndex(11), false, 0).expect("an entry");
         assert_eq!(due.compact_to, Some(LogPosition::new(1, 7)));
     }
 
@@ -264,20 +279,20 @@ mod tests {
     fn while_the_disk_hangs_what_is_due_gathers_for_one_write() {
         let mut ledger = ledger();
         for last in 0..WRITES_IN_FLIGHT_MAX as u64 {
-            ledger.take_due(LogIndex(11 + last), 0).expect("one more entry");
+            ledger.take_due(LogIndex(11 + last), false, 0).expect("one more entry");
         }
         ledger.hard_state_changed();
         let last = LogIndex(20 + WRITES_IN_FLIGHT_MAX as u64);
-        assert_eq!(ledger.take_due(last, 0), None);
+        assert_eq!(ledger.take_due(last, false, 0), None);
         ledger.persisted(token(1));
-        let due = ledger.take_due(last, 0).expect("all that has gathered");
+        let due = ledger.take_due(last, false, 0).expect("all that has gathered");
         assert_eq!((due.hard_state, due.first), (true, LogIndex(11 + WRITES_IN_FLIGHT_MAX as u64)));
     }
 
     #[test]
     fn a_completion_from_an_earlier_life_is_no_news() {
         let mut ledger = ledger();
-        ledger.take_due(LogIndex(12), 0).expect("two entries");
+        ledger.take_due(LogIndex(12), false, 0).expect("two entries");
         assert!(!ledger.persisted(WriteToken { boot: 6, sequence: 1 }));
         assert_eq!(ledger.durable_index(), LogIndex(10));
     }

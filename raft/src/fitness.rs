@@ -16,6 +16,7 @@ impl Raft {
             || self.machine_stands_still()
             || self.disk_hangs()
             || self.snapshots.restoring.is_some()
+            || !self.faults.is_empty()
         {
             return 0;
         }

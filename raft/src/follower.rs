@@ -37,14 +37,18 @@ impl Raft {
         if brings_news && !(self.has_room() && self.ledger.takes_writes()) {
             return Err(Ignored::Busy);
         }
+        let brings_back = !self.faults.is_empty() && self.take_back(&entries);
         self.append_missing(entries)?;
+        let is_sound = self.faults.is_empty();
         let follower = self.follower_mut();
         follower.session = follower.session.max(session);
         follower.matched = follower.matched.max(last_new);
-        follower.owed = Some(follower.owed.map_or(last_new, |owed| owed.max(last_new)));
+        // Behind an entry whose data has come back, the log has been compared already.
+        let owed = if is_sound { last_new } else { follower.matched };
+        follower.owed = Some(follower.owed.map_or(owed, |earlier| earlier.max(owed)));
         let commit = leader_commit.min(follower.matched);
         self.advance_commit(commit);
-        if !brings_news {
+        if !brings_news && !brings_back {
             self.maybe_acknowledge(true);
         }
         Ok(())
@@ -88,8 +92,12 @@ impl Raft {
             follower.owed = None;
         }
         let session = follower.session;
-        let is_witness = self.config.is_witness();
-        let result = if is_witness { AppendResult::Witnessed(index) } else { AppendResult::Matched(index) };
+        let lacking = self.faults.lacking().next().map(|faulty| faulty.index);
+        let result = match lacking.filter(|first| *first == index.next() && *first <= owed) {
+            Some(first) => AppendResult::Lacking { first, named: owed.min(self.ledger.named_index()) },
+            None if self.config.is_witness() => AppendResult::Witnessed(index),
+            None => AppendResult::Matched(index),
+        };
         self.send(heard.leader, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
     }
 
@@ -150,6 +158,8 @@ impl Raft {
             self.log.truncate(from);
             self.ledger.truncated(from);
             self.configurations.truncate(from);
+            self.faults.truncate(from);
+            self.note_sound();
         }
         for entry in new {
             if let Payload::Configuration(configuration) = &entry.payload {
@@ -162,6 +172,15 @@ impl Raft {
             Entries::Many(mut entries) => self.log.append_all(entries.drain(known..)),
         }
         Ok(())
+    }
+
+    /// Takes from what the leader sends the data that is lost here. Returns whether there was any.
+    fn take_back(&mut self, entries: &[Entry]) -> bool {
+        let mut brings_back = false;
+        for entry in entries {
+            brings_back |= self.log.contains(entry.position()) && self.repair(entry);
+        }
+        brings_back
     }
 
     pub(crate) fn follower_mut(&mut self) -> &mut Follower {

@@ -24,6 +24,9 @@ impl Raft {
         if self.retires {
             return Err(ProposeError::ShuttingDown);
         }
+        if leader.repair.is_some() {
+            return Err(ProposeError::Busy);
+        }
         if let Some(transfer) = leader.transfer {
             return Err(ProposeError::Transferring { to: transfer.to });
         }
@@ -74,6 +77,7 @@ impl Raft {
                 return self.offer_snapshot(position);
             }
             let last_index = if is_witness { self.witness_told_up_to(leader) } else { self.log.last_index() };
+            let last_index = last_index.min(self.faults.sound_to());
             let first_in_memory = self.log.first_in_memory();
             let Role::Leader(leader) = &mut self.role else { return };
             let progress = &mut leader.followers[position];
@@ -148,7 +152,8 @@ impl Raft {
         from: NodeId,
         response: AppendEntriesResponse,
     ) -> Result<(), Ignored> {
-        let last_index = self.log.last_index();
+        // More than this leader has whole it has sent to nobody.
+        let last_index = self.log.last_index().min(self.faults.sound_to());
         let (now, timeout, log) = (self.now, self.config.election_timeout, &self.log);
         let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
         let Some(progress) = leader.follower_mut(from) else { return Err(Ignored::UnknownSender) };
@@ -173,6 +178,17 @@ impl Raft {
                     self.maybe_tell_transfer_target(from);
                     self.maybe_move_membership();
                 }
+            }
+            AppendResult::Lacking { first, named } => {
+                if named > last_index {
+                    return Err(Ignored::BeyondLog);
+                }
+                if first == LogIndex::ZERO || named < first {
+                    return Err(Ignored::Malformed);
+                }
+                progress.lacks(first);
+                leader.replication_due = true;
+                self.maybe_commit(first.prev());
             }
             AppendResult::Conflict { rejected, hint } => {
                 let current = match &progress.mode {
@@ -293,6 +309,9 @@ impl Raft {
             let outranked = progress.priority.is_some_and(|priority| priority < best);
             self.send(to, Body::Heartbeat(Heartbeat { session, round, commit, outranked }));
         }
+        if timed {
+            self.go_on_with_repair();
+        }
     }
 
     /// A leader that no quorum has answered for an election timeout steps down (thesis §6.2): somebody else may be able to
@@ -316,6 +335,9 @@ impl Raft {
         let quorum_advances = leader.advanced_at + timeout * STUCK_TIMEOUTS >= now;
         let alone = leader.followers.iter().all(|progress| !progress.votes().any());
         let has_quorum = quorum_is_heard && quorum_advances;
+        if !alone && self.repair_is_stuck() {
+            return self.give_up_repair();
+        }
         if self.config.check_quorum
             && !alone
             && !(has_quorum && (!self.disk_hangs() || self.abdicates_at_once()))

@@ -39,6 +39,7 @@ mod durability;
 mod election;
 mod entry;
 mod error;
+mod faults;
 mod fitness;
 mod follower;
 mod forward;
@@ -53,6 +54,7 @@ mod random;
 mod read;
 mod receive;
 mod receiving;
+mod repair;
 mod role;
 mod snapshot;
 mod status;
@@ -68,10 +70,11 @@ pub use config::{Config, ConfigError};
 pub use configuration::{Configuration, ConfigurationError, MEMBERS_MAX, Member, Standing, Votes};
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entries, Entry, Payload};
 pub use error::{ChangeError, Ignored, ProposeError, ReadError, TransferError};
+pub use faults::Faulty;
 pub use message::{
-    AppendEntries, AppendEntriesResponse, AppendResult, Body, Forward, ForwardResponse, Heartbeat,
+    AppendEntries, AppendEntriesResponse, AppendResult, Body, Forward, ForwardResponse, Found, Heartbeat,
     HeartbeatResponse, InstallSnapshot, Message, PreVote, PreVoteResponse, ReadIndex, ReadIndexResponse,
-    RequestVote, RequestVoteResponse, SnapshotChunk, SnapshotRequest,
+    RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, SnapshotChunk, SnapshotRequest,
 };
 pub use raft::Raft;
 pub use status::{FollowerStatus, Handover, HandoverReason, RoleKind, Status};

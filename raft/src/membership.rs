@@ -15,13 +15,19 @@ use crate::{
 };
 
 impl Raft {
+    /// Whether it is not known who is a member.
+    pub(crate) fn configuration_is_unknown(&self) -> bool {
+        self.snapshots.configuration_is_unknown
+            || self.faults.hide_configuration_after(self.configurations.latest_index())
+    }
+
     /// Whether this node may campaign: it votes, or it did before an entry that may not be committed yet. Without
     /// the latter nobody could be elected where the node that has that entry is needed for a majority by those who do
     /// not have it, and refuses them for their shorter logs (thesis §4.2.2, Figure 4.6). Until a snapshot that is being
     /// restored has said who is a member, it does not know; a witness has nothing to lead with. Who is about to stop lets others go
     /// first, and campaigns all the same: its log may be needed.
     pub(crate) fn may_campaign(&self) -> bool {
-        if self.config.is_witness() || self.snapshots.configuration_is_unknown {
+        if self.config.is_witness() || self.configuration_is_unknown() {
             return false;
         }
         let index = self.configurations.latest_index();
@@ -104,6 +110,7 @@ impl Raft {
     pub(crate) fn enter_configurations(&mut self, from: LogIndex) {
         let (now, own) = (self.now, self.config.id);
         let last_index = self.log.last_index();
+        let next_index = last_index.min(self.faults.sound_to()).next();
         let Role::Leader(leader) = &mut self.role else { panic!("only a leader replicates") };
         for (index, configuration) in self.configurations.from(from) {
             for progress in &mut leader.followers {
@@ -115,7 +122,7 @@ impl Raft {
             }
             for member in configuration.members().iter().filter(|member| member.id != own) {
                 let place = leader.followers.binary_search_by_key(&member.id, |progress| progress.id);
-                let fresh = || Progress::new(member, last_index.next(), now);
+                let fresh = || Progress::new(member, next_index, now);
                 match place {
                     Ok(place) if leader.followers[place].session == member.session => {}
                     Ok(place) => leader.followers[place] = fresh(),

@@ -3,6 +3,7 @@
 //! Messages are plain values; their bytes are the business of another crate.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
@@ -61,6 +62,10 @@ pub enum Body {
     SnapshotRequest(SnapshotRequest),
     /// Answers a [`SnapshotRequest`].
     SnapshotChunk(SnapshotChunk),
+    /// A leader asks for entries whose data its disk lost.
+    RepairRequest(RepairRequest),
+    /// Answers a [`RepairRequest`], or a part of it.
+    RepairResponse(RepairResponse),
 }
 
 /// Asks whether a campaign would succeed.
@@ -125,6 +130,14 @@ pub enum AppendResult {
     Matched(LogIndex),
     /// So do the identifiers and configurations of a witness, which has no data.
     Witnessed(LogIndex),
+    /// The log matches the leader's up to `named`, durably, but for the data of the entry `first`, and perhaps of more, which
+    /// was lost on disk. It is asked for.
+    Lacking {
+        /// The first entry that lacks its data: all before it are whole.
+        first: LogIndex,
+        /// Up to where the names match; at least `first`.
+        named: LogIndex,
+    },
     /// The previous entry is not there.
     Conflict {
         /// The index of the previous entry that was asked for.
@@ -240,6 +253,37 @@ pub struct SnapshotChunk {
     pub data: Bytes,
 }
 
+/// Asks for the data of entries.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RepairRequest {
+    /// Their names, in log order.
+    pub lacking: Vec<LogPosition>,
+}
+
+/// Says what became of entries that were asked for. Of those that it does not speak of, more may follow.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RepairResponse {
+    /// Of those whose data the sender does not have, why.
+    pub answers: Vec<(LogPosition, Found)>,
+    /// The others.
+    pub entries: Entries,
+}
+
+/// Why a node does not have an entry's data.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Found {
+    /// Its log has no such entry, and never takes it from a leader of an earlier term any more.
+    Absent,
+    /// It is a witness, and knows the name.
+    Named,
+    /// It lost the data, too; and had it.
+    Lost,
+    /// It lacks the data, and perhaps never had it: it was of the last sync group on its disk.
+    Doubtful,
+    /// Its log begins behind the entry, which therefore was committed.
+    Compacted,
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}>{} term {} {}", self.from, self.to, self.term, self.body)
@@ -273,6 +317,9 @@ impl fmt::Display for Body {
             Self::AppendEntriesResponse(response) => match response.result {
                 AppendResult::Matched(index) => write!(f, "AppendEntriesResponse matched {index}"),
                 AppendResult::Witnessed(index) => write!(f, "AppendEntriesResponse witnessed {index}"),
+                AppendResult::Lacking { first, named } => {
+                    write!(f, "AppendEntriesResponse lacks {first}, has the names up to {named}")
+                }
                 AppendResult::Conflict { rejected, hint } => {
                     write!(f, "AppendEntriesResponse conflict at {rejected}, perhaps {hint}")
                 }
@@ -304,6 +351,15 @@ impl fmt::Display for Body {
             }
             Self::InstallSnapshot(InstallSnapshot { snapshot, in_force: None, .. }) => {
                 write!(f, "InstallSnapshot {} of {} bytes", snapshot.last, snapshot.bytes)
+            }
+            Self::RepairRequest(RepairRequest { lacking }) => {
+                write!(f, "RepairRequest")?;
+                lacking.iter().try_for_each(|position| write!(f, " {position}"))
+            }
+            Self::RepairResponse(RepairResponse { answers, entries }) => {
+                write!(f, "RepairResponse")?;
+                answers.iter().try_for_each(|(position, found)| write!(f, " {position} {found:?}"))?;
+                entries.iter().try_for_each(|entry| write!(f, " {}", entry.position()))
             }
             Self::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes }) => {
                 write!(f, "SnapshotRequest {} from {offset}, {max_bytes} bytes", snapshot.last)

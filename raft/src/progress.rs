@@ -285,6 +285,13 @@ impl Progress {
         advanced
     }
 
+    /// The data of the entry at `index` is lost there, and all before it is there: what was acknowledged of it and behind it
+    /// does not hold any more.
+    pub(crate) fn lacks(&mut self, index: LogIndex) {
+        self.match_index = index.prev();
+        self.become_probe(index);
+    }
+
     /// Looks for agreement again, from `next_index` on, which is brought above `match_index`.
     pub(crate) fn become_probe(&mut self, next_index: LogIndex) {
         self.go_on_from(next_index.max(self.match_index.next()));

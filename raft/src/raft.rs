@@ -7,9 +7,11 @@ use alloc::vec::Vec;
 use crate::ballot::{Ballot, Count};
 use crate::configuration::Configurations;
 use crate::durability::Ledger;
+use crate::faults::Faults;
 use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
+use crate::repair::Repair;
 use crate::role::{Candidate, Follower, Leader, Role};
 use crate::snapshot::Snapshots;
 use crate::{
@@ -38,6 +40,8 @@ pub struct Raft {
     /// Of the entries in the log, and the one that it begins with.
     pub(crate) configurations: Configurations,
     pub(crate) ledger: Ledger,
+    /// Invariant: the first one is behind `last_applied`.
+    pub(crate) faults: Faults,
     pub(crate) commit_index: LogIndex,
     pub(crate) last_applied: LogIndex,
     /// Since when there is more for the state machine, and it has got no further.
@@ -63,9 +67,13 @@ pub struct Raft {
     /// Messages that wait for the hard state to be durable; all are of the current term.
     pub(crate) held: Vec<Message>,
     pub(crate) fetches: VecDeque<Fetch>,
+    /// Entries that a leader lacks are being read from disk.
+    pub(crate) fetching_for_repair: bool,
     /// One brought nothing of use: no more are asked for until time has passed.
     pub(crate) fetches_pause: bool,
     pub(crate) snapshots: Snapshots,
+    /// So many offices in a row ended before the log was whole.
+    pub(crate) repairs_failed: u32,
     /// All was said, and nothing has come in since.
     pub(crate) is_at_rest: bool,
 }
@@ -125,10 +133,10 @@ impl Raft {
         self.send_to_voters(&Body::RequestVote(RequestVote { last_log, leadership_transfer }));
     }
 
-    /// Leads the current term, and begins it with a no-op (§8).
+    /// Leads the current term, and begins it with a no-op (§8), once the log is whole.
     pub(crate) fn become_leader(&mut self) {
         assert!(matches!(self.role, Role::Candidate(_)), "only a candidate becomes leader");
-        let next_index = self.log.last_index().next();
+        let is_whole = self.faults.is_empty();
         let configuration = self.configurations.latest();
         self.role = Role::Leader(Leader {
             followers: Vec::new(),
@@ -138,7 +146,7 @@ impl Raft {
             last_at_check: LogIndex::ZERO,
             owed_index: LogIndex::ZERO,
             is_settled: true,
-            first_index: next_index,
+            first_index: if is_whole { self.log.last_index().next() } else { LogIndex(u64::MAX) },
             uncommitted_bytes: 0,
             round: Round::default(),
             round_at: self.now,
@@ -151,10 +159,15 @@ impl Raft {
             lease_ended: false,
             gives_way_at: self.gives_way_at(),
             transfer: None,
+            repair: (!is_whole).then(Repair::default),
         });
         // Whom a change that may not be committed yet removes, this leader tells as the one before it would have.
         self.enter_configurations(self.commit_index);
-        self.append_own(Payload::Noop);
+        if is_whole {
+            self.append_own(Payload::Noop);
+        } else {
+            self.ask_for_repair();
+        }
     }
 
     /// Appends an entry of this leader's term.
@@ -163,6 +176,7 @@ impl Raft {
         let bytes = entry.size_bytes();
         self.log.append(entry);
         let Role::Leader(leader) = &mut self.role else { panic!("only a leader appends on its own") };
+        assert!(leader.repair.is_none(), "a leader whose log is not whole appends nothing");
         leader.uncommitted_bytes += bytes;
         leader.replication_due = true;
     }

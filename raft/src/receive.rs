@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::configuration::{Configuration, Configurations};
 use crate::durability::Ledger;
+use crate::faults::Faults;
 use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
@@ -50,12 +51,20 @@ impl Raft {
                 expected: "those of the log's entries, in order",
             });
         };
+        let Some(faults) = Faults::recover(recovered) else {
+            return Err(ConfigError {
+                field: "recovered.faulty",
+                value: recovered.faulty.len() as u64,
+                expected: "entries of the log before its tail, in order",
+            });
+        };
         let mut raft = Self {
             random: Random::new(config.seed, config.id, recovered.boot),
             now: 0,
             hard_state: recovered.hard_state,
             ledger: Ledger::new(recovered.boot, log.last_index()),
             log,
+            faults,
             configurations,
             commit_index: LogIndex::ZERO,
             last_applied: LogIndex::ZERO,
@@ -73,12 +82,15 @@ impl Raft {
             outbox: VecDeque::new(),
             held: Vec::new(),
             fetches: VecDeque::new(),
+            fetching_for_repair: false,
             fetches_pause: false,
             snapshots: Snapshots::new(recovered.receiving),
+            repairs_failed: 0,
             is_at_rest: false,
             config,
         };
         raft.recover_snapshot(recovered.snapshot)?;
+        raft.note_sound();
         raft.draw_election_timeout();
         Ok(raft)
     }
@@ -129,7 +141,9 @@ impl Raft {
                 | Body::ReadIndexResponse(_)
                 | Body::InstallSnapshot(_)
                 | Body::SnapshotRequest(_)
-                | Body::SnapshotChunk(_) => self.become_follower(term),
+                | Body::SnapshotChunk(_)
+                | Body::RepairRequest(_)
+                | Body::RepairResponse(_) => self.become_follower(term),
             }
         }
         match body {
@@ -150,6 +164,8 @@ impl Raft {
             Body::InstallSnapshot(offer) => self.handle_install_snapshot(from, offer),
             Body::SnapshotRequest(request) => self.handle_snapshot_request(from, request),
             Body::SnapshotChunk(chunk) => self.handle_snapshot_chunk(from, chunk),
+            Body::RepairRequest(request) => self.handle_repair_request(from, request),
+            Body::RepairResponse(response) => self.handle_repair_response(from, response),
         }
     }
 
@@ -198,7 +214,9 @@ impl Raft {
             | Body::ReadIndex(_)
             | Body::ReadIndexResponse(_)
             | Body::ForwardResponse(_)
-            | Body::SnapshotChunk(_) => {}
+            | Body::SnapshotChunk(_)
+            | Body::RepairRequest(_)
+            | Body::RepairResponse(_) => {}
         }
         Err(Ignored::StaleTerm)
     }

@@ -7,6 +7,7 @@ use crate::ballot::Ballot;
 use crate::configuration::Quorum;
 use crate::progress::Progress;
 use crate::read::Batch;
+use crate::repair::Repair;
 use crate::{HandoverReason, LogIndex, NodeId, ReadId, RoleKind, Round, Session, Votes};
 
 /// A replica's role, with what only that role holds. Its tag is a byte of its own, for it is looked at all the time.
@@ -68,7 +69,7 @@ pub(crate) struct Leader {
     pub(crate) owed_index: LogIndex,
     /// The configuration in force asks nothing more of this leader.
     pub(crate) is_settled: bool,
-    /// The no-op with which the term began.
+    /// The no-op with which the term began; the end of all numbers, while it has not.
     pub(crate) first_index: LogIndex,
     /// Bytes of this term's entries that are not committed.
     pub(crate) uncommitted_bytes: u64,
@@ -92,6 +93,8 @@ pub(crate) struct Leader {
     pub(crate) gives_way_at: u64,
     /// The office is being handed over.
     pub(crate) transfer: Option<Transfer>,
+    /// This leader lacks entries, and its office has not begun.
+    pub(crate) repair: Option<Repair>,
 }
 
 /// A handover under way (thesis §3.10).

@@ -93,6 +93,7 @@ impl Raft {
             self.log.reset(snapshot.last);
             self.ledger.reset(snapshot.last);
         }
+        self.forgive_up_to(snapshot.last.index);
         self.restore(snapshot);
         Ok(())
     }
@@ -263,9 +264,10 @@ impl Raft {
         let follower = self.follower_mut();
         follower.session = follower.session.max(session);
         let agreed = self.commit_index.max(self.follower_mut().matched);
-        if self.log.agrees_with(last) {
+        let agrees = self.log.agrees_with(last);
+        if agrees && last.index <= self.faults.sound_to() {
             self.agree_up_to(last.index);
-        } else if last.index <= agreed {
+        } else if !agrees && last.index <= agreed {
             return Err(Ignored::ContradictsCommitted);
         } else if let Some((index, configuration)) = in_force {
             // No snapshot may be of a later term than the hard state that a restart finds.
@@ -325,7 +327,7 @@ impl Raft {
             return;
         }
         let snapshot = receiving.snapshot;
-        if snapshot.last.index <= self.commit_index {
+        if snapshot.last.index <= self.commit_index.min(self.faults.sound_to()) {
             self.snapshots.receiving = None;
             return;
         }
@@ -414,6 +416,10 @@ impl Raft {
             }
             self.log.reset(last);
             self.ledger.reset(last);
+            self.forgive_up_to(last.index);
+            self.restore(snapshot);
+        } else if last.index > self.faults.sound_to() {
+            self.forgive_up_to(last.index);
             self.restore(snapshot);
         }
         if !matches!(self.role, Role::Leader(_)) {
@@ -429,13 +435,28 @@ fn pull_patience(config: &Config) -> u64 {
 
 /// The state machine's side.
 impl Raft {
-    /// The log begins anew after `snapshot`, or a life does: the state machine has to be put there.
+    /// What a snapshot stands for is not missed: where the data of some of it is lost, the log begins behind it.
+    fn forgive_up_to(&mut self, last: LogIndex) {
+        if last > self.faults.sound_to() {
+            if self.log.base().index < last {
+                self.log.compact(last);
+                self.configurations.compact(last);
+                self.ledger.compacted(self.log.base());
+            }
+            self.faults.compact(last);
+            self.note_sound();
+            self.maybe_finish_repair();
+        }
+    }
+
+    /// The log begins anew after `snapshot`, or a life does, or entries before it are lost: the state machine has to be
+    /// put there.
     fn restore(&mut self, snapshot: SnapshotId) {
-        assert!(snapshot.last.index > self.commit_index, "{snapshot} would take back what is committed");
+        assert!(snapshot.last.index > self.last_applied, "{snapshot} would take back what is applied");
         assert!(self.log.contains(snapshot.last), "the log goes on from {snapshot}");
         self.configurations.truncate(self.log.last_index().next());
         self.configurations.forget(snapshot.last.index);
-        self.commit_index = snapshot.last.index;
+        self.commit_index = self.commit_index.max(snapshot.last.index);
         self.applying = snapshot.last.index;
         self.fetched_for_apply.clear();
         self.snapshots.restoring = Some(snapshot);

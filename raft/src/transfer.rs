@@ -105,7 +105,7 @@ impl Raft {
         let worth = self.worth();
         let Role::Leader(leader) = &self.role else { return };
         let may_give_way = self.now >= leader.gives_way_at && self.is_membership_at_rest();
-        if leader.transfer.is_some() || (worth > 0 && !may_give_way) {
+        if leader.transfer.is_some() || leader.repair.is_some() || (worth > 0 && !may_give_way) {
             return;
         }
         let is_better = |progress: &Progress| {

@@ -157,7 +157,9 @@ impl<S: StateMachine> Replica<S> {
             | Body::ReadIndexResponse(_)
             | Body::InstallSnapshot(_)
             | Body::SnapshotRequest(_)
-            | Body::SnapshotChunk(_) => None,
+            | Body::SnapshotChunk(_)
+            | Body::RepairRequest(_)
+            | Body::RepairResponse(_) => None,
         };
         self.raft.receive(message)?;
         if let Some(ForwardResponse { number, refusal }) = refused

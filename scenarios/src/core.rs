@@ -14,6 +14,7 @@ use squall_sim::world::Processes;
 use squall_sim::{Draw, ProcessId, ProcessSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::holdings::Holdings;
 use crate::invariants::Invariants;
 use crate::membership::{Membership, NodeSet};
 use crate::server::{Server, node_id};
@@ -27,7 +28,9 @@ pub(crate) fn choose(
     processes: &Processes<'_, Server>,
 ) -> Option<ProcessSet> {
     let has_witnesses = !invariants.witnesses().is_empty();
-    if invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses {
+    let holdings = Holdings::of(processes);
+    let are_whole = holdings.are_whole();
+    if invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses && are_whole {
         return None;
     }
     let all = || (0..processes.count()).map(ProcessId);
@@ -41,10 +44,15 @@ pub(crate) fn choose(
     let order = draw.bits("spared");
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
     let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
-    let core =
-        spare(&candidates, &memberships, |core, membership| can_lead(invariants, heard, core, membership));
-    // Of a core that is drawn at random nothing is known where there are witnesses.
-    if has_witnesses { core.or(Some(ProcessSet::EMPTY)) } else { core }
+    let core = spare(&candidates, &memberships, |core, membership| {
+        can_lead(invariants, heard, core, membership) && holdings.can_repair_themselves(core)
+    });
+    // Of a core that is drawn at random nothing is known where there are witnesses. To give an entry up it may take everybody.
+    match core {
+        None if !are_whole => Some(candidates.into_iter().collect()),
+        None if has_witnesses => Some(ProcessSet::EMPTY),
+        core => core,
+    }
 }
 
 /// Whether somebody in the core can come to lead it. Of the servers outside it, only those in `heard` can still tell it

@@ -19,6 +19,7 @@ pub mod spec;
 pub mod workload;
 
 mod core;
+mod holdings;
 mod recovery;
 #[cfg(test)]
 mod small_world;

@@ -4,7 +4,7 @@
 //! buffers are kept, so that observing allocates nothing once they have grown.
 
 use squall_raft::{
-    HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Status, Term,
+    Found, HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Status, Term,
 };
 
 use crate::membership::Membership;
@@ -16,13 +16,15 @@ pub struct Observation {
     pub steps: Vec<Step>,
     /// The identifiers of entries in messages; a [`Span`] names a stretch of it.
     pub entries: Vec<LogPosition>,
+    /// What messages say of entries that their senders cannot send; a [`Span`] names a stretch of it.
+    pub answers: Vec<(LogPosition, Found)>,
     /// The node's own ticks since it started, as they were fed to it.
     pub ticks: u64,
     /// The node's state after the event, `None` before its first.
     pub status: Option<Status>,
 }
 
-/// A stretch of [`Observation::entries`].
+/// A stretch of [`Observation::entries`] or of [`Observation::answers`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Span {
     /// Where it begins.
@@ -119,6 +121,24 @@ pub enum Step {
         /// A hash of its payload, or [`WITHHELD`].
         payload_hash: u64,
     },
+    /// The node recovered, next in its log, an entry without its data. It stands for an `Appended`.
+    Lost {
+        /// Its name.
+        position: LogPosition,
+        /// It holds a configuration.
+        is_configuration: bool,
+        /// It was of the last sync group that the disk held, and perhaps its data never was there.
+        is_doubtful: bool,
+    },
+    /// The node asked for the data of an entry that it had lost to be written again.
+    Repaired {
+        /// Its name.
+        position: LogPosition,
+        /// A hash of its payload.
+        payload_hash: u64,
+        /// The configuration that it holds, if it holds one.
+        configuration: Option<Membership>,
+    },
     /// The entry appended last puts a configuration in force.
     Configured(Membership),
     /// The hard state, truncation and entries since the last such step form one write.
@@ -173,6 +193,8 @@ impl Step {
             | Self::Reset { .. }
             | Self::Compacted { .. }
             | Self::Appended { .. }
+            | Self::Lost { .. }
+            | Self::Repaired { .. }
             | Self::Configured(_)
             | Self::WriteIssued { .. }
             | Self::ReadsSettled { .. }
@@ -236,6 +258,13 @@ pub enum Content {
         /// By their names only: the sender has no data.
         as_witness: bool,
     },
+    /// Promises that the log matches the leader's, but for lost data.
+    AppendLacking {
+        /// The first entry whose data is lost: all before it are promised.
+        first: LogIndex,
+        /// Up to where the names match.
+        named: LogIndex,
+    },
     /// Refuses an AppendEntries.
     AppendRefused {
         /// The index that was asked for.
@@ -298,6 +327,18 @@ pub enum Content {
         /// How many bytes of it; 0 where the sender does not have it.
         bytes: u64,
     },
+    /// A leader asks for entries whose data it lost.
+    RepairRequest {
+        /// Their identifiers.
+        lacking: Span,
+    },
+    /// Answers that.
+    RepairResponse {
+        /// What is said of those that the sender does not send, a stretch of [`Observation::answers`].
+        answers: Span,
+        /// The identifiers of those that it sends.
+        entries: Span,
+    },
 }
 
 impl Observation {
@@ -305,12 +346,19 @@ impl Observation {
     pub fn clear(&mut self) {
         self.steps.clear();
         self.entries.clear();
+        self.answers.clear();
     }
 
     /// The entries of a span.
     #[must_use]
     pub fn span(&self, span: Span) -> &[LogPosition] {
         &self.entries[span.start as usize..][..span.len as usize]
+    }
+
+    /// The answers of a span.
+    #[must_use]
+    pub fn answers(&self, span: Span) -> &[(LogPosition, Found)] {
+        &self.answers[span.start as usize..][..span.len as usize]
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Group {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Operation {
     Append(Entry),
+    /// The data, once more, of an entry that lost it.
+    Repair(Entry),
     /// Removes the entries from this index on.
     Truncate(LogIndex),
     /// Discards the log, which begins anew after this entry.
@@ -38,11 +40,8 @@ impl Group {
         self.operations.extend(write.reset_to.map(Operation::Reset));
         let covered = [self.covered_to, write.reset_to, write.compact_to];
         self.covered_to = covered.into_iter().flatten().max_by_key(|position| position.index);
-        self.operations.extend(write.iter().map(|entry| {
-            let bytes = entry.payload.len();
-            assert!(bytes < 1 << 31, "{}: a payload of {bytes} bytes fits no record", entry.position());
-            Operation::Append(entry.clone())
-        }));
+        self.operations.extend(write.repairs.iter().map(|entry| Operation::Repair(fitting(entry))));
+        self.operations.extend(write.iter().map(|entry| Operation::Append(fitting(entry))));
     }
 
     /// Whether nothing was added.
@@ -79,11 +78,19 @@ impl Group {
     }
 }
 
+/// A copy of an entry, which shares its data.
+fn fitting(entry: &Entry) -> Entry {
+    let bytes = entry.payload.len();
+    assert!(bytes < 1 << 31, "{}: a payload of {bytes} bytes fits no record", entry.position());
+    entry.clone()
+}
+
 /// What is shown where it cannot be written.
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Append(entry) => write!(f, "{}", entry.position()),
+            Self::Repair(entry) => write!(f, "a repair of {}", entry.position()),
             Self::Truncate(from) => write!(f, "a truncation from {from} on"),
             Self::Reset(base) => write!(f, "a reset to {base}"),
         }
@@ -93,22 +100,21 @@ impl fmt::Display for Operation {
 impl Operation {
     pub(crate) fn payload_bytes(&self) -> usize {
         match self {
-            Self::Append(entry) => entry.payload.len(),
+            Self::Append(entry) | Self::Repair(entry) => entry.payload.len(),
             Self::Truncate(_) | Self::Reset(_) => 0,
         }
     }
 
     pub(crate) fn payload(&self) -> Cow<'_, [u8]> {
-        match self {
-            Self::Append(Entry { payload: Payload::Command(data), .. }) => Cow::Borrowed(data),
-            Self::Append(Entry { payload: Payload::Configuration(configuration), .. }) => {
+        let (Self::Append(entry) | Self::Repair(entry)) = self else { return Cow::Borrowed(&[]) };
+        match &entry.payload {
+            Payload::Command(data) => Cow::Borrowed(data),
+            Payload::Configuration(configuration) => {
                 let mut bytes = Vec::with_capacity(configuration.encoded_len());
                 configuration.encode(&mut bytes);
                 Cow::Owned(bytes)
             }
-            Self::Append(Entry { payload: Payload::Noop | Payload::Withheld, .. })
-            | Self::Truncate(_)
-            | Self::Reset(_) => Cow::Borrowed(&[]),
+            Payload::Noop | Payload::Withheld => Cow::Borrowed(&[]),
         }
     }
 }

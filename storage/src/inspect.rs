@@ -19,10 +19,14 @@ pub struct Extent {
 }
 
 impl Storage {
-    /// Where the record of an entry stands; `None` where the log has another entry there, or none, or none any more.
+    /// Where the record of an entry stands; `None` where the log has another entry there, or none, or none any
+    /// more, or only its name.
     #[must_use]
     pub fn extent(&self, position: LogPosition) -> Option<Extent> {
         if position.index < self.live.first_index() || self.live.position(position.index) != Some(position) {
+            return None;
+        }
+        if self.live.next_faulty(position.index) == Some(position.index) {
             return None;
         }
         let place = self.live.place(position.index);

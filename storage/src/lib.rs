@@ -17,7 +17,7 @@
 //!
 //! # The log
 //!
-//! It is a stream of records, never overwritten: an entry, a truncation, or a reset. What the core asked for while the
+//! It is a stream of records, never overwritten: an entry, a truncation, a reset, or the data of an entry that lost it. What the core asked for while the
 //! disk was busy forms one [`Group`]: records, slots, one sync. A group begins on a fresh 4 KiB page in both
 //! regions and the next group's first byte is written only after its sync returned, so that tearing it cannot
 //! hurt what was durable before. A group counts as a whole or not at all. Its hard state is durable before its
@@ -40,9 +40,10 @@
 //!
 //! *A checksum error is not an end of the log.* Groups, and records within them, are numbered without gaps, and
 //! every segment says with which group it begins; that voids groups from there on in earlier segments, and
-//! proves all before it to have been synced. So only the last group of all can be torn; anything unreadable
-//! elsewhere is [`StorageError::Damaged`]. Of the last group `scan.rs` tells a tear from damage, but for one case,
-//! which no log can tell: [`Tail::Doubtful`].
+//! proves all before it to have been synced. So only the last group of all can be torn (see `scan.rs`). An entry of which the slot
+//! alone can be read is *faulty*: its name is known and its data is lost, which the core is told, and brings back. Faulty
+//! entries of the last group are *doubtful*, for a tear looks the same. Where record and slot are both gone elsewhere, nobody can
+//! tell what stood there: [`StorageError::Damaged`].
 //!
 //! What a process reads at start may be a page cache that lies: of a group whose sync failed it shows what the
 //! disk does not hold. Every life ends with its first failed write or sync, so a lie can cover the last group
@@ -55,7 +56,7 @@
 //! The newest snapshot is read to its end. Where it is damaged, and the log still has all that it stands for, it is
 //! done without; where the log begins behind it, that is [`StorageError::Damaged`], with the file and the chunk.
 //!
-//! What it does not do: repair (damage is found, placed and reported). An example stands at [`Storage`].
+//! An example stands at [`Storage`].
 //!
 //! The format follows "Protocol-Aware Recovery for Consensus-Based Storage" (Alagappan et al., FAST '18, §3.3); the
 //! rules for files follow ALICE (Pillai et al., OSDI '14) and "Can Applications Recover from fsync Failures?"

@@ -4,11 +4,13 @@
 //! It can be rebuilt from any segment on: what a segment's header and its records do not tell of the entries before
 //! is not needed of them.
 
-use squall_raft::{LogIndex, LogPosition, Payload, Term};
+use std::collections::BTreeMap;
+
+use squall_raft::{Entry, Faulty, LogIndex, LogPosition, Payload, Term};
 
 use crate::group::Operation;
 use crate::places::{Place, Places};
-use crate::record::{Kind, Slot};
+use crate::record::{Data, Kind, Record, Slot};
 
 /// The log as its records say it is now.
 #[derive(Clone, Default, Debug)]
@@ -19,8 +21,14 @@ pub(crate) struct Live {
     places: Places,
     /// The first entry of each run of entries of one term, after `base`.
     terms: Vec<LogPosition>,
-    /// The entries that hold a configuration, in order.
+    /// The entries that hold a configuration, in order; without those that are lost.
     configurations: Vec<LogIndex>,
+    /// The entries of which only the name is known.
+    faulty: BTreeMap<LogIndex, Faulty>,
+    /// Where the data is of entries that were lost and written again.
+    repaired: BTreeMap<LogIndex, Place>,
+    /// Entries without data of which the slot alone can be read.
+    in_slot: BTreeMap<LogIndex, Entry>,
     /// Some entry was ever withheld.
     is_withheld: bool,
 }
@@ -51,6 +59,21 @@ impl Live {
         &self.configurations
     }
 
+    /// The entries of which only the name is known, in order.
+    pub(crate) fn faulty(&self) -> impl DoubleEndedIterator<Item = Faulty> {
+        self.faulty.values().copied()
+    }
+
+    /// The first of them at `index` or behind it.
+    pub(crate) fn next_faulty(&self, index: LogIndex) -> Option<LogIndex> {
+        self.faulty.range(index..).next().map(|(index, _)| *index)
+    }
+
+    /// The first entry at `index` or behind it of which the slot says all, for the record cannot be read.
+    pub(crate) fn next_in_slot(&self, index: LogIndex) -> Option<&Entry> {
+        self.in_slot.range(index..).next().map(|(_, entry)| entry)
+    }
+
     /// Whether the disk is a witness's: some record of those that are left is of an entry without its data.
     pub(crate) fn is_withheld(&self) -> bool {
         self.is_withheld
@@ -78,6 +101,11 @@ impl Live {
 
     /// Where an entry of the log is.
     pub(crate) fn place(&self, index: LogIndex) -> Place {
+        self.repaired.get(&index).copied().unwrap_or_else(|| self.first_place(index))
+    }
+
+    /// Where an entry was first written, whatever became of that.
+    fn first_place(&self, index: LogIndex) -> Place {
         self.places.get((index.0 - self.first_index().0) as usize)
     }
 
@@ -86,9 +114,14 @@ impl Live {
         match operation {
             Operation::Append(entry) => match entry.payload {
                 Payload::Noop => Ok((Kind::Noop, entry.position())),
-                Payload::Command(_) => Ok((Kind::Command, entry.position())),
-                Payload::Configuration(_) => Ok((Kind::Configuration, entry.position())),
+                Payload::Command(_) => Ok((Kind::Entry(Data::Command), entry.position())),
+                Payload::Configuration(_) => Ok((Kind::Entry(Data::Configuration), entry.position())),
                 Payload::Withheld => Ok((Kind::Withheld, entry.position())),
+            },
+            Operation::Repair(entry) => match entry.payload {
+                Payload::Command(_) => Ok((Kind::Repaired(Data::Command), entry.position())),
+                Payload::Configuration(_) => Ok((Kind::Repaired(Data::Configuration), entry.position())),
+                Payload::Noop | Payload::Withheld => Err("what has no data is not repaired"),
             },
             Operation::Truncate(from) => {
                 let last = from.0.checked_sub(1).and_then(|last| self.term(LogIndex(last)));
@@ -104,7 +137,8 @@ impl Live {
 
     /// Does what a record says; where it does not follow what came before, says how.
     pub(crate) fn apply(&mut self, slot: &Slot, segment: u32) -> Result<(), &'static str> {
-        let LogPosition { term, index } = slot.header.position;
+        let position = slot.header.position;
+        let LogPosition { term, index } = position;
         let last = self.last_position();
         match slot.header.kind {
             Kind::Truncate => {
@@ -116,7 +150,11 @@ impl Live {
             Kind::Reset => {
                 *self = Self { is_withheld: self.is_withheld, ..Self::after(slot.header.position) };
             }
-            Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => {
+            Kind::Repaired(_) | Kind::Lost { .. } if index <= last.index => {
+                return self.repair(slot, segment);
+            }
+            Kind::Repaired(_) => return Err("it repairs what is not there"),
+            Kind::Noop | Kind::Entry(_) | Kind::Withheld | Kind::Lost { .. } => {
                 if index != last.index.next() {
                     return Err("it does not follow the last entry");
                 }
@@ -126,15 +164,52 @@ impl Live {
                 if term > last.term || self.terms.is_empty() {
                     self.terms.push(slot.header.position);
                 }
-                let record_bytes = u32::try_from(slot.header.record_bytes()).map_err(|_| "it is too long")?;
-                if slot.header.kind == Kind::Configuration {
+                if slot.header.kind == Kind::Entry(Data::Configuration) {
                     self.configurations.push(index);
                 }
                 self.is_withheld |= slot.header.kind == Kind::Withheld;
-                self.places.push(Place { segment, record_bytes, offset: slot.offset });
+                self.places.push(Place::of(slot, segment)?);
+                self.note_faulty(slot);
+                if !slot.has_record
+                    && let Some(entry) = Record::of_slot(slot).into_entry()
+                {
+                    self.in_slot.insert(index, entry);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Takes the data of an entry that was lost; or learns that this record of it is lost, too. Where the log is read
+    /// from a later segment on than that entry stands in, it is of no use.
+    fn repair(&mut self, slot: &Slot, segment: u32) -> Result<(), &'static str> {
+        let LogPosition { term, index } = slot.header.position;
+        if index <= self.base.index {
+            return Ok(());
+        }
+        if self.term(index) != Some(term) {
+            return Err("it repairs another entry");
+        }
+        if self.faulty.remove(&index).is_none() {
+            return Err("it repairs what is not lost");
+        }
+        if let Kind::Repaired(data) = slot.header.kind {
+            self.repaired.insert(index, Place::of(slot, segment)?);
+            if data == Data::Configuration {
+                let place = self.configurations.partition_point(|entry| *entry < index);
+                self.configurations.insert(place, index);
+            }
+        }
+        self.note_faulty(slot);
+        Ok(())
+    }
+
+    fn note_faulty(&mut self, slot: &Slot) {
+        if let Kind::Lost { data, is_doubtful } = slot.header.kind {
+            let index = slot.header.position.index;
+            let is_configuration = data == Data::Configuration;
+            self.faulty.insert(index, Faulty { index, is_configuration, is_doubtful });
+        }
     }
 
     /// Removes what follows `last`. Where the log is read from a later segment on than that entry stands in, nothing
@@ -149,6 +224,9 @@ impl Live {
             self.terms.truncate(self.terms.partition_point(|run| run.index <= last.index));
             let kept = self.configurations.partition_point(|entry| *entry <= last.index);
             self.configurations.truncate(kept);
+            self.faulty.split_off(&last.index.next());
+            self.repaired.split_off(&last.index.next());
+            self.in_slot.split_off(&last.index.next());
         }
         Ok(())
     }
@@ -162,17 +240,24 @@ impl Live {
                 Kind::Truncate if index <= base.index => {
                     LogPosition { term, index: LogIndex(index.0.saturating_sub(1)) }
                 }
-                Kind::Truncate | Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => base,
+                Kind::Truncate
+                | Kind::Noop
+                | Kind::Entry(_)
+                | Kind::Withheld
+                | Kind::Lost { .. }
+                | Kind::Repaired(_) => base,
             }
         })
     }
 
     /// The last entry as it will be then.
     pub(crate) fn last_after(&self, group: &[Slot]) -> LogIndex {
-        group.last().map_or(self.last_index(), |slot| match slot.header.kind {
-            Kind::Truncate => LogIndex(slot.header.position.index.0.saturating_sub(1)),
-            Kind::Reset | Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => {
-                slot.header.position.index
+        group.iter().fold(self.last_index(), |last, slot| {
+            let index = slot.header.position.index;
+            match slot.header.kind {
+                Kind::Truncate => LogIndex(index.0.saturating_sub(1)),
+                Kind::Reset | Kind::Noop | Kind::Entry(_) | Kind::Withheld => index,
+                Kind::Lost { .. } | Kind::Repaired(_) => last.max(index),
             }
         })
     }
@@ -180,7 +265,7 @@ impl Live {
     /// The segment of the first entry behind `index`, if there is one.
     pub(crate) fn segment_after(&self, index: LogIndex) -> Option<u32> {
         let next = index.max(self.base.index).next();
-        (next <= self.last_index()).then(|| self.place(next).segment)
+        (next <= self.last_index()).then(|| self.first_place(next).segment)
     }
 
     /// Forgets the entries in segments before this one. They are the first of the log: of two entries, the one that
@@ -199,5 +284,8 @@ impl Live {
         self.terms.drain(..dropped);
         let dropped = self.configurations.partition_point(|entry| *entry <= base);
         self.configurations.drain(..dropped);
+        self.faulty = self.faulty.split_off(&base.next());
+        self.repaired = self.repaired.split_off(&base.next());
+        self.in_slot = self.in_slot.split_off(&base.next());
     }
 }

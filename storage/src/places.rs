@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use crate::record::Slot;
+
 const PER_BLOCK: usize = 1024;
 
 /// Where a record is.
@@ -14,6 +16,14 @@ pub(crate) struct Place {
     pub(crate) record_bytes: u32,
     /// Where it begins in the file.
     pub(crate) offset: u64,
+}
+
+impl Place {
+    /// Where the record of this slot is.
+    pub(crate) fn of(slot: &Slot, segment: u32) -> Result<Self, &'static str> {
+        let record_bytes = u32::try_from(slot.header.record_bytes()).map_err(|_| "it is too long")?;
+        Ok(Self { segment, record_bytes, offset: slot.offset })
+    }
 }
 
 /// The places of consecutive entries, in segments that never fall.

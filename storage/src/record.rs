@@ -20,17 +20,86 @@ pub(crate) const INDEX_END: u64 = 1 << 62;
 /// What a record says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Noop = 1,
-    Command = 2,
+    Noop,
+    /// An entry with data.
+    Entry(Data),
     /// Removes the entries from its index on. Its term is that of the entry which is the last then, so that the log can
     /// be read from any segment on.
-    Truncate = 3,
-    /// Its payload is the core's own encoding.
-    Configuration = 4,
+    Truncate,
     /// Discards the whole log, which begins anew after the position that it names.
-    Reset = 5,
+    Reset,
     /// An entry whose data was not told to this node, a witness.
-    Withheld = 6,
+    Withheld,
+    /// An entry whose data was lost before the record was written; it never gets a checksum again. A *doubtful* one was of
+    /// the last group when that was found: perhaps the data never was there.
+    Lost {
+        data: Data,
+        is_doubtful: bool,
+    },
+    /// The data of an entry that was lost.
+    Repaired(Data),
+}
+
+/// What an entry's data is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Data {
+    Command,
+    /// In the core's own encoding.
+    Configuration,
+}
+
+impl Kind {
+    /// In the order of their numbers.
+    const ALL: [Self; 12] = [
+        Self::Noop,
+        Self::Entry(Data::Command),
+        Self::Truncate,
+        Self::Entry(Data::Configuration),
+        Self::Reset,
+        Self::Withheld,
+        Self::Lost { data: Data::Command, is_doubtful: false },
+        Self::Lost { data: Data::Configuration, is_doubtful: false },
+        Self::Lost { data: Data::Command, is_doubtful: true },
+        Self::Lost { data: Data::Configuration, is_doubtful: true },
+        Self::Repaired(Data::Command),
+        Self::Repaired(Data::Configuration),
+    ];
+
+    fn number(self) -> u32 {
+        match self {
+            Self::Noop => 1,
+            Self::Entry(Data::Command) => 2,
+            Self::Truncate => 3,
+            Self::Entry(Data::Configuration) => 4,
+            Self::Reset => 5,
+            Self::Withheld => 6,
+            Self::Lost { data: Data::Command, is_doubtful: false } => 7,
+            Self::Lost { data: Data::Configuration, is_doubtful: false } => 8,
+            Self::Lost { data: Data::Command, is_doubtful: true } => 9,
+            Self::Lost { data: Data::Configuration, is_doubtful: true } => 10,
+            Self::Repaired(Data::Command) => 11,
+            Self::Repaired(Data::Configuration) => 12,
+        }
+    }
+
+    fn of_number(number: u32) -> Option<Self> {
+        Self::ALL.get((number as usize).checked_sub(1)?).copied()
+    }
+
+    /// What is left of it without its data.
+    pub(crate) fn without_data(self, is_doubtful: bool) -> Self {
+        match self {
+            Self::Entry(data) | Self::Repaired(data) | Self::Lost { data, .. } => {
+                Self::Lost { data, is_doubtful }
+            }
+            Self::Noop | Self::Truncate | Self::Reset | Self::Withheld => self,
+        }
+    }
+
+    /// Whether it is an entry of which only the name is known.
+    pub(crate) fn is_lost(self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
 }
 
 /// Names a record: what it is, and its place among all records and in its group.
@@ -56,6 +125,8 @@ pub(crate) struct Slot {
     /// Where the record begins in the file.
     pub(crate) offset: u64,
     pub(crate) record_crc: u32,
+    /// Whether the record can be read, too. Not on disk: it is what was found.
+    pub(crate) has_record: bool,
 }
 
 impl Header {
@@ -65,7 +136,7 @@ impl Header {
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_u32_le(self.payload_bytes);
-        out.put_u32_le(self.kind as u32);
+        out.put_u32_le(self.kind.number());
         out.put_u32_le(self.ordinal);
         out.put_u32_le(self.count);
         out.put_u64_le(self.sequence);
@@ -80,15 +151,7 @@ impl Header {
             return None;
         }
         let payload_bytes = bytes.get_u32_le();
-        let kind = match bytes.get_u32_le() {
-            1 => Kind::Noop,
-            2 => Kind::Command,
-            3 => Kind::Truncate,
-            4 => Kind::Configuration,
-            5 => Kind::Reset,
-            6 => Kind::Withheld,
-            _ => return None,
-        };
+        let kind = Kind::of_number(bytes.get_u32_le())?;
         let (ordinal, count) = (bytes.get_u32_le(), bytes.get_u32_le());
         let (sequence, group) = (bytes.get_u64_le(), bytes.get_u64_le());
         let position = LogPosition::new(bytes.get_u64_le(), bytes.get_u64_le());
@@ -96,12 +159,21 @@ impl Header {
             && position.index.0 < INDEX_END
             && sequence > u64::from(ordinal)
             && group > 0
-            && (payload_bytes == 0 || matches!(kind, Kind::Command | Kind::Configuration));
+            && (payload_bytes == 0 || matches!(kind, Kind::Entry(_) | Kind::Repaired(_)));
         is_sound.then_some(Self { payload_bytes, kind, ordinal, count, sequence, group, position })
     }
 }
 
 impl Slot {
+    /// What it tells where its record cannot be read: all, where there was no data.
+    pub(crate) fn without_record(mut self) -> Self {
+        self.has_record = false;
+        if self.header.payload_bytes > 0 {
+            self.header.kind = self.header.kind.without_data(false);
+        }
+        self
+    }
+
     fn encode(&self, seed: u32, out: &mut Vec<u8>) {
         let start = out.len();
         self.header.encode(out);
@@ -119,7 +191,7 @@ impl Slot {
             return None;
         }
         let mut rest = &slot[HEADER_BYTES as usize..];
-        Some(Self { header, offset: rest.get_u64_le(), record_crc: rest.get_u32_le() })
+        Some(Self { header, offset: rest.get_u64_le(), record_crc: rest.get_u32_le(), has_record: true })
     }
 }
 
@@ -153,7 +225,7 @@ impl Encoder {
         self.records.extend_from_slice(payload);
         let record_crc = crc32c::crc32c_append(seed, &self.records[begin..]);
         self.records.put_u32_le(record_crc);
-        let slot = Slot { header, offset: start + begin as u64, record_crc };
+        let slot = Slot { header, offset: start + begin as u64, record_crc, has_record: true };
         slot.encode(seed, &mut self.slots);
         slot
     }
@@ -179,18 +251,36 @@ pub(crate) fn decode(seed: u32, record: &Bytes) -> Option<Record> {
 }
 
 impl Record {
+    /// What a record without data says, for its slot says all of it.
+    pub(crate) fn of_slot(slot: &Slot) -> Self {
+        Self { header: Header { payload_bytes: 0, ..slot.header }, payload: Bytes::new() }
+    }
+
     /// The entry that it holds, if it holds one.
     pub(crate) fn into_entry(self) -> Option<Entry> {
         let LogPosition { term, index } = self.header.position;
         let payload = match self.header.kind {
             Kind::Noop => Payload::Noop,
             Kind::Withheld => Payload::Withheld,
-            Kind::Command => Payload::Command(self.payload),
-            Kind::Configuration => {
+            Kind::Entry(Data::Command) | Kind::Repaired(Data::Command) => Payload::Command(self.payload),
+            Kind::Entry(Data::Configuration) | Kind::Repaired(Data::Configuration) => {
                 Payload::Configuration(Arc::new(Configuration::decode(&self.payload).ok()?))
             }
-            Kind::Truncate | Kind::Reset => return None,
+            Kind::Truncate | Kind::Reset | Kind::Lost { .. } => return None,
         };
         Some(Entry { term, index, payload })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_number_that_leads_back_to_it() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of_number(kind.number()), Some(kind));
+        }
+        assert_eq!([0, 13, u32::MAX].map(Kind::of_number), [None; 3]);
     }
 }

@@ -155,10 +155,30 @@ fn replay(disk: &mut impl Disk, segments: &[Segment]) -> Result<Replayed, Storag
         }
         (replayed.next_group, replayed.next_sequence) = (scan.group, scan.sequence);
     }
+    replayed.doubt_last_group(segments);
     Ok(replayed)
 }
 
 impl Replayed {
+    /// What the last group lacks was perhaps never there; but for a group after which the disk holds anything, or of which it
+    /// holds a copy that was durable before it had a name.
+    fn doubt_last_group(&mut self, segments: &[Segment]) {
+        let Some(first) = self.last_group.first() else { return };
+        let (group, header) = (first.header.group, &segments[self.last_segment].header);
+        let is_copy = header.carries && header.first_group == group;
+        let is_last = self.tail == Tail::Whole && self.last_segment + 1 == segments.len();
+        if is_copy || !is_last {
+            return;
+        }
+        let lost = |slot: &&mut Slot| !slot.has_record && slot.header.kind.is_lost();
+        for slot in self.last_group.iter_mut().filter(lost) {
+            slot.header.kind = slot.header.kind.without_data(true);
+            if self.tail == Tail::Whole {
+                self.tail = Tail::Doubtful { group, position: slot.header.position };
+            }
+        }
+    }
+
     fn apply_last_group(&mut self, segments: &[Segment]) -> Result<(), StorageError> {
         let place = u32::try_from(self.last_segment).expect("a disk holds fewer than 2^32 segments");
         for slot in &self.last_group {
@@ -173,7 +193,7 @@ impl Replayed {
     }
 }
 
-/// Reads the records of a group that was found whole.
+/// Reads the records of a group that was found; of one that is lost the name is all there is.
 fn read_group(
     disk: &mut impl Disk,
     segment: Option<&Segment>,
@@ -182,6 +202,10 @@ fn read_group(
     let Some(segment) = segment else { return Ok(Vec::new()) };
     let mut records = Vec::with_capacity(group.len());
     for slot in group {
+        if !slot.has_record {
+            records.push(Record::of_slot(slot));
+            continue;
+        }
         let mut bytes = vec![0; slot.header.record_bytes() as usize];
         let count = disk.read_at(segment.file, slot.offset, &mut bytes)?;
         bytes.truncate(count);
@@ -241,7 +265,9 @@ impl Storage {
         let last_index = self.live.last_index();
         let mut first = last_index.next();
         let mut bytes_left = self.options.tail_bytes;
-        while first > self.live.first_index() {
+        let last_faulty = self.live.faulty().next_back().map(|faulty| faulty.index);
+        let limit = last_faulty.map_or(self.live.first_index(), LogIndex::next);
+        while first > limit {
             let record_bytes = u64::from(self.live.place(first.prev()).record_bytes);
             let bytes = record_bytes - RECORD_OVERHEAD_BYTES + squall_raft::ENTRY_OVERHEAD_BYTES;
             let Some(left) = bytes_left.checked_sub(bytes) else { break };
@@ -257,6 +283,7 @@ impl Storage {
             terms: self.live.terms().to_vec(),
             last_index,
             tail: self.read(first, last_index, u64::MAX, disk)?,
+            faulty: self.live.faulty().collect(),
             configurations: self.configurations(disk)?,
             is_withheld: self.live.is_withheld(),
         })

@@ -1,14 +1,16 @@
 //! Reads a segment group by group, and tells a torn tail from damage.
 //!
-//! A group is whole where all its records check, found through its slots or, where a slot cannot be read, from one
-//! record to the next. If it is not whole:
+//! Of each record there are two witnesses, itself and its slot, and each tells where the next one stands. A group is *known*
+//! where of each of its records one can be read. Where only the slot can, and the record had data, the entry is
+//! *lost*: its name is known, and nothing else of it. What has no data is all in its slot. If a group is not known:
 //!
-//! - A later group leaves a valid slot or record: its sync returned before that group began. *Damage.*
+//! - A later group leaves a valid slot or record: its sync returned before that group began. *Damage* beyond knowing.
 //! - A later segment begins behind it, or it was copied into this segment before the segment had its name: the same.
-//! - It is the last of all and a slot of it cannot be read either: one sync covered both, and a record is never
-//!   lost together with its slot but by a tear. It was not acknowledged. *Torn*, and dropped.
-//! - It is the last of all and every slot is there: a tear looks like this, and so would damage; no log can tell
-//!   ("Protocol-Aware Recovery", §3.3.2). *Doubtful*: dropped, and said to be so.
+//! - It is the last of all: one sync covered slot and record, and a record is never lost together with its slot but by a
+//!   tear. It was not acknowledged. *Torn*, and dropped.
+//!
+//! Of the last group of all, a lost entry may also have been torn: a tear looks like this, and so would damage; no log can
+//! tell ("Protocol-Aware Recovery", §3.3.2). It is *doubtful*: kept, as lost, and said to be so.
 
 use squall_disk::Disk;
 use squall_raft::LogPosition;
@@ -24,17 +26,17 @@ pub enum Tail {
     /// With a whole group.
     #[default]
     Whole,
-    /// With a group that provably was never acknowledged.
+    /// With a group that provably was never acknowledged, and was dropped.
     Torn {
         /// The group's number.
         group: u64,
     },
     /// With a group of which every slot is there and a record is not: never acknowledged, unless a record that
-    /// was durable went bad.
+    /// was durable went bad. It was kept; what it lacks is lost.
     Doubtful {
         /// The group's number.
         group: u64,
-        /// The first entry (or truncation) that cannot be read.
+        /// The first entry that cannot be read.
         position: LogPosition,
     },
 }
@@ -50,15 +52,6 @@ pub(crate) struct Scan<'a, D> {
     records: Window,
 }
 
-/// Why a group is not whole.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// Every slot is there; this is the first of which the record is not.
-    Record(Slot),
-    /// A slot is missing, and a record with it.
-    SlotAndRecord,
-}
-
 impl<'a, D: Disk> Scan<'a, D> {
     pub(crate) fn new(disk: &'a mut D, segment: &'a Segment) -> Self {
         let (group, sequence) = (segment.header.first_group, segment.header.first_sequence);
@@ -66,8 +59,9 @@ impl<'a, D: Disk> Scan<'a, D> {
         Self { disk, segment, used: Layout::NONE, group, sequence, slots, records }
     }
 
-    /// Reads the next group's slots into `found`. Returns false at the end: before group `limit`, with which the
-    /// next segment begins, or, in the last segment, where `tail` then says how.
+    /// Reads the next group's slots into `found`; of a record that cannot be read the slot says what is left of it. Returns
+    /// false at the end: before group `limit`, with which the next segment begins, or, in the last segment, where
+    /// `tail` then says how.
     pub(crate) fn next(
         &mut self,
         limit: Option<u64>,
@@ -79,36 +73,45 @@ impl<'a, D: Disk> Scan<'a, D> {
         }
         let layout = self.segment.header.layout;
         let is_full = !self.used.plus(Layout { slot_pages: 1, record_pages: 1 }).fits_in(layout);
-        let fault = if is_full { Some(Fault::SlotAndRecord) } else { self.read_group(found)? };
-        let Some(fault) = fault else {
+        if !is_full && self.read_group(found)? {
             self.pass(found);
             return Ok(true);
-        };
-        let is_carried = self.segment.header.carries && self.group == self.segment.header.first_group;
-        if limit.is_some() || is_carried {
-            return Err(self.damaged(fault));
         }
-        let has_remains = self.check_nothing_follows(fault)?;
-        let group = self.group;
-        *tail = match fault {
-            Fault::Record(slot) => Tail::Doubtful { group, position: slot.header.position },
-            Fault::SlotAndRecord if has_remains => Tail::Torn { group },
-            Fault::SlotAndRecord => Tail::Whole,
-        };
+        if limit.is_some() || self.is_carried(self.group) {
+            return Err(self.damaged(if is_full { &[] } else { found }));
+        }
+        if self.has_remains(found)? {
+            *tail = Tail::Torn { group: self.group };
+        }
         Ok(false)
     }
 
-    fn read_group(&mut self, found: &mut Vec<Slot>) -> Result<Option<Fault>, StorageError> {
-        if self.read_slots(found)? {
-            for slot in &*found {
-                let crc = self.check_record(slot.offset, slot.header.record_bytes(), found)?;
-                if crc != Some(slot.record_crc) {
-                    return Ok(Some(Fault::Record(*slot)));
-                }
-            }
-            return Ok(None);
+    /// Whether the group is the copy with which the segment was made: it was durable before the segment had its name.
+    fn is_carried(&self, group: u64) -> bool {
+        self.segment.header.carries && group == self.segment.header.first_group
+    }
+
+    /// Reads a group. Returns false where it is not known; `found` has what comes before the gap.
+    fn read_group(&mut self, found: &mut Vec<Slot>) -> Result<bool, StorageError> {
+        if self.read_slots(found)? && self.check_records(found)? {
+            return Ok(true);
         }
-        Ok(if self.walk_records(found)? { None } else { Some(Fault::SlotAndRecord) })
+        self.piece_together(found)
+    }
+
+    /// Whether all records are what their slots say.
+    fn check_records(&mut self, group: &[Slot]) -> Result<bool, StorageError> {
+        let end = group.last().map_or(0, |last| last.offset + last.header.record_bytes());
+        let (file, seed) = (self.segment.file, self.segment.seed);
+        for slot in group {
+            let bytes = slot.header.record_bytes();
+            if self.records.check_record(self.disk, file, seed, slot.offset, bytes, end)?
+                != Some(slot.record_crc)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The slots of the group, if all are there and make sense.
@@ -139,23 +142,28 @@ impl<'a, D: Disk> Scan<'a, D> {
         Ok(true)
     }
 
-    /// The same from the records themselves, where a slot cannot be read.
-    fn walk_records(&mut self, found: &mut Vec<Slot>) -> Result<bool, StorageError> {
+    /// The same where something cannot be read: each record from itself or, failing that, from its slot.
+    fn piece_together(&mut self, found: &mut Vec<Slot>) -> Result<bool, StorageError> {
         found.clear();
         let layout = self.segment.header.layout;
-        let mut at = layout.records_at(self.used.record_pages);
-        loop {
-            let Some(slot) = self.record_at(at)? else { return Ok(false) };
-            let first = found.first().map_or(slot.header, |first| first.header);
-            if !self.is_next(&slot.header, &first, found.len()) {
-                return Ok(false);
-            }
-            at += slot.header.record_bytes();
-            found.push(slot);
-            if found.len() as u64 == u64::from(first.count) {
+        let mut record_at = layout.records_at(self.used.record_pages);
+        let mut slot_at = layout.slots_at(self.used.slot_pages);
+        while slot_at < layout.records_at(0) {
+            let is_next = |scan: &Self, slot: &Slot| {
+                let first = found.first().map_or(slot.header, |first| first.header);
+                slot.offset == record_at && scan.is_next(&slot.header, &first, found.len())
+            };
+            let record = self.record_at(record_at)?.filter(|record| is_next(self, record));
+            let slot = self.slot_at(slot_at, slot_at + SLOT_BYTES)?.filter(|slot| is_next(self, slot));
+            let Some(next) = record.or(slot.map(Slot::without_record)) else { return Ok(false) };
+            record_at += next.header.record_bytes();
+            slot_at += SLOT_BYTES;
+            found.push(next);
+            if found.len() as u64 == u64::from(next.header.count) {
                 return Ok(self.used.plus(size_of(found)).fits_in(layout));
             }
         }
+        Ok(false)
     }
 
     /// Whether a header is that of the group's record number `ordinal`.
@@ -173,16 +181,16 @@ impl<'a, D: Disk> Scan<'a, D> {
         self.sequence += found.len() as u64;
     }
 
-    /// Makes sure that nothing valid of a later group stands behind the group that is not whole. Returns whether
+    /// Makes sure that nothing valid of a later group stands behind the group that is not known. Returns whether
     /// anything of that group itself does.
-    fn check_nothing_follows(&mut self, fault: Fault) -> Result<bool, StorageError> {
+    fn has_remains(&mut self, found: &[Slot]) -> Result<bool, StorageError> {
         let layout = self.segment.header.layout;
         let mut has_remains = false;
         for page in self.used.slot_pages..layout.slot_pages {
             let at = layout.slots_at(page);
             if let Some(slot) = self.slot_at(at, at + SLOT_BYTES)? {
                 if slot.header.group != self.group {
-                    return Err(self.damaged(fault));
+                    return Err(self.damaged(found));
                 }
                 has_remains = true;
             }
@@ -190,7 +198,7 @@ impl<'a, D: Disk> Scan<'a, D> {
         for page in self.used.record_pages..layout.record_pages {
             if let Some(record) = self.record_at(layout.records_at(page))? {
                 if record.header.group != self.group {
-                    return Err(self.damaged(fault));
+                    return Err(self.damaged(found));
                 }
                 has_remains = true;
             }
@@ -224,30 +232,16 @@ impl<'a, D: Disk> Scan<'a, D> {
         let end = at + header.record_bytes();
         let (file, seed) = (self.segment.file, self.segment.seed);
         let crc = self.records.check_record(self.disk, file, seed, at, header.record_bytes(), end)?;
-        Ok(crc.map(|record_crc| Slot { header, offset: at, record_crc }))
+        Ok(crc.map(|record_crc| Slot { header, offset: at, record_crc, has_record: true }))
     }
 
-    fn check_record(&mut self, at: u64, bytes: u64, group: &[Slot]) -> Result<Option<u32>, StorageError> {
-        let end = group.last().map_or(at, |last| last.offset + last.header.record_bytes());
-        Ok(self.records.check_record(self.disk, self.segment.file, self.segment.seed, at, bytes, end)?)
-    }
-
-    fn damaged(&self, fault: Fault) -> StorageError {
+    /// Says where the group that comes next has its gap, behind what was found of it.
+    fn damaged(&self, found: &[Slot]) -> StorageError {
         let layout = self.segment.header.layout;
-        let (offset, position, what) = match fault {
-            Fault::Record(slot) => {
-                (slot.offset, Some(slot.header.position), "a record that was durable cannot be read")
-            }
-            Fault::SlotAndRecord => {
-                let offset = layout.records_at(self.used.record_pages.min(layout.record_pages));
-                (
-                    offset,
-                    None,
-                    "a group that was durable is missing, or neither its slots nor its records can be read",
-                )
-            }
-        };
-        StorageError::Damaged { file: self.segment.name(), offset, position, what }
+        let start = layout.records_at(self.used.record_pages.min(layout.record_pages));
+        let offset = found.last().map_or(start, |last| last.offset + last.header.record_bytes());
+        let what = "a durable record is missing: neither it nor its slot can be read, so nobody can tell what stood here";
+        StorageError::Damaged { file: self.segment.name(), offset, position: None, what }
     }
 }
 

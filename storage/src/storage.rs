@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use squall_disk::Disk;
-use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, LogIndex, Recovered, WriteToken};
+use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, Faulty, LogIndex, Recovered, WriteToken};
 
 use crate::group::Operation;
 use crate::hard_state::{self, HardRecord};
@@ -30,7 +30,7 @@ use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
 /// let token = WriteToken { boot: recovered.boot, sequence: 1 };
 /// let vote = HardState { current_term: Term(1), voted_for: Some(NodeId(1)), longest_promise: 0 };
 /// let mut group = Group::default();
-/// let write = Write { token, hard_state: Some(vote), truncate_from: None, reset_to: None, compact_to: None, entries: (&[], &[]) };
+/// let write = Write { token, hard_state: Some(vote), truncate_from: None, reset_to: None, compact_to: None, repairs: &[], entries: (&[], &[]) };
 /// group.add(&write);
 /// assert_eq!(storage.commit(&mut group, &mut disk)?, token);
 ///
@@ -112,7 +112,7 @@ impl Storage {
 
     /// Reads the entries `first..=last`, as many as there are and as fit in `max_bytes`; at least one, if the log
     /// has it. The log may have become shorter since they were asked for, at either end; where it has lost the first,
-    /// there are none.
+    /// there are none. It stops before an entry of which only the name is known.
     ///
     /// # Errors
     /// Where the disk fails, or a record is no longer what was written.
@@ -130,8 +130,19 @@ impl Storage {
         }
         let mut next = first;
         let last = last.min(self.live.last_index());
+        let last = self.live.next_faulty(first).map_or(last, |faulty| last.min(faulty.prev()));
         let mut bytes_left = max_bytes;
         while next <= last {
+            let in_slot = self.live.next_in_slot(next);
+            let last = match in_slot.filter(|entry| entry.index <= last) {
+                Some(entry) if entry.index == next => {
+                    entries.push(entry.clone());
+                    next = next.next();
+                    continue;
+                }
+                Some(entry) => entry.index.prev(),
+                None => last,
+            };
             let run = self.run_of_records(next, last, &mut bytes_left, entries.is_empty());
             if run == 0 {
                 break;
@@ -145,6 +156,11 @@ impl Storage {
     #[must_use]
     pub fn last_index(&self) -> LogIndex {
         self.live.last_index()
+    }
+
+    /// The entries of which only the name is known, in log order: their data was damaged.
+    pub fn faulty(&self) -> impl Iterator<Item = Faulty> {
+        self.live.faulty()
     }
 
     /// How the log ended when it was opened.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Message, NodeId,
-    Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote,
-    RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    ForwardResponse, Found, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Message,
+    NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
+    RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk,
+    SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::{DecodeError, schema};
@@ -111,6 +112,11 @@ impl From<&Body> for schema::Body {
                 let (snapshot, offset, data) = (Some((*snapshot).into()), *offset, data.clone());
                 Self::SnapshotChunk(schema::SnapshotChunk { snapshot, offset, data })
             }
+            Body::RepairRequest(RepairRequest { lacking }) => {
+                let lacking = lacking.iter().map(|position| (*position).into()).collect();
+                Self::RepairRequest(schema::RepairRequest { lacking })
+            }
+            Body::RepairResponse(response) => Self::RepairResponse(response.into()),
         }
     }
 }
@@ -177,6 +183,11 @@ impl TryFrom<schema::Body> for Body {
                 offset: chunk.offset,
                 data: chunk.data,
             }),
+            schema::Body::RepairRequest(request) => {
+                let lacking = request.lacking.into_iter().map(LogPosition::from).collect();
+                Self::RepairRequest(RepairRequest { lacking })
+            }
+            schema::Body::RepairResponse(response) => Self::RepairResponse(response.try_into()?),
         })
     }
 }
@@ -240,6 +251,9 @@ impl From<AppendEntriesResponse> for schema::AppendEntriesResponse {
         let result = match response.result {
             AppendResult::Matched(index) => schema::AppendResult::Matched(index.0),
             AppendResult::Witnessed(index) => schema::AppendResult::Witnessed(index.0),
+            AppendResult::Lacking { first, named } => {
+                schema::AppendResult::Lacking(schema::Lacking { first: first.0, named: named.0 })
+            }
             AppendResult::Conflict { rejected, hint } => schema::AppendResult::Conflict(schema::Conflict {
                 rejected: rejected.0,
                 hint: Some(hint.into()),
@@ -256,6 +270,9 @@ impl TryFrom<schema::AppendEntriesResponse> for AppendEntriesResponse {
         let result = match response.result.ok_or(DecodeError::UnknownKind { of: "append result" })? {
             schema::AppendResult::Matched(index) => AppendResult::Matched(LogIndex(index)),
             schema::AppendResult::Witnessed(index) => AppendResult::Witnessed(LogIndex(index)),
+            schema::AppendResult::Lacking(schema::Lacking { first, named }) => {
+                AppendResult::Lacking { first: LogIndex(first), named: LogIndex(named) }
+            }
             schema::AppendResult::Conflict(conflict) => AppendResult::Conflict {
                 rejected: LogIndex(conflict.rejected),
                 hint: required(conflict.hint, "conflict.hint")?.into(),
@@ -319,6 +336,60 @@ impl TryFrom<schema::InstallSnapshot> for InstallSnapshot {
             }
         };
         Ok(Self { session: Session(offer.session), snapshot, in_force })
+    }
+}
+
+impl From<&RepairResponse> for schema::RepairResponse {
+    fn from(response: &RepairResponse) -> Self {
+        let answer = |(position, found): &(LogPosition, Found)| schema::RepairAnswer {
+            position: Some((*position).into()),
+            found: Some((*found).into()),
+        };
+        Self {
+            answers: response.answers.iter().map(answer).collect(),
+            entries: response.entries.iter().map(schema::Entry::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<schema::RepairResponse> for RepairResponse {
+    type Error = DecodeError;
+
+    fn try_from(response: schema::RepairResponse) -> Result<Self, DecodeError> {
+        let answer = |answer: schema::RepairAnswer| {
+            let position = required(answer.position, "repair_answer.position")?.into();
+            let found = answer.found.ok_or(DecodeError::UnknownKind { of: "repair answer" })?;
+            Ok((position, found.into()))
+        };
+        let answers: Result<Vec<_>, DecodeError> = response.answers.into_iter().map(answer).collect();
+        let entries: Result<Vec<Entry>, DecodeError> =
+            response.entries.into_iter().map(Entry::try_from).collect();
+        Ok(Self { answers: answers?, entries: Entries::from(entries?) })
+    }
+}
+
+impl From<Found> for schema::Found {
+    fn from(found: Found) -> Self {
+        let nothing = schema::Nothing {};
+        match found {
+            Found::Absent => Self::Absent(nothing),
+            Found::Named => Self::Named(nothing),
+            Found::Lost => Self::Lost(nothing),
+            Found::Doubtful => Self::Doubtful(nothing),
+            Found::Compacted => Self::Compacted(nothing),
+        }
+    }
+}
+
+impl From<schema::Found> for Found {
+    fn from(found: schema::Found) -> Self {
+        match found {
+            schema::Found::Absent(schema::Nothing {}) => Self::Absent,
+            schema::Found::Named(schema::Nothing {}) => Self::Named,
+            schema::Found::Lost(schema::Nothing {}) => Self::Lost,
+            schema::Found::Doubtful(schema::Nothing {}) => Self::Doubtful,
+            schema::Found::Compacted(schema::Nothing {}) => Self::Compacted,
+        }
     }
 }
 

@@ -42,18 +42,29 @@ pub fn check_config(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Refuses a body with more than [`MAX_ENTRIES`] entries, wherever in it they are hidden.
+/// Where a body may hold many of something: the tag of the kind, and that of the field in it.
+const LISTS: [(u32, u32); 4] = [
+    (tag::APPEND_ENTRIES, tag::ENTRIES),
+    (tag::REPAIR_REQUEST, tag::LACKING),
+    (tag::REPAIR_RESPONSE, tag::ANSWERS),
+    (tag::REPAIR_RESPONSE, tag::REPAIRS),
+];
+
+/// Refuses a body with more than [`MAX_ENTRIES`] entries, or names of entries, wherever in it they are hidden.
 pub(crate) fn check_entry_count(body: &[u8]) -> Result<(), DecodeError> {
     let mut count = 0;
-    for_each_nested(body, tag::APPEND_ENTRIES, |append_entries| {
-        for_each_nested(append_entries, tag::ENTRIES, |_| {
-            count += 1;
-            if count > MAX_ENTRIES {
-                return Err(DecodeError::TooManyEntries { max: u64::from(MAX_ENTRIES) });
-            }
-            Ok(())
-        })
-    })
+    for (kind, list) in LISTS {
+        for_each_nested(body, kind, |nested| {
+            for_each_nested(nested, list, |_| {
+                count += 1;
+                if count > MAX_ENTRIES {
+                    return Err(DecodeError::TooManyEntries { max: u64::from(MAX_ENTRIES) });
+                }
+                Ok(())
+            })
+        })?;
+    }
+    Ok(())
 }
 
 /// Visits the bytes of each length-delimited field `tag` of one protobuf message, in the order in which the

@@ -16,7 +16,7 @@ pub(crate) struct Message {
     pub(crate) to: Option<u64>,
     #[prost(uint64, optional, tag = "3")]
     pub(crate) term: Option<u64>,
-    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20")]
+    #[prost(oneof = "Body", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22")]
     pub(crate) body: Option<Body>,
 }
 
@@ -54,6 +54,10 @@ pub(crate) enum Body {
     SnapshotRequest(SnapshotRequest),
     #[prost(message, tag = "17")]
     SnapshotChunk(SnapshotChunk),
+    #[prost(message, tag = "21")] // `tag::REPAIR_REQUEST`
+    RepairRequest(RepairRequest),
+    #[prost(message, tag = "22")] // `tag::REPAIR_RESPONSE`
+    RepairResponse(RepairResponse),
 }
 
 /// The tags that `limits.rs` looks for before anything is allocated.
@@ -62,6 +66,16 @@ pub(crate) mod tag {
     pub(crate) const APPEND_ENTRIES: u32 = 8;
     /// `entries` in an [`AppendEntries`](super::AppendEntries).
     pub(crate) const ENTRIES: u32 = 3;
+    /// `RepairRequest` in a [`Message`](super::Message).
+    pub(crate) const REPAIR_REQUEST: u32 = 21;
+    /// `lacking` in a [`RepairRequest`](super::RepairRequest).
+    pub(crate) const LACKING: u32 = 1;
+    /// `RepairResponse` in a [`Message`](super::Message).
+    pub(crate) const REPAIR_RESPONSE: u32 = 22;
+    /// `answers` in a [`RepairResponse`](super::RepairResponse).
+    pub(crate) const ANSWERS: u32 = 1;
+    /// `entries` in a [`RepairResponse`](super::RepairResponse).
+    pub(crate) const REPAIRS: u32 = 2;
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
@@ -143,7 +157,7 @@ pub(crate) enum Payload {
 pub(crate) struct AppendEntriesResponse {
     #[prost(uint64, tag = "1")]
     pub(crate) session: u64,
-    #[prost(oneof = "AppendResult", tags = "2, 3, 4")]
+    #[prost(oneof = "AppendResult", tags = "2, 3, 4, 5")]
     pub(crate) result: Option<AppendResult>,
 }
 
@@ -155,6 +169,16 @@ pub(crate) enum AppendResult {
     Conflict(Conflict),
     #[prost(uint64, tag = "4")]
     Witnessed(u64),
+    #[prost(message, tag = "5")]
+    Lacking(Lacking),
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct Lacking {
+    #[prost(uint64, tag = "1")]
+    pub(crate) first: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) named: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
@@ -308,4 +332,40 @@ pub(crate) struct SnapshotChunk {
     pub(crate) offset: u64,
     #[prost(bytes = "bytes", tag = "3")]
     pub(crate) data: Bytes,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct RepairRequest {
+    #[prost(message, repeated, tag = "1")] // `tag::LACKING`
+    pub(crate) lacking: Vec<Position>,
+}
+
+#[derive(Clone, PartialEq, Derive)]
+pub(crate) struct RepairResponse {
+    #[prost(message, repeated, tag = "1")] // `tag::ANSWERS`
+    pub(crate) answers: Vec<RepairAnswer>,
+    #[prost(message, repeated, tag = "2")] // `tag::REPAIRS`
+    pub(crate) entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, PartialEq, Derive)]
+pub(crate) struct RepairAnswer {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) position: Option<Position>,
+    #[prost(oneof = "Found", tags = "2, 3, 4, 5, 6")]
+    pub(crate) found: Option<Found>,
+}
+
+#[derive(Clone, Copy, PartialEq, Oneof)]
+pub(crate) enum Found {
+    #[prost(message, tag = "2")]
+    Absent(Nothing),
+    #[prost(message, tag = "3")]
+    Named(Nothing),
+    #[prost(message, tag = "4")]
+    Lost(Nothing),
+    #[prost(message, tag = "5")]
+    Doubtful(Nothing),
+    #[prost(message, tag = "6")]
+    Compacted(Nothing),
 }

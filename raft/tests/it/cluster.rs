@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, Change, ChangeError, Config, Configuration, Entry, FetchPurpose, HardState, Ignored, LogIndex,
-    LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadError, ReadId, Recovered, RoleKind,
-    SnapshotAction, SnapshotId, Status, Term, TransferError, WriteToken,
+    Action, Change, ChangeError, Config, Configuration, Entry, Faulty, FetchPurpose, HardState, Ignored,
+    LogIndex, LogPosition, Message, NodeId, Payload, ProposeError, Raft, ReadError, ReadId, Recovered,
+    RoleKind, SnapshotAction, SnapshotId, Status, Term, TransferError, WriteToken,
 };
 
 use crate::state;
@@ -21,6 +21,8 @@ struct Disk {
     hard_state: HardState,
     base: LogPosition,
     log: Vec<Entry>,
+    /// The entries whose data is lost.
+    faulty: Vec<Faulty>,
     waiting: Vec<Waiting>,
     /// The last two whole snapshots, and the beginning of one that is being received.
     snapshots: Vec<(SnapshotId, Bytes)>,
@@ -37,6 +39,7 @@ struct Waiting {
     reset_to: Option<LogPosition>,
     compact_to: Option<LogPosition>,
     truncate_from: Option<LogIndex>,
+    repairs: Vec<Entry>,
     entries: Vec<Entry>,
 }
 
@@ -168,10 +171,17 @@ impl Cluster {
             base: disk.base,
             terms,
             last_index: disk.log.last().map_or(disk.base.index, |entry| entry.index),
-            tail: disk.log.iter().rev().take(3).rev().cloned().collect(),
-            configurations: disk.log.iter().filter_map(configuration_of).collect(),
+            tail: disk.log.iter().rev().take(3).take_while(|entry| disk.has(entry)).cloned().collect(),
+            faulty: disk.faulty.clone(),
+            configurations: disk
+                .log
+                .iter()
+                .filter(|entry| disk.has(entry))
+                .filter_map(configuration_of)
+                .collect(),
             is_withheld: disk.log.iter().any(|entry| entry.payload == Payload::Withheld),
         };
+        let recovered = Recovered { tail: recovered.tail.into_iter().rev().collect(), ..recovered };
         let mut config = Config { witnesses, ..Config::new(id, voters) };
         (self.configure)(&mut config);
         self.nodes.insert(id, Raft::new(config, &recovered).expect("a sound configuration"));
@@ -272,15 +282,25 @@ impl Cluster {
         disk.hard_state = write.hard_state.unwrap_or(disk.hard_state);
         if let Some(base) = write.reset_to {
             assert!(disk.stands_for(base), "{id} begins its log after {base} without a snapshot");
-            (disk.base, disk.log) = (base, Vec::new());
+            (disk.base, disk.log, disk.faulty) = (base, Vec::new(), Vec::new());
         }
         if let Some(base) = write.compact_to {
             assert!(disk.stands_for(base), "{id} removes entries up to {base} without a snapshot");
             disk.log.retain(|entry| entry.index > base.index);
+            disk.faulty.retain(|faulty| faulty.index > base.index);
             disk.base = base;
         }
         if let Some(from) = write.truncate_from {
             disk.log.retain(|entry| entry.index < from);
+            disk.faulty.retain(|faulty| faulty.index < from);
+        }
+        for entry in write.repairs {
+            let first = disk.base.index.0 + 1;
+            let place = usize::try_from(entry.index.0 - first).expect("a small log");
+            assert_eq!(disk.log[place].position(), entry.position(), "{id} repairs another entry");
+            assert!(!disk.has(&entry), "{id} repairs what is not lost");
+            disk.faulty.retain(|faulty| faulty.index != entry.index);
+            disk.log[place] = entry;
         }
         disk.log.extend(write.entries);
         let first = disk.base.index.0 + 1;
@@ -291,6 +311,22 @@ impl Cluster {
         self.nodes.get_mut(&id).expect("a node that is up").persisted(write.token);
         self.drain(id);
         true
+    }
+
+    /// The data of an entry goes bad on disk; perhaps it never was there. The next start finds it so.
+    pub(crate) fn lose(&mut self, id: u64, index: u64, is_doubtful: bool) {
+        let (index, disk) = (LogIndex(index), self.disks.get_mut(&NodeId(id)).expect("a known node"));
+        let found = disk.log.iter_mut().find(|entry| entry.index == index).expect("the entry is there");
+        let is_configuration = matches!(found.payload, Payload::Configuration(_));
+        found.payload = Payload::Command(Bytes::from_static(b"damaged"));
+        disk.faulty.push(Faulty { index, is_configuration, is_doubtful });
+        disk.faulty.sort_by_key(|faulty| faulty.index);
+    }
+
+    /// The data on disk of a node's entries, as far as it is there.
+    pub(crate) fn data_on_disk(&self, id: u64) -> Vec<Option<Payload>> {
+        let disk = &self.disks[&NodeId(id)];
+        disk.log.iter().map(|entry| disk.has(entry).then(|| entry.payload.clone())).collect()
     }
 
     /// Takes an image of a node's state machine, which becomes a snapshot with `finish_snapshot`.
@@ -411,6 +447,7 @@ impl Cluster {
                         reset_to: write.reset_to,
                         compact_to: write.compact_to,
                         truncate_from: write.truncate_from,
+                        repairs: write.repairs.to_vec(),
                         entries: write.iter().cloned().collect(),
                     };
                     self.journal.push(format!("{id} writes{waiting}"));
@@ -437,7 +474,8 @@ impl Cluster {
                     self.journal.push(format!("{id} reads entries {first} to {last} from disk"));
                     let wanted = |entry: &&Entry| first <= entry.index && entry.index <= last;
                     let enough = if fetch.purpose == FetchPurpose::Apply { 2 } else { 5 };
-                    let entries = disk.log.iter().filter(wanted).take(enough).cloned().collect();
+                    let found = disk.log.iter().filter(wanted).take(enough);
+                    let entries = found.take_while(|entry| disk.has(entry)).cloned().collect();
                     node.fetched(fetch.purpose, entries);
                 }
                 Some(Action::Snapshot(action)) => {
@@ -456,6 +494,11 @@ impl Disk {
     /// Whether the entries up to `base` are no longer needed.
     fn stands_for(&self, base: LogPosition) -> bool {
         self.snapshots.last().is_some_and(|(snapshot, _)| snapshot.last.index >= base.index)
+    }
+
+    /// Whether the data of an entry is there.
+    fn has(&self, entry: &Entry) -> bool {
+        self.faulty.iter().all(|faulty| faulty.index != entry.index)
     }
 
     fn keep(&mut self, snapshot: SnapshotId, bytes: Bytes) {
@@ -503,6 +546,10 @@ impl fmt::Display for Waiting {
         }
         if let Some(from) = self.truncate_from {
             write!(f, " truncate from {from}")?;
+        }
+        if !self.repairs.is_empty() {
+            f.write_str(" repairs")?;
+            self.repairs.iter().try_for_each(|entry| write!(f, " {}", entry.position()))?;
         }
         match &self.entries[..] {
             [] => Ok(()),

@@ -96,7 +96,9 @@ impl Leader {
             | Body::ForwardResponse(_)
             | Body::InstallSnapshot(_)
             | Body::SnapshotRequest(_)
-            | Body::SnapshotChunk(_) => None,
+            | Body::SnapshotChunk(_)
+            | Body::RepairRequest(_)
+            | Body::RepairResponse(_) => None,
         });
         entries.flatten().collect()
     }

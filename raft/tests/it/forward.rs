@@ -45,7 +45,9 @@ fn refusals(cluster: &Cluster, to: u64) -> Vec<(Term, ForwardResponse)> {
         | Body::ReadIndexResponse(_)
         | Body::InstallSnapshot(_)
         | Body::SnapshotRequest(_)
-        | Body::SnapshotChunk(_) => None,
+        | Body::SnapshotChunk(_)
+        | Body::RepairRequest(_)
+        | Body::RepairResponse(_) => None,
     });
     refusals.collect()
 }

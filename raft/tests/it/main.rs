@@ -11,6 +11,7 @@ mod offices;
 mod paper;
 mod random;
 mod reads;
+mod repair;
 mod slow_disks;
 mod snapshots;
 mod state;

@@ -1,7 +1,8 @@
 //! Leader Append-Only (Raft, Figure 3, §5.3): a leader never overwrites or deletes entries in its log.
 //!
 //! A leader that stepped down within its term is held to it for the entries it created: nobody else can be
-//! elected in that term, so nobody can rightly ask for them to go.
+//! elected in that term, so nobody can rightly ask for them to go. One that lost the data of entries gives up those that
+//! nobody can have committed, before it appends any.
 
 use squall_raft::LogIndex;
 
@@ -10,6 +11,10 @@ use crate::Violation;
 
 /// `shadow` is about to lose its entries from `from` on.
 pub(super) fn check_truncation(shadow: &Shadow, from: LogIndex) -> Result<(), Violation> {
+    if shadow.has_lost(from) {
+        // What it has but the name of was another leader's; whether it may go is asked elsewhere.
+        return Ok(());
+    }
     let was_elected = shadow.led == Some(shadow.current_term);
     let loses_own = shadow.last_log().term == shadow.current_term && from <= shadow.last_index();
     if !(shadow.leads(shadow.current_term) || was_elected && loses_own) {

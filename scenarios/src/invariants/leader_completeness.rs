@@ -27,6 +27,15 @@ pub(super) fn check_commit(nodes: &[Shadow], leader: &Shadow, index: LogIndex) -
         .try_for_each(|newer| check_holds(newer, owed))
 }
 
+/// `leader` is about to give up its entries from `from` on, for it lost their data.
+pub(super) fn check_discard(committed: &Committed, leader: &Shadow, from: LogIndex) -> Result<(), Violation> {
+    let known = committed.link(from).filter(|link| leader.link(from) == Some(*link));
+    let Some(link) = known else { return Ok(()) };
+    let (id, term) = (leader.id, leader.current_term);
+    let message = format!("{id} leads term {term}, and gave up {}@{from}, which is committed", link.term);
+    Err(Violation { class: "LeaderCompleteness", message })
+}
+
 fn check_holds(leader: &Shadow, owed: LogPosition) -> Result<(), Violation> {
     let held = leader.position(owed.index);
     if held == Some(owed) {

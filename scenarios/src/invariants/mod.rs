@@ -315,6 +315,10 @@ impl Invariants {
             Step::Changed(status) => self.observe_change(slot, status, disk),
             Step::Truncated { from } => self.observe_truncation(slot, *from),
             Step::Appended { position, payload_hash } => self.observe_entry(slot, *position, *payload_hash),
+            Step::Lost { position, .. } => self.observe_lost(slot, *position),
+            Step::Repaired { position, payload_hash, configuration } => {
+                self.observe_repair(slot, *position, *payload_hash, *configuration);
+            }
             Step::Configured(membership) => self.observe_configuration(slot, *membership),
             Step::Sent(message) => self.observe_sent(slot, message, disk),
             Step::Applied { position, payload_hash, operation, state_digest } => {
@@ -389,6 +393,9 @@ impl Invariants {
     fn observe_truncation(&mut self, slot: usize, from: LogIndex) {
         let shadow = &mut self.shadows[slot];
         self.report.note(leader_append_only::check_truncation(shadow, from));
+        if shadow.role == RoleKind::Leader && shadow.has_lost(from) {
+            self.report.note(leader_completeness::check_discard(&self.committed, shadow, from));
+        }
         self.report.note(progress::check_truncation(shadow, from));
         shadow.truncate(from);
         self.promises[slot].acknowledged.release(shadow, from);
@@ -440,6 +447,35 @@ impl Invariants {
         }
     }
 
+    /// An entry was recovered by its name alone.
+    fn observe_lost(&mut self, slot: usize, position: LogPosition) {
+        let Some(payload_hash) = self.log_matching.payload_of(position) else {
+            let message =
+                format!("{} has the name of {position}, which nobody ever held", self.shadows[slot].id);
+            return self.report.add(Violation { class: "LogMatching", message });
+        };
+        self.shadows[slot].lose(position.index);
+        self.observe_entry(slot, position, payload_hash);
+    }
+
+    /// What comes back is what was lost.
+    fn observe_repair(
+        &mut self,
+        slot: usize,
+        position: LogPosition,
+        payload_hash: u64,
+        configuration: Option<Membership>,
+    ) {
+        let shadow = &mut self.shadows[slot];
+        let is_same = shadow.position(position.index) == Some(position)
+            && self.log_matching.payload_of(position) == Some(payload_hash);
+        if !is_same {
+            let message = format!("{} took other data for {position} than it had lost", shadow.id);
+            return self.report.add(Violation { class: "LogMatching", message });
+        }
+        shadow.regain(position.index, configuration);
+    }
+
     /// What an entry says, even where that was withheld from the node: only a witness may have it so, and somebody who was
     /// told showed it before.
     fn told_payload(&self, slot: usize, position: LogPosition, payload_hash: u64) -> Result<u64, Violation> {
@@ -477,16 +513,22 @@ impl Invariants {
             | Content::Heartbeat { .. }
             | Content::TimeoutNow
             | Content::ReadIndexResponse { .. }
+            | Content::RepairRequest { .. }
             | Content::InstallSnapshot { .. } => {
                 if !shadow.leads(message.term) {
                     self.report.note(self.election_safety.check_claim(message.term, message.from));
                 }
+            }
+            Content::AppendLacking { first, .. } => {
+                let match_index = LogIndex(first.0.saturating_sub(1));
+                self.report.note(promises.acknowledged.check_log(shadow, match_index, disk));
             }
             Content::PreVote { .. }
             | Content::PreVoteResponse { .. }
             | Content::RequestVote { .. }
             | Content::RequestVoteResponse { .. }
             | Content::AppendRefused { .. }
+            | Content::RepairResponse { .. }
             | Content::HeartbeatResponse { .. }
             | Content::ReadIndex { .. }
             | Content::Forward

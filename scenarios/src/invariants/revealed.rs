@@ -36,7 +36,10 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         | Content::Forward
         | Content::ForwardRefused
         | Content::SnapshotRequest { .. }
-        | Content::SnapshotChunk { .. } => None,
+        | Content::SnapshotChunk { .. }
+        | Content::AppendLacking { .. }
+        | Content::RepairRequest { .. }
+        | Content::RepairResponse { .. } => None,
     }
 }
 

@@ -4,6 +4,8 @@
 //! so that a dead node's durable entries still count. It forgets nothing by compaction: what a snapshot stands for is as
 //! good as in the log.
 
+use std::collections::BTreeSet;
+
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId, Status, Term};
 
 use crate::Violation;
@@ -43,6 +45,8 @@ pub(super) struct Shadow {
     configurations: Vec<(LogIndex, Membership)>,
     /// How many recovered entries are still to be shown.
     recovering: u64,
+    /// The entries that came without their data, and did not get it back.
+    lost: BTreeSet<LogIndex>,
 }
 
 impl Link {
@@ -76,6 +80,7 @@ impl Shadow {
             first,
             configurations: vec![(LogIndex::ZERO, first)],
             recovering: 0,
+            lost: BTreeSet::new(),
         }
     }
 
@@ -122,6 +127,7 @@ impl Shadow {
         self.last_applied = LogIndex::ZERO;
         self.reset(prefix, configurations);
         self.recovering = last_log.index.0.saturating_sub(self.last_index().0);
+        self.lost.clear();
     }
 
     /// The log begins anew after `prefix`, for which a durable snapshot stands.
@@ -178,11 +184,32 @@ impl Shadow {
         let link = self.link(last_log.index).unwrap_or_default().then(position.term, payload_hash);
         self.log.push(link);
         if self.recovering > 0 {
-            // What was recovered is durable: storage makes it so before it hands it over.
-            self.durable_index = position.index;
+            // What was recovered is durable: storage makes it so before it hands it over. Of what was lost only the name is.
+            if self.lost.is_empty() {
+                self.durable_index = position.index;
+            }
             self.recovering -= 1;
         }
         Ok(link)
+    }
+
+    /// The next entry comes without its data.
+    pub(super) fn lose(&mut self, index: LogIndex) {
+        self.lost.insert(index);
+    }
+
+    /// Whether the data of the entry at `index` is lost.
+    pub(super) fn has_lost(&self, index: LogIndex) -> bool {
+        self.lost.contains(&index)
+    }
+
+    /// The data of the entry at `index` has come back, with the configuration that it may hold.
+    pub(super) fn regain(&mut self, index: LogIndex, configuration: Option<Membership>) {
+        self.lost.remove(&index);
+        if let Some(membership) = configuration {
+            let place = self.configurations.partition_point(|(entry, _)| *entry < index);
+            self.configurations.insert(place, (index, membership));
+        }
     }
 
     pub(super) fn truncate(&mut self, from: LogIndex) {
@@ -190,6 +217,7 @@ impl Shadow {
         self.log.truncate(usize::try_from(kept.0).unwrap_or(usize::MAX));
         self.durable_index = self.durable_index.min(kept);
         self.configurations.retain(|(index, _)| *index <= kept);
+        self.lost.split_off(&from);
     }
 
     /// The last entry puts this in force.

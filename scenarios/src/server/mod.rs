@@ -15,7 +15,8 @@ mod view;
 use std::collections::VecDeque;
 
 use squall_raft::{
-    Body, Entry, Fetch, FetchPurpose, LogIndex, Message, Recovered, RoleKind, Status, WriteToken,
+    Body, Entry, Faulty, Fetch, FetchPurpose, LogIndex, LogPosition, Message, Recovered, RoleKind, Status,
+    Term, WriteToken,
 };
 use squall_replica::{Output, Replica};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
@@ -209,11 +210,13 @@ impl Process for Server {
             Body::SnapshotChunk(_) => 13,
             Body::Forward(_) => 15,
             Body::ForwardResponse(_) => 16,
+            Body::RepairRequest(_) => 17,
+            Body::RepairResponse(_) => 18,
         }
     }
 
     fn message_kind_name(kind: u8) -> &'static str {
-        const NAMES: [&str; 17] = [
+        const NAMES: [&str; 19] = [
             "PreVote",
             "PreVoteResponse",
             "RequestVote",
@@ -231,6 +234,8 @@ impl Process for Server {
             "",
             "Forward",
             "ForwardResponse",
+            "RepairRequest",
+            "RepairResponse",
         ];
         NAMES.get(usize::from(kind)).copied().unwrap_or("unknown")
     }
@@ -435,11 +440,11 @@ impl Server {
             Done::Taken(snapshot) => self.replica.snapshot_taken(snapshot),
             Done::Loaded { snapshot, offset, data } => {
                 let before = self.replica.status().last_applied;
-                let was_known = self.replica.raft().knows_configuration();
+                let awaited = self.replica.raft().awaits_configuration();
                 if let Err(error) = self.replica.loaded(snapshot, offset, data.as_deref()) {
                     env.halt(format!("{snapshot} cannot be loaded: {error}"));
                 }
-                if self.replica.raft().knows_configuration() != was_known {
+                if self.replica.raft().awaits_configuration() != awaited {
                     self.observe_configuration_restored(snapshot);
                 }
                 if self.replica.status().last_applied != before {
@@ -475,16 +480,42 @@ fn read_whole_log(
     storage: &Storage,
     recovered: &Recovered,
     disk: &mut SimDisk,
-) -> Result<Vec<Entry>, String> {
+) -> Result<Vec<Recalled>, String> {
     let (mut log, mut read, last) = (Vec::new(), recovered.base.index, recovered.last_index);
+    let (mut faulty, mut term) = (recovered.faulty.iter().copied().peekable(), recovered.base.term);
+    let mut runs = recovered.terms.iter().peekable();
     while read < last {
-        let first = read.next();
-        let entries = storage.read(first, last, u64::MAX, disk).map_err(|error| error.to_string())?;
+        let index = read.next();
+        while let Some(run) = runs.next_if(|run| run.index <= index) {
+            term = run.term;
+        }
+        if let Some(faulty) = faulty.next_if(|faulty| faulty.index == index) {
+            log.push(Recalled::Lost(term, faulty));
+            read = index;
+            continue;
+        }
+        let entries = storage.read(index, last, u64::MAX, disk).map_err(|error| error.to_string())?;
         if entries.is_empty() {
-            return Err(format!("entry {first} of {last} cannot be read"));
+            return Err(format!("entry {index} of {last} cannot be read"));
         }
         read = LogIndex(read.0 + entries.len() as u64);
-        log.extend(entries);
+        log.extend(entries.into_iter().map(Recalled::Whole));
     }
     Ok(log)
+}
+
+/// An entry of a log that was recovered.
+enum Recalled {
+    Whole(Entry),
+    /// Of which only the name is known.
+    Lost(Term, Faulty),
+}
+
+impl Recalled {
+    fn position(&self) -> LogPosition {
+        match self {
+            Self::Whole(entry) => entry.position(),
+            Self::Lost(term, faulty) => LogPosition { term: *term, index: faulty.index },
+        }
+    }
 }

@@ -3,31 +3,43 @@
 //! Nothing here has any effect on the server.
 
 use squall_raft::{
-    AppendResult, Body, Configuration, Entry, FollowerStatus, HandoverReason, Heartbeat, HeartbeatResponse,
-    Ignored, LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError, ReadId, ReadIndex,
-    ReadIndexResponse, Recovered, RoleKind, SnapshotId, Standing, Status, Write,
+    AppendResult, Body, Configuration, Entry, Faulty, FollowerStatus, HandoverReason, Heartbeat,
+    HeartbeatResponse, Ignored, LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError,
+    ReadId, ReadIndex, ReadIndexResponse, Recovered, RoleKind, SnapshotId, Standing, Status, Write,
 };
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
 use squall_sim::{Env, sometimes};
 use squall_storage::{Storage, Tail};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::Server;
 use super::snapshots::Done;
+use super::{Recalled, Server};
 use crate::machine::Machine;
 use crate::marks;
 use crate::membership::Membership;
 use crate::observation::{Content, Envelope, Observation, Span, Step, WITHHELD};
 
 impl Server {
-    pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Entry]) {
+    pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Recalled]) {
         let Recovered { hard_state, snapshot, base, .. } = *recovered;
-        let last_log = log.last().map_or(base, Entry::position);
+        let last_log = log.last().map_or(base, Recalled::position);
         self.observation.steps.push(Step::Started { hard_state, snapshot, base, last_log });
         for entry in log {
-            let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
-            self.observation.steps.push(Step::Appended { position, payload_hash });
-            self.observation.steps.extend(configured(&entry.payload));
+            let position = entry.position();
+            match entry {
+                Recalled::Whole(entry) => {
+                    let payload_hash = hash_payload(&entry.payload);
+                    self.observation.steps.push(Step::Appended { position, payload_hash });
+                    self.observation.steps.extend(configured(&entry.payload).map(Step::Configured));
+                }
+                Recalled::Lost(_, Faulty { is_configuration, is_doubtful, .. }) => {
+                    self.observation.steps.push(Step::Lost {
+                        position,
+                        is_configuration: *is_configuration,
+                        is_doubtful: *is_doubtful,
+                    });
+                }
+            }
         }
         self.observation.status = Some(self.shown);
     }
@@ -261,12 +273,7 @@ pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
     let is_half = storage.received_snapshot().is_some_and(|(_, bytes)| bytes > 0);
     sometimes!(env, marks::NAMES, "a server started with a part of a snapshot", is_half);
     sometimes!(env, marks::NAMES, "a torn tail was dropped", matches!(storage.tail(), Tail::Torn { .. }));
-    sometimes!(
-        env,
-        marks::NAMES,
-        "a doubtful tail was dropped",
-        matches!(storage.tail(), Tail::Doubtful { .. })
-    );
+    sometimes!(env, marks::NAMES, "a tail was in doubt", matches!(storage.tail(), Tail::Doubtful { .. }));
 }
 
 /// `is_voter` is whether the sender votes, by its own log.
@@ -342,11 +349,17 @@ pub(super) fn written(
         sometimes!(env, marks::NAMES, "a follower removed several entries in conflict", from < *last_index);
         *last_index = from.prev();
     }
+    for entry in write.repairs {
+        let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
+        let configuration = configured(&entry.payload);
+        observation.steps.push(Step::Repaired { position, payload_hash, configuration });
+        sometimes!(env, marks::NAMES, "a lost entry was repaired", true);
+    }
     let mut count = 0;
     for entry in write.iter() {
         let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
         observation.steps.push(Step::Appended { position, payload_hash });
-        observation.steps.extend(configured(&entry.payload));
+        observation.steps.extend(configured(&entry.payload).map(Step::Configured));
         *last_index = position.index;
         count += 1;
     }
@@ -407,9 +420,9 @@ pub(super) fn applied(
 }
 
 /// The configuration that an entry puts in force, in neutral terms.
-fn configured(payload: &Payload) -> Option<Step> {
+fn configured(payload: &Payload) -> Option<Membership> {
     let Payload::Configuration(configuration) = payload else { return None };
-    Some(Step::Configured(membership(configuration)))
+    Some(membership(configuration))
 }
 
 fn membership(configuration: &Configuration) -> Membership {
@@ -448,15 +461,24 @@ fn is_request(message: &Message) -> bool {
         | Body::ReadIndex(_)
         | Body::Forward(_)
         | Body::InstallSnapshot(_)
-        | Body::SnapshotRequest(_) => true,
+        | Body::SnapshotRequest(_)
+        | Body::RepairRequest(_) => true,
         Body::PreVoteResponse(_)
         | Body::RequestVoteResponse(_)
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse(_)
         | Body::ReadIndexResponse(_)
         | Body::ForwardResponse(_)
-        | Body::SnapshotChunk(_) => false,
+        | Body::SnapshotChunk(_)
+        | Body::RepairResponse(_) => false,
     }
+}
+
+fn span<T>(list: &mut Vec<T>, new: impl Iterator<Item = T>) -> Span {
+    let count = |len: usize| u32::try_from(len).expect("one event handles less than 2^32 entries");
+    let start = count(list.len());
+    list.extend(new);
+    Span { start, len: count(list.len()) - start }
 }
 
 /// The message in neutral terms; the names of its entries go to the observation's list.
@@ -470,16 +492,9 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
         },
         Body::RequestVoteResponse(response) => Content::RequestVoteResponse { granted: response.granted },
         Body::AppendEntries(request) => {
-            let start =
-                u32::try_from(observation.entries.len()).expect("one event handles less than 2^32 entries");
-            observation.entries.extend(request.entries.iter().map(Entry::position));
-            let len =
-                u32::try_from(request.entries.len()).expect("one message carries less than 2^32 entries");
-            Content::AppendEntries {
-                prev_log: request.prev_log,
-                entries: Span { start, len },
-                leader_commit: request.leader_commit,
-            }
+            let entries = span(&mut observation.entries, request.entries.iter().map(Entry::position));
+            let (prev_log, leader_commit) = (request.prev_log, request.leader_commit);
+            Content::AppendEntries { prev_log, entries, leader_commit }
         }
         Body::AppendEntriesResponse(response) => match response.result {
             AppendResult::Matched(match_index) => {
@@ -488,8 +503,18 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
             AppendResult::Witnessed(match_index) => {
                 Content::AppendAcknowledged { match_index, as_witness: true }
             }
+            AppendResult::Lacking { first, named } => Content::AppendLacking { first, named },
             AppendResult::Conflict { rejected, hint } => Content::AppendRefused { rejected, hint },
         },
+        Body::RepairRequest(request) => {
+            let lacking = span(&mut observation.entries, request.lacking.iter().copied());
+            Content::RepairRequest { lacking }
+        }
+        Body::RepairResponse(response) => {
+            let answers = span(&mut observation.answers, response.answers.iter().copied());
+            let entries = span(&mut observation.entries, response.entries.iter().map(Entry::position));
+            Content::RepairResponse { answers, entries }
+        }
         Body::Heartbeat(Heartbeat { round, commit, .. }) => {
             Content::Heartbeat { round: *round, commit: *commit }
         }
@@ -530,8 +555,21 @@ pub(super) fn digest_message(message: &Message) -> u64 {
         Body::AppendEntriesResponse(response) => match response.result {
             AppendResult::Matched(index) => (5, [index.0, 0], [0; 2]),
             AppendResult::Witnessed(index) => (5, [index.0, 1], [0; 2]),
+            AppendResult::Lacking { first, named } => (5, [first.0, 2], [named.0, 0]),
             AppendResult::Conflict { rejected, hint } => (6, [rejected.0, 0], position(hint)),
         },
+        Body::RepairRequest(request) => {
+            let first = request.lacking.first().copied().unwrap_or_default();
+            (21, position(first), [request.lacking.len() as u64, 0])
+        }
+        Body::RepairResponse(response) => {
+            let answers = response
+                .answers
+                .iter()
+                .fold(0, |digest, (at, found)| mix(&[digest, at.term.0, at.index.0, *found as u64, 0, 0]));
+            let first = response.entries.first().map(Entry::position).unwrap_or_default();
+            (22, [answers, response.entries.len() as u64], position(first))
+        }
         Body::Heartbeat(request) => {
             (7, [request.round.0, request.commit.0], [u64::from(request.outranked), 0])
         }

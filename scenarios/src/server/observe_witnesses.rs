@@ -25,7 +25,7 @@ impl Told {
             Body::AppendEntriesResponse(response) => match response.result {
                 AppendResult::Matched(index) => Self::Matched(index),
                 AppendResult::Witnessed(index) => Self::Witnessed(index),
-                AppendResult::Conflict { .. } => Self::Nothing,
+                AppendResult::Lacking { .. } | AppendResult::Conflict { .. } => Self::Nothing,
             },
             Body::RequestVoteResponse(response) if response.granted => Self::Granted,
             Body::RequestVoteResponse(_)
@@ -42,7 +42,9 @@ impl Told {
             | Body::ForwardResponse(_)
             | Body::InstallSnapshot(_)
             | Body::SnapshotRequest(_)
-            | Body::SnapshotChunk(_) => Self::Nothing,
+            | Body::SnapshotChunk(_)
+            | Body::RepairRequest(_)
+            | Body::RepairResponse(_) => Self::Nothing,
         }
     }
 

@@ -4,7 +4,7 @@
 //! take effect in order, so a crash leaves the sure state and some prefix of the queue; the hard state is a
 //! record of its own, and is any of the queued ones or the sure one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use squall_raft::{HardState, LogIndex, LogPosition, Term};
 
@@ -30,7 +30,11 @@ enum Operation {
     Truncate(LogIndex),
     Append(Term),
     Reset(LogPosition),
+    Repair(LogIndex),
 }
+
+/// The number of no operation: what it wrote is not durable.
+const NEVER: u64 = u64::MAX;
 
 /// The disk below one node.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +43,8 @@ pub(super) struct Disk {
     /// The log that is surely there: the entry before its first, and the terms from there on.
     base: LogPosition,
     terms: Vec<Term>,
+    /// Of these the data is surely not there.
+    lost: BTreeSet<LogIndex>,
     /// Entries up to here need not be there.
     compact_to: LogIndex,
     queue: VecDeque<Operation>,
@@ -101,6 +107,24 @@ impl Log {
         self.entries.push(Written { term, operation });
     }
 
+    /// Takes an entry without its data at the end.
+    pub(super) fn append_lost(&mut self, term: Term) {
+        self.append(term, NEVER);
+    }
+
+    /// Whether an entry, or one that takes its place, is durable with its data; what was compacted is.
+    pub(super) fn is_durable(&self, index: LogIndex, disk: &Disk) -> bool {
+        let entry = place(self.base, index).and_then(|place| self.entries.get(place));
+        entry.is_none_or(|entry| entry.operation <= disk.done)
+    }
+
+    /// The data of an entry comes back with this operation; 0 where it is not missed any more.
+    pub(super) fn repair(&mut self, index: LogIndex, operation: u64) {
+        if let Some(entry) = place(self.base, index).and_then(|place| self.entries.get_mut(place)) {
+            entry.operation = operation;
+        }
+    }
+
     /// Begins anew after `base`.
     pub(super) fn reset(&mut self, base: LogPosition) {
         self.base = base;
@@ -139,6 +163,12 @@ impl Disk {
         self.ask(Operation::Reset(base));
     }
 
+    /// Returns the operation's number.
+    pub(super) fn repair(&mut self, index: LogIndex) -> u64 {
+        self.ask(Operation::Repair(index));
+        self.asked
+    }
+
     /// Entries up to `to` may go, now or later.
     pub(super) fn compact(&mut self, to: LogIndex) {
         self.compact_to = self.compact_to.max(to);
@@ -174,11 +204,18 @@ impl Disk {
         self.done += 1;
         match operation {
             Operation::HardState(hard_state) => self.hard_state = hard_state,
-            Operation::Truncate(from) => self.terms.truncate(place(self.base, from).unwrap_or(0)),
+            Operation::Truncate(from) => {
+                self.terms.truncate(place(self.base, from).unwrap_or(0));
+                self.lost.split_off(&from);
+            }
             Operation::Append(term) => self.terms.push(term),
             Operation::Reset(base) => {
                 self.base = base;
                 self.terms.clear();
+                self.lost.clear();
+            }
+            Operation::Repair(index) => {
+                self.lost.remove(&index);
             }
         }
     }
@@ -197,7 +234,7 @@ impl Disk {
         }
         for operation in &self.queue {
             match operation {
-                Operation::HardState(_) => continue,
+                Operation::HardState(_) | Operation::Repair(_) => continue,
                 Operation::Truncate(from) => tried.terms.truncate(place(tried.base, *from).unwrap_or(0)),
                 Operation::Append(term) => tried.terms.push(*term),
                 Operation::Reset(base) => tried = Tried { base: *base, terms: Vec::new(), common: 0 },
@@ -211,8 +248,31 @@ impl Disk {
         false
     }
 
-    /// A new life begins with what was recovered, and all of it is durable.
-    pub(super) fn restart(&mut self, hard_state: HardState, log: &Log) {
+    /// Whether a crash may have left the name of this entry without its data: it was lost before, or it was not surely
+    /// there.
+    pub(super) fn may_lose(&self, position: LogPosition) -> bool {
+        !self.surely_names(position) || self.lost.contains(&position.index)
+    }
+
+    /// Whether a crash may have left this entry whole: it was not lost, or was being written again.
+    pub(super) fn may_keep(&self, position: LogPosition) -> bool {
+        let is_rewritten = |operation: &Operation| match *operation {
+            Operation::Repair(index) => index == position.index,
+            Operation::Truncate(from) => from <= position.index,
+            Operation::Reset(_) => true,
+            Operation::HardState(_) | Operation::Append(_) => false,
+        };
+        let is_lost = self.surely_names(position) && self.lost.contains(&position.index);
+        !is_lost || self.queue.iter().any(is_rewritten)
+    }
+
+    fn surely_names(&self, position: LogPosition) -> bool {
+        place(self.base, position.index).and_then(|place| self.terms.get(place)) == Some(&position.term)
+    }
+
+    /// A new life begins with what was recovered, and all of it is durable, but for the data of what was lost.
+    pub(super) fn restart(&mut self, hard_state: HardState, log: &Log, lost: BTreeSet<LogIndex>) {
+        self.lost = lost;
         self.hard_state = hard_state;
         self.base = log.base;
         self.terms.clear();

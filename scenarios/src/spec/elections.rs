@@ -47,6 +47,9 @@ impl Model {
             | Content::RequestVoteResponse { .. }
             | Content::AppendAcknowledged { .. }
             | Content::AppendRefused { .. }
+            | Content::AppendLacking { .. }
+            | Content::RepairRequest { .. }
+            | Content::RepairResponse { .. }
             | Content::HeartbeatResponse { .. }
             | Content::TimeoutNow
             | Content::ReadIndex { .. }
@@ -81,6 +84,9 @@ impl Model {
                 if self.role == RoleKind::Leader && is_itself && match_index <= self.log.last_index() {
                     let matched = self.match_index.entry(message.from).or_default();
                     *matched = match_index.max(*matched);
+                    if let Some(before) = self.repairs.told_of.get_mut(&message.from) {
+                        *before = match_index.max(*before);
+                    }
                 }
             }
             Content::InstallSnapshot { snapshot, .. } => {
@@ -88,7 +94,20 @@ impl Model {
                     self.offered_snapshot(snapshot);
                 }
             }
+            Content::AppendLacking { first, .. } => {
+                self.was_in_reach(message.from);
+                let before = LogIndex(first.0.saturating_sub(1));
+                self.repairs.told_of.insert(message.from, before);
+                if self.role == RoleKind::Leader && before <= self.log.last_index() {
+                    let matched = self.match_index.entry(message.from).or_default();
+                    *matched = before.max(*matched);
+                }
+            }
             Content::AppendRefused { .. } => self.was_in_reach(message.from),
+            Content::RepairRequest { .. } => {
+                self.hears_leader(message.from);
+            }
+            Content::RepairResponse { .. } => self.was_in_reach(message.from),
             Content::TimeoutNow => {
                 self.hears_leader(message.from);
             }
@@ -133,6 +152,7 @@ impl Model {
         self.votes = NodeSet::EMPTY;
         self.pre_votes = NodeSet::EMPTY;
         self.reads.adopt_term();
+        self.repairs.adopt_term();
     }
 
     /// The node shows another state.
@@ -324,6 +344,7 @@ impl Model {
         self.match_index.clear();
         self.began_to_reach();
         self.first_own = self.log.last_index().next();
+        self.repairs.adopt_term();
     }
 
     fn check_leader(&mut self, status: &Status) {

@@ -11,6 +11,7 @@ mod disk;
 mod elections;
 mod model;
 mod reads;
+mod repair;
 mod replication;
 mod rule;
 mod sends;

@@ -8,6 +8,7 @@ use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId
 
 use super::disk::{Disk, Log};
 use super::reads::Reads;
+use super::repair::Repairs;
 use super::rule::Rule;
 use super::witnesses::Witnesses;
 use crate::Violation;
@@ -60,6 +61,7 @@ pub(super) struct Model {
     /// The first index of its own term, as a leader.
     pub(super) first_own: LogIndex,
     pub(super) reads: Reads,
+    pub(super) repairs: Repairs,
     pub(super) witnesses: Witnesses,
     /// Its own clock.
     pub(super) ticks: u64,
@@ -145,6 +147,7 @@ impl Model {
             match_index: BTreeMap::new(),
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
+            repairs: Repairs::default(),
             witnesses: Witnesses::default(),
             ticks: 0,
             lease_drift_ppm,
@@ -206,6 +209,7 @@ impl Model {
             Step::Received(message) => {
                 self.cause = Cause::Received(*message);
                 self.receive(message);
+                self.heard_of_repair(message, observation);
             }
             Step::Ticked => self.cause = Cause::Ticked,
             Step::Proposed { accepted } => {
@@ -249,6 +253,12 @@ impl Model {
             Step::Appended { position, payload_hash } => {
                 self.check_withheld(*position, *payload_hash);
                 self.appended(*position, observation);
+            }
+            Step::Lost { position, is_configuration, is_doubtful } => {
+                self.recovered_lost(*position, *is_configuration, *is_doubtful);
+            }
+            Step::Repaired { position, configuration, .. } => {
+                self.repaired(*position, *configuration, observation);
             }
             Step::Configured(membership) => self.configured(*membership),
             Step::WriteIssued { sequence } => self.disk.issue(*sequence),
@@ -337,6 +347,7 @@ impl Model {
         self.durable_index = LogIndex::ZERO;
         self.last_applied = LogIndex::ZERO;
         self.log.reset(base);
+        self.repairs = Repairs::default();
         self.configurations = vec![(LogIndex::ZERO, self.first)];
         self.start_from_snapshot(snapshot, base);
         self.recovering = Some(last_log);
@@ -348,7 +359,7 @@ impl Model {
         self.finish_recovery();
     }
 
-    fn finish_recovery(&mut self) {
+    pub(super) fn finish_recovery(&mut self) {
         let Some(last_log) = self.recovering.filter(|last_log| last_log.index <= self.log.last_index())
         else {
             return;
@@ -363,9 +374,12 @@ impl Model {
             voted_for: self.voted_for,
             longest_promise: self.longest_promise,
         };
-        self.disk.restart(hard_state, &self.log);
-        self.durable_index = self.log.last_index();
+        self.check_recovered_faults();
+        self.disk.restart(hard_state, &self.log, self.repairs.lost());
         self.expect_reset_after_recovery();
+        let covered = self.newest_snapshot.filter(|snapshot| self.log.holds(snapshot.last));
+        self.forgive_up_to(covered.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index));
+        self.durable_index = self.log.durable_from(self.log.base().index, &self.disk);
     }
 
     fn wrote_hard_state(&mut self, hard_state: HardState) {
@@ -385,6 +399,7 @@ impl Model {
 
     fn persisted(&mut self, sequence: u64, claimed: LogIndex) {
         let was_asked = self.disk.complete(sequence);
+        self.repairs.completed(&self.log, &self.disk);
         self.require(was_asked, Rule::PersistedUnknownWrite, |model| {
             format!("{}: write {sequence}", model.id)
         });

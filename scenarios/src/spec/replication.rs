@@ -48,12 +48,19 @@ impl Model {
         }
         self.offer = Some(offer);
         self.matched = self.matched.max(offer.matched());
+        for entry in &entries[..offer.held as usize] {
+            self.repairs.bring(*entry);
+        }
         // What matched earlier in this term still does, however short this message is.
         self.known_committed = self.known_committed.max(offer.leader_commit.min(self.matched));
         Some(offer)
     }
 
     pub(super) fn truncated(&mut self, from: LogIndex, observation: &Observation) {
+        if self.role == RoleKind::Leader {
+            self.check_discard(from);
+            return self.truncate(from);
+        }
         let conflict = self.match_offer(observation).and_then(|offer| {
             let entry = *observation.span(offer.entries).get(offer.held as usize)?;
             self.log.term_at(entry.index).map(|_| entry)
@@ -70,8 +77,13 @@ impl Model {
             format!("{} removed its entries from {from} to {}; {conflict}", model.id, model.log.last())
         });
         self.check_not_campaigning();
+        self.truncate(from);
+    }
+
+    fn truncate(&mut self, from: LogIndex) {
         self.log.truncate(from);
         self.disk.truncate(from);
+        self.repairs.truncate(from);
         self.configurations.retain(|(index, _)| *index < from);
         let kept = LogIndex(from.0.saturating_sub(1));
         self.durable_index = self.durable_index.min(kept);
@@ -81,6 +93,7 @@ impl Model {
     pub(super) fn appended(&mut self, position: LogPosition, observation: &Observation) {
         let follows = position.index.0 == self.log.last_index().0 + 1;
         if self.role == RoleKind::Leader {
+            self.check_whole(position);
             self.note_own_append();
             self.require(follows && position.term == self.current_term, Rule::LeaderAppendedOther, |model| {
                 let (id, term, last) = (model.id, model.current_term, model.log.last());

@@ -79,6 +79,18 @@ rules! {
     WithheldFromCopy = "HandleAppendEntriesRequest: a node that is no witness took an entry without its data",
     CommitByWitness = "AdvanceCommitIndex: counted witnesses though the others within reach are a quorum",
 
+    // Repair (Alagappan et al., FAST '18).
+    RecoveredFaulty = "Restart: lost the data of an entry that was durable",
+    RecoveredUnmarked = "Restart: has data for an entry whose data was lost, and never written again",
+    RepairedUnasked = "Repair: took data that nobody sent, or for an entry that is not lost",
+    AppendedLacking = "Repair: a leader appended an entry before its log was whole",
+    DiscardedOther = "Repair: a leader removed an entry that it had not lost",
+    DiscardedUnproven = "Repair: a leader gave up an entry that may have been committed",
+    SentLost = "AppendEntries: sent an entry whose data is lost",
+    LackingOther = "AppendEntriesResponse: asked for an entry that is not the first that is lost",
+    AskedForOther = "RepairRequest: asked for an entry that is not lost",
+    AnsweredOther = "RepairResponse: said of an entry what is not so",
+
     // What leaves the node.
     SentOtherTerm = "Send: another sender or term than the node's own",
     SentUndurableTerm = "Send: revealed a term that is not durable",

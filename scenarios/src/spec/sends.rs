@@ -43,6 +43,14 @@ impl Model {
                 });
                 self.check_acknowledgement(to, match_index, observation);
             }
+            Content::AppendLacking { first, named } => self.check_lacking(to, first, named, observation),
+            Content::RepairRequest { lacking } => {
+                self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
+                self.check_repair_request(observation.span(lacking));
+            }
+            Content::RepairResponse { answers, entries } => {
+                self.check_repair_response(to, observation.answers(answers), observation.span(entries));
+            }
             Content::AppendRefused { rejected, hint } => self.check_refusal(to, rejected, hint),
             Content::Heartbeat { round, commit } => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
@@ -173,6 +181,7 @@ impl Model {
         self.require(strange.is_none(), Rule::SentOtherEntries, |model| {
             format!("{} sent {strange:?} after {prev_log}; its log ends at {}", model.id, model.log.last())
         });
+        self.check_sent_whole(entries);
         self.require(leader_commit <= self.commit_index, Rule::SentCommitBeyond, |model| {
             format!("{} claims {leader_commit} committed, and knows of {}", model.id, model.commit_index)
         });
@@ -188,7 +197,12 @@ impl Model {
         });
     }
 
-    fn check_acknowledgement(&mut self, to: NodeId, match_index: LogIndex, observation: &Observation) {
+    pub(super) fn check_acknowledgement(
+        &mut self,
+        to: NodeId,
+        match_index: LogIndex,
+        observation: &Observation,
+    ) {
         self.match_offer(observation);
         self.require(self.leader == Some(to), Rule::AnsweredUnasked, |model| {
             format!("{} answered {to}; it follows {:?}", model.id, model.leader)

@@ -99,6 +99,13 @@ impl Model {
         let last = snapshot.last;
         if last.index > self.commit_index && !self.log.agrees_with(last) {
             (self.to_reset, self.to_restore) = (Some(last), Some(snapshot));
+        } else if self.repairs.is_lost_up_to(last.index) && self.log.agrees_with(last) {
+            // Its state takes the place of what was lost.
+            self.to_restore = Some(snapshot);
+            self.forget_configurations();
+            self.forgive_up_to(last.index);
+            self.durable_index = self.log.durable_from(last.index.max(self.durable_index), &self.disk);
+            self.commit_index = self.commit_index.max(last.index);
         }
         self.learn_committed(last.index);
     }
@@ -115,6 +122,7 @@ impl Model {
             format!("{} is {:?} of term {}", model.id, model.role, model.current_term)
         });
         self.log.reset(base);
+        self.repairs.clear();
         self.configurations.clear();
         self.forget_configurations();
         self.disk.reset(base);
@@ -137,7 +145,9 @@ impl Model {
 
     pub(super) fn compacted(&mut self, base: LogPosition) {
         let covered = self.newest_snapshot.is_some_and(|snapshot| snapshot.last.index >= base.index);
-        let real = covered && base.index <= self.last_applied && self.log.holds(base);
+        let restored = self.to_restore.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        let is_done = base.index <= self.last_applied.max(restored);
+        let real = covered && is_done && self.log.holds(base);
         self.require(real, Rule::CompactedBeyond, |model| {
             let (id, newest, applied) = (model.id, model.newest_snapshot, model.last_applied);
             format!("{id} gave up its entries up to {base}; it has {newest:?} and applied up to {applied}")

@@ -1,5 +1,6 @@
 //! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
 
+mod repair;
 mod witnesses;
 
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Term};
@@ -644,7 +645,7 @@ const BROKEN: &[(Rule, History)] = &[
 
 #[test]
 fn each_rule_has_a_history_that_breaks_it_and_is_refused_by_its_name() {
-    let broken = || BROKEN.iter().chain(witnesses::BROKEN);
+    let broken = || BROKEN.iter().chain(witnesses::BROKEN).chain(repair::BROKEN);
     for (rule, history) in broken() {
         assert_eq!(history(), Err(rule.class()), "{rule:?}");
     }

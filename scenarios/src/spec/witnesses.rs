@@ -79,6 +79,7 @@ impl Model {
         let is_within_reach = |node: &NodeId| {
             let heard_at = heard_at.get(node).unwrap_or(since);
             let matched = self.match_index.get(node).copied().unwrap_or_default();
+            let matched = self.repairs.told_of.get(node).map_or(matched, |before| matched.min(*before));
             heard_at + election_timeout >= self.ticks && matched >= owed
         };
         let others = (0..64).map(NodeId).filter(|node| self.knows(*node) && !all.has(*node));

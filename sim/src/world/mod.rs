@@ -260,7 +260,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// The processes and their disks as they are.
     #[must_use]
     pub fn processes(&self) -> Processes<'_, P> {
-        Processes::new(&self.slots, &self.network)
+        Processes::new(&self.slots, &self.network, &self.setup)
     }
 
     /// The oracle.

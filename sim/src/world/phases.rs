@@ -153,7 +153,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     fn choose_core(&mut self) -> Option<ProcessSet> {
         let Limits { core_size: size, core_is_alone: is_alone, .. } = self.parameters.limits;
         let mut draw = self.choice.draw(Purpose::Core, 1, 0);
-        let processes = Processes::new(&self.slots, &self.network);
+        let processes = Processes::new(&self.slots, &self.network, &self.setup);
         let chosen = self.oracle.choose_core(size, is_alone, &mut draw, &processes);
         if let Some(core) = chosen {
             let is_possible = |id: ProcessId| self.slots.get(id.slot()).is_some_and(|slot| !slot.stays_down);
@@ -193,7 +193,8 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         if !self.step.is_multiple_of(STEPS_BETWEEN_QUESTIONS) || self.verdict.is_some() {
             return;
         }
-        match self.oracle.standing(self.now, *core, &Processes::new(&self.slots, &self.network)) {
+        match self.oracle.standing(self.now, *core, &Processes::new(&self.slots, &self.network, &self.setup))
+        {
             Standing::AtRest => {
                 if (0..self.parameters.clients.count).all(|number| self.is_served(ClientId(number))) {
                     self.finish();
@@ -225,7 +226,8 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
                 message.push_str(&format!("; {id} got {got} of {wanted} fresh answers"));
             }
         }
-        let standing = self.oracle.standing(self.now, core, &Processes::new(&self.slots, &self.network));
+        let standing =
+            self.oracle.standing(self.now, core, &Processes::new(&self.slots, &self.network, &self.setup));
         if standing != Standing::AtRest {
             message.push_str("; the oracle says that it has not settled");
         }
@@ -235,7 +237,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// The run has ended well so far: what is checked over the whole of it.
     fn finish(&mut self) {
         if let Err(violation) =
-            self.oracle.finished(&self.history, &Processes::new(&self.slots, &self.network))
+            self.oracle.finished(&self.history, &Processes::new(&self.slots, &self.network, &self.setup))
         {
             self.violate(violation);
         }

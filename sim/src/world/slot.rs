@@ -115,11 +115,18 @@ impl<P: Process> Slot<P> {
 pub struct Processes<'a, P: Process> {
     slots: &'a [Slot<P>],
     network: &'a Network,
+    setup: &'a P::Setup,
 }
 
 impl<'a, P: Process> Processes<'a, P> {
-    pub(super) fn new(slots: &'a [Slot<P>], network: &'a Network) -> Processes<'a, P> {
-        Processes { slots, network }
+    pub(super) fn new(slots: &'a [Slot<P>], network: &'a Network, setup: &'a P::Setup) -> Processes<'a, P> {
+        Processes { slots, network, setup }
+    }
+
+    /// What each of them is started with.
+    #[must_use]
+    pub fn setup(&self) -> &'a P::Setup {
+        self.setup
     }
 
     /// Whether nothing passes on this link at the moment. In the liveness phase that is for good.

@@ -1,6 +1,6 @@
 //! Bytes that were durable and changed: masked where a second place holds them, else found and placed.
 
-use squall_raft::{LogIndex, LogPosition};
+use squall_raft::{Faulty, LogIndex, LogPosition, Recovered};
 
 use super::crash_disk::CrashDisk;
 use super::story::{IDENTITY, Step, Story, command, formatted, noop, open, options, state_of, vote};
@@ -37,28 +37,32 @@ fn record_of(disk: &CrashDisk, name: &str, position: LogPosition, from: usize) -
     from + bytes.windows(16).position(|window| window == wanted).expect("the record is in this file") - 32
 }
 
-/// Opens a disk of which one place is damaged: all that was promised is there, or the damage is reported, or it
-/// is the last group that cannot be told from a torn one, and is said to be doubtful.
+/// Opens a disk of which one place is damaged: all that was promised is there, or the name of an entry is and its data is
+/// said to be lost, or the damage is reported. Only of the last group may it be said that it is in doubt.
 fn check_damage(mut disk: CrashDisk, story: &Story, what: &str) -> &'static str {
-    match open(&mut disk) {
-        Err(_) => "reported",
-        Ok((storage, recovered)) => {
-            let found = state_of(&storage, &recovered, &mut disk);
-            assert_eq!(found.hard_state, story.acknowledged.hard_state, "{what}");
-            if found == story.acknowledged {
-                assert!(!matches!(storage.tail(), Tail::Torn { .. }), "{what}");
-                return "masked";
-            }
-            assert!(matches!(storage.tail(), Tail::Doubtful { .. }), "{what}: {:?}", storage.tail());
-            let whole = &story.acknowledged.log;
-            assert_eq!(found.log, whole[..whole.len() - 2], "{what}: only the last group is missing");
-            "doubtful"
-        }
+    let Ok((storage, recovered)) = open(&mut disk) else { return "reported" };
+    let found = state_of(&storage, &recovered, &mut disk);
+    let whole = &story.acknowledged;
+    assert_eq!(found.hard_state, whole.hard_state, "{what}");
+    assert!(!matches!(storage.tail(), Tail::Torn { .. }), "{what}");
+    assert_eq!((found.base, found.last_index()), (whole.base, whole.last_index()), "{what}");
+    for (entry, known) in found.log.iter().zip(&whole.log) {
+        let is_lost = found.faulty.contains(&entry.index);
+        assert!(entry.position() == known.position() && (is_lost || entry == known), "{what}: {entry:?}");
+    }
+    let last_group = whole.last_index().0 - 1;
+    for faulty in &recovered.faulty {
+        assert!(!faulty.is_doubtful || faulty.index.0 >= last_group, "{what}: {faulty:?}");
+    }
+    match recovered.faulty.first() {
+        None => "masked",
+        Some(faulty) if faulty.is_doubtful => "doubtful",
+        Some(_) => "lost",
     }
 }
 
 #[test]
-fn a_flipped_bit_anywhere_is_masked_or_reported_or_in_doubt() {
+fn a_flipped_bit_anywhere_is_masked_or_costs_the_data_of_one_entry_or_is_reported() {
     let (disk, story) = lived();
     let mut outcomes = std::collections::BTreeMap::new();
     for name in disk.names() {
@@ -69,11 +73,14 @@ fn a_flipped_bit_anywhere_is_masked_or_reported_or_in_doubt() {
             *outcomes.entry(outcome).or_insert(0) += 1;
         }
     }
-    assert!(outcomes.len() == 3 && outcomes.values().all(|count| *count > 10), "{outcomes:?}");
+    let outcomes: Vec<_> = outcomes.into_iter().collect();
+    let counts: Vec<_> = outcomes.iter().map(|(outcome, _)| *outcome).collect();
+    assert_eq!(counts, ["doubtful", "lost", "masked"], "one bit stops no node: {outcomes:?}");
+    assert!(outcomes.iter().all(|(_, count)| *count > 10), "{outcomes:?}");
 }
 
 #[test]
-fn a_zeroed_sector_anywhere_is_masked_or_reported_or_in_doubt() {
+fn a_zeroed_sector_anywhere_is_masked_or_costs_data_or_is_reported() {
     let (disk, story) = lived();
     for name in disk.names() {
         for at in (0..disk.bytes(&name).len()).step_by(512) {
@@ -87,17 +94,99 @@ fn a_zeroed_sector_anywhere_is_masked_or_reported_or_in_doubt() {
     }
 }
 
-#[test]
-fn a_damaged_record_is_reported_with_its_place_and_its_name() {
-    let (mut disk, _) = lived();
+/// A life of one segment, in which n3 lost the data of 1@4, and what is left of it.
+fn with_a_loss() -> (CrashDisk, Story) {
+    let mut story = Story::default();
+    let mut disk = CrashDisk::default();
+    Storage::format(&mut disk, IDENTITY, &roomy()).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &roomy()).unwrap();
+    let groups: Vec<_> = (1..=6)
+        .map(|index| {
+            let entries = vec![command(1, index, 100 + index as usize)];
+            vec![Step { hard_state: Some(vote(1, 1)), entries, ..Step::default() }]
+        })
+        .collect();
+    story.commit(&mut storage, &groups, &mut disk).unwrap();
     let name = segments(&disk)[0].clone();
-    let position = LogPosition::new(1, 2);
-    let record = record_of(&disk, &name, position, 2 * PAGE);
+    let record = record_of(&disk, &name, LogPosition::new(1, 4), 8 * PAGE);
     disk.damage(&name, |bytes| bytes[record + 50] ^= 1);
-    let StorageError::Damaged { file, offset, position: found, .. } = open(&mut disk).unwrap_err() else {
-        panic!("damage is called damage");
-    };
-    assert_eq!((file, offset, found), (name, record as u64, Some(position)));
+    (disk, story)
+}
+
+fn roomy() -> Options {
+    Options { segment_bytes: 128 << 10, ..options() }
+}
+
+fn reopen(disk: &mut CrashDisk) -> (Storage, Recovered) {
+    Storage::open(disk, IDENTITY, &roomy()).unwrap()
+}
+
+const LOST: Faulty = Faulty { index: LogIndex(4), is_configuration: false, is_doubtful: false };
+
+#[test]
+fn an_entry_without_its_data_keeps_its_name_and_its_mark_however_often_one_starts() {
+    let (mut disk, story) = with_a_loss();
+    for _ in 0..3 {
+        let (storage, recovered) = reopen(&mut disk);
+        assert_eq!((&recovered.faulty[..], recovered.last_index), (&[LOST][..], LogIndex(6)));
+        assert_eq!(recovered.tail, story.acknowledged.log[4..]);
+        let read = |first| storage.read(LogIndex(first), LogIndex(6), u64::MAX, &mut disk.clone()).unwrap();
+        assert_eq!((read(1), read(4)), (story.acknowledged.log[..3].to_vec(), Vec::new()));
+        assert_eq!(storage.tail(), Tail::Whole);
+    }
+}
+
+#[test]
+fn a_repaired_entry_is_there_again_and_stays() {
+    let (mut disk, mut story) = with_a_loss();
+    let (mut storage, recovered) = reopen(&mut disk);
+    story.acknowledged = state_of(&storage, &recovered, &mut disk);
+    let whole = (1..=6).map(|index| command(1, index, 100 + index as usize)).collect::<Vec<_>>();
+    let repair = Step { repairs: vec![whole[3].clone()], ..Step::default() };
+    story.commit(&mut storage, &[vec![repair]], &mut disk).unwrap();
+    assert_eq!(storage.read(LogIndex(1), LogIndex(6), u64::MAX, &mut disk).unwrap(), whole);
+    for _ in 0..2 {
+        let (storage, recovered) = reopen(&mut disk);
+        assert_eq!((&recovered.faulty[..], recovered.last_index), (&[][..], LogIndex(6)));
+        assert_eq!(storage.read(LogIndex(1), LogIndex(6), u64::MAX, &mut disk).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_repair_that_is_damaged_leaves_the_entry_lost() {
+    let (mut disk, mut story) = with_a_loss();
+    let (mut storage, _) = reopen(&mut disk);
+    story.acknowledged.faulty.insert(LogIndex(4));
+    let repair = Step { repairs: vec![command(1, 4, 104)], ..Step::default() };
+    let more = Step { entries: vec![command(1, 7, 10)], ..Step::default() };
+    story.commit(&mut storage, &[vec![repair], vec![more]], &mut disk).unwrap();
+    let name = segments(&disk).pop().unwrap();
+    let record = record_of(&disk, &name, LogPosition::new(1, 4), 8 * PAGE);
+    disk.damage(&name, |bytes| bytes[record + 50] ^= 1);
+    for _ in 0..2 {
+        let (_, recovered) = reopen(&mut disk);
+        assert_eq!((&recovered.faulty[..], recovered.last_index), (&[LOST][..], LogIndex(7)));
+    }
+}
+
+#[test]
+fn a_truncation_takes_lost_entries_along() {
+    let (mut disk, mut story) = with_a_loss();
+    let (mut storage, _) = reopen(&mut disk);
+    let step = Step { truncate_from: Some(LogIndex(4)), entries: vec![command(1, 4, 9)], ..Step::default() };
+    story.commit(&mut storage, &[vec![step]], &mut disk).unwrap();
+    let (_, recovered) = reopen(&mut disk);
+    assert_eq!((&recovered.faulty[..], recovered.last_index), (&[][..], LogIndex(4)));
+}
+
+#[test]
+#[should_panic(expected = "a repair of 1@3 cannot be written: it repairs what is not lost")]
+fn a_repair_of_what_is_there_is_the_callers_bug() {
+    let (mut disk, mut story) = with_a_loss();
+    let (mut storage, _) = reopen(&mut disk);
+    story.acknowledged.faulty.insert(LogIndex(3));
+    let repair = Step { repairs: vec![command(1, 3, 103)], ..Step::default() };
+    let _ = story.commit(&mut storage, &[vec![repair]], &mut disk);
 }
 
 #[test]
@@ -219,8 +308,8 @@ fn another_format_version_is_refused_by_its_number() {
     }
 }
 
-#[test]
-fn a_group_is_torn_where_record_and_slot_are_gone_and_doubtful_where_only_the_record_is() {
+/// Two groups of two entries, each in a segment of its own, and where in the second one its last record is.
+fn of_two_groups() -> (CrashDisk, String, usize) {
     let (mut disk, mut story) = (formatted(), Story::default());
     let mut storage = story.recover(&mut disk).unwrap();
     let step = |term, index| Step {
@@ -229,76 +318,100 @@ fn a_group_is_torn_where_record_and_slot_are_gone_and_doubtful_where_only_the_re
         ..Step::default()
     };
     story.commit(&mut storage, &[vec![step(1, 1)], vec![step(1, 3)]], &mut disk).unwrap();
-    let name = segments(&disk)[0].clone();
     // The smallest segment has one page of slots, so each group of these has a segment.
     let last = segments(&disk)[1].clone();
-    assert_ne!(name, last);
     let record = record_of(&disk, &last, LogPosition::new(1, 4), 2 * PAGE);
+    (disk, last, record)
+}
 
+#[test]
+fn the_last_group_is_torn_where_record_and_slot_are_gone_and_in_doubt_where_only_the_record_is() {
+    let (disk, last, record) = of_two_groups();
     let mut doubtful = disk.clone();
     doubtful.damage(&last, |bytes| bytes[record] ^= 1);
     let (storage, recovered) = open(&mut doubtful).unwrap();
     assert_eq!(storage.tail(), Tail::Doubtful { group: 2, position: LogPosition::new(1, 4) });
-    assert_eq!(recovered.last_index, LogIndex(2));
+    let faulty = Faulty { index: LogIndex(4), is_configuration: false, is_doubtful: true };
+    assert_eq!((&recovered.faulty[..], recovered.last_index), (&[faulty][..], LogIndex(4)));
+    let (storage, recovered) = open(&mut doubtful).unwrap();
+    assert_eq!((storage.tail(), &recovered.faulty[..]), (Tail::Whole, &[faulty][..]), "the mark stays");
 
-    let mut torn = disk.clone();
+    let mut torn = disk;
     torn.damage(&last, |bytes| {
         bytes[record] ^= 1;
-        bytes[PAGE] ^= 1;
+        bytes[PAGE + 64] ^= 1;
     });
     let (storage, recovered) = open(&mut torn).unwrap();
     assert_eq!(storage.tail(), Tail::Torn { group: 2 });
-    assert_eq!(recovered.last_index, LogIndex(2));
+    assert_eq!((&recovered.faulty[..], recovered.last_index), (&[][..], LogIndex(2)));
 }
 
 #[test]
-fn a_group_that_was_carried_forward_is_never_taken_for_torn() {
+fn of_a_group_each_record_is_read_from_itself_or_from_its_slot() {
+    let (mut disk, last, record) = of_two_groups();
+    disk.damage(&last, |bytes| {
+        bytes[record] ^= 1;
+        bytes[PAGE] ^= 1;
+    });
+    let (_, recovered) = open(&mut disk).unwrap();
+    assert_eq!((recovered.faulty.len(), recovered.last_index), (1, LogIndex(4)));
+}
+
+#[test]
+fn what_has_no_data_is_all_in_its_slot() {
+    let (mut disk, last, record) = of_two_groups();
+    disk.damage(&last, |bytes| bytes[record - 52] ^= 1);
+    let (storage, recovered) = open(&mut disk).unwrap();
+    assert_eq!((storage.tail(), recovered.faulty.len()), (Tail::Whole, 0));
+    let read = storage.read(LogIndex(3), LogIndex(4), u64::MAX, &mut disk).unwrap();
+    assert_eq!(read, [noop(1, 3), command(1, 4, 9)]);
+}
+
+#[test]
+fn of_a_group_that_was_carried_forward_nothing_is_torn_or_in_doubt() {
     let (mut disk, mut story) = lived();
     story.recover(&mut disk).unwrap();
     let name = segments(&disk).pop().unwrap();
     let record = record_of(&disk, &name, story.acknowledged.log.last().unwrap().position(), 2 * PAGE);
-    for is_slot_lost in [false, true] {
-        let mut disk = disk.clone();
-        disk.damage(&name, |bytes| {
-            bytes[record] ^= 1;
-            bytes[PAGE] ^= u8::from(is_slot_lost);
-        });
-        let error = open(&mut disk).unwrap_err();
-        assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
-    }
+    let mut lost = disk.clone();
+    lost.damage(&name, |bytes| bytes[record] ^= 1);
+    let (_, recovered) = open(&mut lost).unwrap();
+    assert!(matches!(recovered.faulty[..], [Faulty { is_doubtful: false, .. }]), "{:?}", recovered.faulty);
+    disk.damage(&name, |bytes| {
+        bytes[record] ^= 1;
+        bytes[PAGE + 64] ^= 1;
+    });
+    let error = open(&mut disk).unwrap_err();
+    assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
 }
 
 #[test]
-fn a_bad_group_before_a_good_one_is_damage_even_in_the_open_segment() {
-    let options = Options { segment_bytes: 128 << 10, ..options() };
-    let mut disk = CrashDisk::default();
-    Storage::format(&mut disk, IDENTITY, &options).unwrap();
-    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &options).unwrap();
-    let mut story = Story::default();
+fn a_bad_group_before_a_good_one_is_lost_or_beyond_knowing_even_in_the_open_segment() {
+    let (mut disk, mut story) = (CrashDisk::default(), Story::default());
+    Storage::format(&mut disk, IDENTITY, &roomy()).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &roomy()).unwrap();
     let groups: Vec<_> = (1..=4)
         .map(|index| {
-            vec![Step { hard_state: Some(vote(1, 1)), entries: vec![noop(1, index)], ..Step::default() }]
+            let entries = vec![command(1, index, 5)];
+            vec![Step { hard_state: Some(vote(1, 1)), entries, ..Step::default() }]
         })
         .collect();
     story.commit(&mut storage, &groups, &mut disk).unwrap();
     let name = segments(&disk)[0].clone();
     let records_start = (1 + 7) * PAGE;
-    for is_slot_lost in [false, true] {
-        for group in 0..3 {
-            let mut disk = disk.clone();
-            disk.damage(&name, |bytes| {
-                bytes[records_start + group * PAGE..][..PAGE].fill(0);
-                if is_slot_lost {
-                    bytes[(1 + group) * PAGE..][..PAGE].fill(0);
-                }
-            });
-            let error = Storage::open(&mut disk, IDENTITY, &options).unwrap_err();
-            let place = (records_start + group * PAGE) as u64;
-            assert!(
-                matches!(&error, StorageError::Damaged { offset, position, .. }
-                    if *offset == place && position.is_some() != is_slot_lost),
-                "{error}"
-            );
-        }
+    for group in 0..3 {
+        let mut lost = disk.clone();
+        lost.damage(&name, |bytes| bytes[records_start + group * PAGE..][..PAGE].fill(0));
+        let mut unknown = lost.clone();
+        let (_, recovered) = reopen(&mut lost);
+        let index = LogIndex(group as u64 + 1);
+        assert_eq!(recovered.faulty, [Faulty { index, ..LOST }]);
+        unknown.damage(&name, |bytes| bytes[(1 + group) * PAGE..][..PAGE].fill(0));
+        let error = Storage::open(&mut unknown, IDENTITY, &roomy()).unwrap_err();
+        let place = (records_start + group * PAGE) as u64;
+        assert!(
+            matches!(&error, StorageError::Damaged { offset, position: None, .. } if *offset == place),
+            "{error}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What a node asked to be written, what it was promised, and what it finds: the judge of every crash test.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,6 +30,7 @@ pub(super) struct Step {
     pub(super) truncate_from: Option<LogIndex>,
     pub(super) reset_to: Option<LogPosition>,
     pub(super) compact_to: Option<LogPosition>,
+    pub(super) repairs: Vec<Entry>,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -53,7 +55,9 @@ pub(super) struct State {
     pub(super) hard_state: HardState,
     /// The entry before the first of the log.
     pub(super) base: LogPosition,
+    /// Of a faulty entry the data is not told.
     pub(super) log: Vec<Entry>,
+    pub(super) faulty: BTreeSet<LogIndex>,
     /// Entries up to here may be missing.
     pub(super) compact_to: LogIndex,
     pub(super) snapshot: Option<SnapshotId>,
@@ -81,6 +85,8 @@ pub(super) struct Story {
     pub(super) in_flight: Option<State>,
     /// What was ever received. A power loss may bring it back where it was discarded: its name tells what it is.
     partial: Vec<Received>,
+    /// All entries that were ever to be written.
+    pub(super) written: Vec<Entry>,
     pub(super) boot: u64,
 }
 
@@ -136,18 +142,38 @@ pub(super) fn group_of(steps: &[Step]) -> Group {
             truncate_from: step.truncate_from,
             reset_to: step.reset_to,
             compact_to: step.compact_to,
+            repairs: &step.repairs,
             entries: step.entries.split_at(step.entries.len() / 2),
         });
     }
     group
 }
 
+/// The log, of faulty entries as much as is known.
+fn read_log(storage: &Storage, recovered: &Recovered, disk: &mut impl Disk) -> Vec<Entry> {
+    let (mut log, mut next) = (Vec::new(), recovered.base.index.next());
+    while next <= recovered.last_index {
+        let read = storage.read(next, recovered.last_index, u64::MAX, disk).unwrap();
+        if read.is_empty() {
+            assert!(recovered.faulty.iter().any(|faulty| faulty.index == next), "{next} is neither");
+            let run = recovered.terms.iter().rev().find(|run| run.index <= next).unwrap();
+            log.push(Entry { term: run.term, index: next, payload: Payload::Withheld });
+        }
+        log.extend(read);
+        next = log.last().unwrap().index.next();
+    }
+    log
+}
+
 /// All that is on disk, by way of what `open` says and `read` reads.
 pub(super) fn state_of(storage: &Storage, recovered: &Recovered, disk: &mut impl Disk) -> State {
     let base = recovered.base;
-    let log = storage.read(base.index.next(), recovered.last_index, u64::MAX, disk).unwrap();
+    let log = read_log(storage, recovered, disk);
     assert_eq!(base.index.0 + log.len() as u64, recovered.last_index.0);
     assert_eq!(recovered.tail, log[log.len() - recovered.tail.len()..], "the tail is the log's");
+    let faulty: BTreeSet<_> = recovered.faulty.iter().map(|faulty| faulty.index).collect();
+    let tail_begins = recovered.last_index.0 - recovered.tail.len() as u64;
+    assert!(faulty.last().is_none_or(|last| last.0 <= tail_begins), "{faulty:?} in the tail");
     let mut terms = Vec::new();
     for entry in &log {
         if terms.last().is_none_or(|run: &LogPosition| run.term != entry.term) {
@@ -173,6 +199,7 @@ pub(super) fn state_of(storage: &Storage, recovered: &Recovered, disk: &mut impl
         hard_state: recovered.hard_state,
         base,
         log,
+        faulty,
         compact_to: base.index,
         snapshot: recovered.snapshot,
         taken: None,
@@ -200,12 +227,18 @@ impl State {
             state.hard_state = step.hard_state.unwrap_or(state.hard_state);
             if let Some(from) = step.truncate_from {
                 state.log.truncate((from.prev().0 - state.base.index.0) as usize);
+                state.faulty.split_off(&from);
             }
             if let Some(base) = step.reset_to {
-                (state.base, state.log) = (base, Vec::new());
+                (state.base, state.log, state.faulty) = (base, Vec::new(), BTreeSet::new());
             }
             for given_up in [step.reset_to, step.compact_to].into_iter().flatten() {
                 state.compact_to = state.compact_to.max(given_up.index);
+            }
+            for entry in &step.repairs {
+                assert!(state.faulty.remove(&entry.index), "{} is repaired", entry.position());
+                let place = (entry.index.prev().0 - state.base.index.0) as usize;
+                state.log[place] = entry.clone();
             }
             state.log.extend(step.entries.iter().cloned());
         }
@@ -250,14 +283,25 @@ impl State {
         }
     }
 
-    /// Whether a log may be found where this one ought to be: it may begin later, as far as it was given up.
-    fn allows_log(&self, found: &State) -> bool {
+    /// Whether a log may be found where this one ought to be: it may begin later, as far as it was given up, and of what is
+    /// not `durable` it may have the names alone.
+    fn allows_log(&self, found: &State, durable: &State) -> bool {
         let gone = found.base.index.0.checked_sub(self.base.index.0);
         let Some(gone) = gone.filter(|gone| *gone <= self.log.len() as u64) else { return false };
         let (before, rest) = self.log.split_at(gone as usize);
         let base = before.last().map_or(self.base, Entry::position);
         let is_given_up = gone == 0 || base.index <= self.compact_to;
-        is_given_up && found.base == base && found.log == rest
+        let is_durable =
+            |entry: &Entry| durable.log.contains(entry) && !durable.faulty.contains(&entry.index);
+        let is_allowed = |(entry, found_entry): (&Entry, &Entry)| {
+            if found.faulty.contains(&entry.index) {
+                entry.position() == found_entry.position() && !is_durable(entry)
+            } else {
+                entry == found_entry
+            }
+        };
+        let is_same = found.log.len() == rest.len() && rest.iter().zip(&found.log).all(is_allowed);
+        is_given_up && found.base == base && is_same
     }
 
     /// Whether this may be found of the snapshot that is received.
@@ -284,9 +328,11 @@ impl Story {
         let (old, new) = (&self.acknowledged, self.in_flight.as_ref().unwrap_or(&self.acknowledged));
         assert!([old.hard_state, new.hard_state].contains(&found.hard_state), "{found:?}\n{self:?}");
         assert!(
-            old.allows_log(&found) || (new.allows_log(&found) && found.hard_state == new.hard_state),
+            old.allows_log(&found, old)
+                || (new.allows_log(&found, old) && found.hard_state == new.hard_state),
             "{found:?}\n{self:?}"
         );
+        assert!(recovered.faulty.iter().all(|faulty| faulty.is_doubtful), "a crash damages what is new only");
         assert!([old.snapshot, new.snapshot].contains(&found.snapshot), "{found:?}\n{self:?}");
         let comes_back = found.received.is_some_and(|found| {
             self.partial.iter().any(|known| known.id == found.id && found.durable <= known.durable)
@@ -311,6 +357,9 @@ impl Story {
             let next = self.acknowledged.after_act(act);
             self.in_flight = Some(next.clone());
             self.partial.extend(next.received);
+            if let Act::Commit(steps) = act {
+                self.written.extend(steps.iter().flat_map(|step| step.entries.iter().cloned()));
+            }
             self.act(storage, act, disk)?;
             (self.acknowledged, self.in_flight) = (next, None);
         }
@@ -365,7 +414,18 @@ impl Story {
         self.live(storage, &acts, disk)
     }
 
-    /// What continues whatever was found: what was being received is received to its end; a group replaces the last entry
+    /// The data of all faulty entries.
+    pub(super) fn repairs(&self) -> Vec<Entry> {
+        let is_lost = |entry: &&Entry| {
+            let found = self.acknowledged.position(entry.index) == Some(entry.position());
+            found && self.acknowledged.faulty.contains(&entry.index)
+        };
+        let lost: BTreeMap<_, _> =
+            self.written.iter().filter(is_lost).map(|entry| (entry.index, entry.clone())).collect();
+        lost.into_values().collect()
+    }
+
+    /// What continues whatever was found: what is faulty is repaired; what was being received is received to its end; a group replaces the last entry
     /// where no snapshot stands for it. Where one stands for more than the log has, the log is reset to it, as a core does.
     pub(super) fn continuation(&self) -> Vec<Act> {
         let (state, last) = (&self.acknowledged, self.acknowledged.last_index());
@@ -384,7 +444,9 @@ impl Story {
             entries: vec![noop(term, first), command(term, first + 1, 20)],
             ..Step::default()
         };
-        received.into_iter().chain([Act::Commit(vec![step])]).collect()
+        let repairs = Step { repairs: self.repairs(), ..Step::default() };
+        let repairs = (!repairs.repairs.is_empty()).then(|| Act::Commit(vec![repairs]));
+        repairs.into_iter().chain(received).chain([Act::Commit(vec![step])]).collect()
     }
 }
 

@@ -69,6 +69,7 @@ fn lived() -> Life {
                 truncate_from: (index <= storage.last_index()).then_some(index),
                 reset_to: None,
                 compact_to: None,
+                repairs: &[],
                 entries: (&entries, &[]),
             });
             storage.commit(&mut group, &mut life.disk).expect("the disk is sound");
@@ -100,6 +101,7 @@ impl Life {
                 truncate_from: None,
                 reset_to: None,
                 compact_to,
+                repairs: &[],
                 entries: (core::slice::from_ref(&entry), &[]),
             });
             storage.commit(&mut group, &mut self.disk).expect("the disk is sound");

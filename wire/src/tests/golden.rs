@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member, NodeId,
-    Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse, RequestVote,
-    RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Standing, Term,
+    ForwardResponse, Found, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member,
+    NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
+    RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk,
+    SnapshotId, SnapshotRequest, Standing, Term,
 };
 
 use super::{command, encoded, entry, message};
@@ -213,6 +214,32 @@ fn golden_of_witnesses() -> Vec<(Body, &'static str)> {
     ]
 }
 
+/// The same for those that have to do with repair.
+fn golden_of_repair() -> Vec<(Body, &'static str)> {
+    let at = LogPosition::new;
+    let founds = [Found::Absent, Found::Named, Found::Lost, Found::Doubtful, Found::Compacted];
+    vec![
+        (
+            Body::AppendEntriesResponse(AppendEntriesResponse {
+                session: Session(9),
+                result: AppendResult::Lacking { first: LogIndex(300), named: LogIndex(302) },
+            }),
+            "53715701 12000000 93b210ba 0801100218034a0a08092a0608ac0210ae02",
+        ),
+        (
+            Body::RepairRequest(RepairRequest { lacking: vec![at(2, 300), at(3, 302)] }),
+            "53715701 17000000 d2237f0c 080110021803aa010e0a05080210ac020a05080310ae02",
+        ),
+        (
+            Body::RepairResponse(RepairResponse {
+                answers: (300..).zip(founds).map(|(index, found)| (at(3, index), found)).collect(),
+                entries: Entries::One(entry(3, 310, Payload::Command(Bytes::from_static(b"data")))),
+            }),
+            "53715701 4d000000 1b4d1894 080110021803b201440a090a05080310ac0212000a090a05080310ad021a000a090a05080310ae0222000a090a05080310af022a000a090a05080310b0023200120b080310b602220464617461",
+        ),
+    ]
+}
+
 /// From n1 n2 n4 to n2 alone; n1 becomes a learner, and n3 is one that is to be promoted.
 fn joint() -> Payload {
     let member = |id, session, standing, outgoing| Member {
@@ -242,7 +269,7 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn each_kind_of_message_has_the_bytes_that_it_has_always_had() {
     let all = golden().into_iter().chain(golden_of_offices());
-    let all = all.chain(golden_of_snapshots()).chain(golden_of_witnesses());
+    let all = all.chain(golden_of_snapshots()).chain(golden_of_witnesses()).chain(golden_of_repair());
     for (body, expected) in all {
         let message = message(body);
         let bytes = encoded(&message);

@@ -7,10 +7,10 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, MEMBERS_MAX,
-    Member, Message, NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex,
-    ReadIndexResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId,
-    SnapshotRequest, Standing, Term,
+    ForwardResponse, Found, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition,
+    MEMBERS_MAX, Member, Message, NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex,
+    ReadIndexResponse, RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, Round, Session,
+    SnapshotChunk, SnapshotId, SnapshotRequest, Standing, Term,
 };
 
 use super::{encoded, framed};
@@ -88,8 +88,21 @@ fn append_result() -> impl Strategy<Value = AppendResult> {
     prop_oneof![
         number().prop_map(|index| AppendResult::Matched(LogIndex(index))),
         number().prop_map(|index| AppendResult::Witnessed(LogIndex(index))),
+        (number(), number()).prop_map(|(first, named)| {
+            AppendResult::Lacking { first: LogIndex(first), named: LogIndex(named) }
+        }),
         (number(), position())
             .prop_map(|(rejected, hint)| AppendResult::Conflict { rejected: LogIndex(rejected), hint }),
+    ]
+}
+
+fn found() -> impl Strategy<Value = Found> {
+    prop_oneof![
+        Just(Found::Absent),
+        Just(Found::Named),
+        Just(Found::Lost),
+        Just(Found::Doubtful),
+        Just(Found::Compacted),
     ]
 }
 
@@ -155,6 +168,10 @@ fn body() -> impl Strategy<Value = Body> {
         }),
         (snapshot_id(), number(), number()).prop_map(|(snapshot, offset, max_bytes)| {
             Body::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes })
+        }),
+        vec(position(), 0..9).prop_map(|lacking| Body::RepairRequest(RepairRequest { lacking })),
+        (vec((position(), found()), 0..9), vec(any_entry(), 0..4)).prop_map(|(answers, entries)| {
+            Body::RepairResponse(RepairResponse { answers, entries: entries.into() })
         }),
         (snapshot_id(), number(), vec(any::<u8>(), 0..100)).prop_map(|(snapshot, offset, data)| {
             Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data: Bytes::from(data) })

@@ -54,6 +54,9 @@ fn a_field_without_which_a_message_means_nothing_is_asked_for_by_name() {
     assert_eq!(of_body(schema::Body::SnapshotRequest(request)), "snapshot_request.snapshot is missing");
     let chunk = schema::SnapshotChunk { snapshot: None, offset: 0, data: Bytes::new() };
     assert_eq!(of_body(schema::Body::SnapshotChunk(chunk)), "snapshot_chunk.snapshot is missing");
+    let answers = vec![schema::RepairAnswer { position: None, found: None }];
+    let response = schema::RepairResponse { answers, entries: Vec::new() };
+    assert_eq!(of_body(schema::Body::RepairResponse(response)), "repair_answer.position is missing");
     let conflict = schema::AppendResult::Conflict(schema::Conflict { rejected: 7, hint: None });
     let response = schema::AppendEntriesResponse { session: 1, result: Some(conflict) };
     assert_eq!(of_body(schema::Body::AppendEntriesResponse(response)), "conflict.hint is missing");

@@ -1,0 +1,275 @@
+//! Entries whose data was lost on disk come back, or are given up where nobody can have committed them.
+
+use squall_raft::{Body, Change, HardState, LogIndex, LogPosition, NodeId, Payload, RoleKind};
+
+use crate::cluster::{Cluster, hard_state};
+
+/// Nodes with these logs, as the terms of their entries, all in term 2.
+fn with_logs(logs: &[&[u64]]) -> Cluster {
+    let nodes: Vec<(Vec<u64>, HardState)> = logs.iter().map(|log| (log.to_vec(), hard_state(2))).collect();
+    Cluster::recovered(&nodes, |_| {})
+}
+
+/// The data of these entries of a node goes bad while it is down, and it starts again.
+fn lose(cluster: &mut Cluster, id: u64, entries: &[u64], is_doubtful: bool) {
+    cluster.crash(NodeId(id));
+    for index in entries {
+        cluster.lose(id, *index, is_doubtful);
+    }
+    cluster.restart(NodeId(id));
+}
+
+/// Elects a node and lets all that follows from it happen among those within reach.
+fn elect(cluster: &mut Cluster, id: u64, reach: &[u64]) {
+    cluster.campaign(id);
+    cluster.settle_among(reach);
+}
+
+/// The leader n1 reaches everybody with its next heartbeat.
+fn goes_on(cluster: &mut Cluster) {
+    let interval = cluster.node(1).config().heartbeat_interval;
+    cluster.tick(1, interval);
+    cluster.settle_among(&[1, 2, 3]);
+}
+
+fn names(cluster: &mut Cluster, id: u64) -> Vec<u64> {
+    cluster.node(id).faulty().map(|faulty| faulty.index.0).collect()
+}
+
+/// How many entries each AppendEntries to a node carried, since the journal began.
+fn entries_sent(cluster: &Cluster, to: &str) -> Vec<String> {
+    let is_append = |line: &&String| line.contains(&format!(">{to} ")) && line.contains("AppendEntries prev");
+    cluster.journal.iter().filter(is_append).cloned().collect()
+}
+
+#[test]
+fn a_follower_is_sent_what_it_lacks_and_counts_for_it_no_sooner() {
+    let mut cluster = with_logs(&[&[1, 1, 1, 2, 2], &[1, 1, 1, 2, 2], &[1, 1, 1, 2, 2]]);
+    lose(&mut cluster, 2, &[2, 4], false);
+    assert_eq!(cluster.status(2).durable_index, LogIndex(1));
+    assert_eq!(cluster.status(2).last_log, LogPosition::new(2, 5), "it votes by its names");
+    elect(&mut cluster, 1, &[1, 2]);
+    assert_eq!((cluster.leader(), cluster.status(1).commit_index), (Some(1), LogIndex(6)));
+    assert_eq!(cluster.status(2).durable_index, LogIndex(6));
+    assert_eq!(cluster.data_on_disk(2), cluster.data_on_disk(1));
+    let acknowledged = cluster.journal.iter().filter(|line| line.contains("n2>n1") && line.contains("lacks"));
+    assert!(acknowledged.count() >= 1, "{:#?}", cluster.journal);
+}
+
+#[test]
+fn a_follower_that_lacks_one_entry_of_many_is_not_sent_all_that_follow() {
+    let long = vec![1; 200];
+    let nodes = vec![(long.clone(), hard_state(1)), (long.clone(), hard_state(1)), (long, hard_state(1))];
+    let mut cluster = Cluster::recovered(&nodes, |config| config.max_message_bytes = 200);
+    lose(&mut cluster, 2, &[2, 100], false);
+    elect(&mut cluster, 1, &[1, 2]);
+    assert_eq!(cluster.status(1).commit_index, LogIndex(201));
+    let sent = entries_sent(&cluster, "n2");
+    assert!(sent.len() < 20, "{} messages: {sent:#?}", sent.len());
+}
+
+#[test]
+fn a_leader_that_learns_of_a_loss_no_longer_counts_what_was_acknowledged() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1, 2]]);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    cluster.propose(1, "x").expect("it leads");
+    cluster.settle_among(&[1, 2]);
+    assert_eq!(cluster.status(1).commit_index, LogIndex(4));
+    lose(&mut cluster, 2, &[4], false);
+    cluster.propose(1, "y").expect("it leads");
+    let matched = |cluster: &mut Cluster| {
+        cluster.node(1).followers().find(|follower| follower.id == NodeId(2)).expect("n2").match_index
+    };
+    let mut lowest = matched(&mut cluster);
+    for _ in 0..300 {
+        let Some(message) = cluster.network.iter().position(|message| message.to != NodeId(3)) else {
+            cluster.pass(1);
+            continue;
+        };
+        let message = cluster.network.remove(message);
+        let _ = cluster.deliver(message);
+        lowest = lowest.min(matched(&mut cluster));
+    }
+    assert_eq!(lowest, LogIndex(3), "the fourth is lost");
+    assert_eq!(matched(&mut cluster), LogIndex(5), "and was sent again");
+}
+
+#[test]
+fn a_leader_is_told_what_it_lacks_before_it_appends_anything() {
+    let mut cluster = with_logs(&[&[1, 1, 2, 2], &[1, 1, 2, 2], &[1]]);
+    lose(&mut cluster, 1, &[2, 4], false);
+    cluster.campaign(1);
+    cluster.settle_among(&[1, 3]);
+    assert_eq!((cluster.leader(), names(&mut cluster, 1)), (Some(1), vec![2, 4]), "n3 does not have it");
+    assert_eq!(cluster.status(1).last_log, LogPosition::new(2, 4), "not even its no-op");
+    cluster.propose(1, "x").expect_err("its office has not begun");
+    cluster.change(1, &[Change::AddLearner { id: NodeId(9), promote: false }]).expect_err("nor that");
+    goes_on(&mut cluster);
+    assert_eq!(names(&mut cluster, 1), []);
+    assert_eq!(cluster.status(1).commit_index, LogIndex(5));
+    assert_eq!(cluster.data_on_disk(1), cluster.data_on_disk(2));
+    cluster.propose(1, "x").expect("its office has begun");
+}
+
+#[test]
+fn what_a_majority_never_had_is_given_up_with_all_behind_it() {
+    let mut cluster = with_logs(&[&[1, 2, 2, 2], &[1], &[1]]);
+    lose(&mut cluster, 1, &[3], false);
+    elect(&mut cluster, 1, &[1, 2]);
+    assert_eq!(cluster.status(1).last_log, LogPosition::new(2, 4), "one answer of three is no majority");
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    goes_on(&mut cluster);
+    let term = cluster.status(1).current_term.0;
+    assert_eq!(cluster.terms_on_disk(1), [1, 2, term], "of 2@3 and 2@4 nobody heard again");
+    assert_eq!(cluster.status(1).commit_index, LogIndex(3));
+}
+
+#[test]
+fn what_one_lost_for_certain_and_nobody_has_is_waited_for() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1]]);
+    lose(&mut cluster, 1, &[2], false);
+    lose(&mut cluster, 2, &[2], false);
+    for _ in 0..20 {
+        cluster.pass(40);
+    }
+    assert!(cluster.ids().iter().all(|id| cluster.status(id.0).commit_index == LogIndex::ZERO));
+    assert!([1, 2].iter().all(|id| cluster.terms_on_disk(*id) == [1, 2]), "it may have been committed");
+}
+
+#[test]
+fn what_every_voter_has_answered_for_and_none_had_for_certain_is_given_up() {
+    for (second, is_given_up) in [(Some(true), true), (Some(false), false), (None, false)] {
+        let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1]]);
+        lose(&mut cluster, 1, &[2], true);
+        if let Some(is_doubtful) = second {
+            lose(&mut cluster, 2, &[2], is_doubtful);
+        }
+        elect(&mut cluster, 1, &[1, 3]);
+        assert_eq!(cluster.terms_on_disk(1), [1, 2], "n2 may have it");
+        goes_on(&mut cluster);
+        let is_gone = cluster.terms_on_disk(1).get(1) != Some(&2);
+        assert_eq!(is_gone, is_given_up, "{second:?}: {:#?}", cluster.journal);
+    }
+}
+
+#[test]
+fn the_only_voter_asks_those_that_learn_before_it_gives_up_what_is_in_doubt() {
+    for learner_has_it in [true, false] {
+        let mut cluster = with_logs(&[&[1]]);
+        elect(&mut cluster, 1, &[1]);
+        cluster.join(2);
+        cluster.change(1, &[Change::AddLearner { id: NodeId(2), promote: false }]).expect("it leads");
+        cluster.settle_among(&[1, 2]);
+        cluster.propose(1, "x").expect("it leads");
+        let position = cluster.status(1).last_log;
+        cluster.settle_among(if learner_has_it { &[1, 2] } else { &[1] });
+        lose(&mut cluster, 1, &[position.index.0], true);
+        elect(&mut cluster, 1, &[1, 2]);
+        goes_on(&mut cluster);
+        let last = cluster.status(1).last_log;
+        assert_eq!(last.index.0, position.index.0 + u64::from(learner_has_it));
+        assert_eq!(cluster.status(1).commit_index, last.index);
+    }
+}
+
+#[test]
+fn a_doubtful_entry_that_a_witness_knows_of_is_given_up_where_no_copy_has_it() {
+    let nodes = [(vec![1, 2], hard_state(2)), (vec![1], hard_state(2)), (vec![1, 2], hard_state(2))];
+    let mut cluster = Cluster::with_witnesses(&nodes, &[NodeId(3)], |_| {});
+    lose(&mut cluster, 1, &[2], true);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    goes_on(&mut cluster);
+    assert_ne!(cluster.terms_on_disk(1).get(1), Some(&2));
+    assert_eq!(cluster.status(1).commit_index, LogIndex(2));
+}
+
+#[test]
+fn a_leader_that_gets_no_further_lets_others_go_first() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1, 2], &[1], &[1]]);
+    lose(&mut cluster, 1, &[2], false);
+    elect(&mut cluster, 1, &[1, 4, 5]);
+    assert_eq!(cluster.leader(), Some(1));
+    let mut led = 0;
+    for _ in 0..200 {
+        cluster.tick(1, 1);
+        cluster.tick(4, 1);
+        cluster.tick(5, 1);
+        cluster.settle_among(&[1, 4, 5]);
+        led += usize::from(cluster.status(1).role == RoleKind::Leader);
+    }
+    assert!((40..160).contains(&led), "it led for {led} of 200 ticks");
+    assert_eq!(cluster.terms_on_disk(1), [1, 2], "two of five do not have it");
+}
+
+#[test]
+fn who_lost_the_last_configuration_does_not_campaign_and_goes_by_its_names() {
+    let mut cluster = with_logs(&[&[1], &[1], &[1]]);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    cluster.change(1, &[Change::AddLearner { id: NodeId(4), promote: false }]).expect("it leads");
+    cluster.settle_among(&[1, 2, 3]);
+    let last = cluster.status(2).last_log;
+    lose(&mut cluster, 2, &[last.index.0], false);
+    assert!(!cluster.node(2).knows_configuration());
+    cluster.crash(NodeId(1));
+    for _ in 0..10 {
+        cluster.tick(2, 40);
+        cluster.settle_among(&[2, 3]);
+        assert_eq!(cluster.status(2).role, RoleKind::Follower);
+    }
+    elect(&mut cluster, 3, &[2, 3]);
+    assert_eq!(cluster.leader(), Some(3), "it votes");
+    assert!(cluster.node(2).knows_configuration());
+    assert!(matches!(cluster.data_on_disk(2)[2], Some(Payload::Configuration(_))));
+}
+
+#[test]
+fn what_a_snapshot_stands_for_is_not_missed() {
+    let mut cluster = with_logs(&[&[1, 1, 1], &[1, 1, 1], &[1, 1, 1]]);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    cluster.propose(1, "x").expect("it leads");
+    goes_on(&mut cluster);
+    cluster.snapshot(2);
+    let covered = cluster.status(2).last_applied.0;
+    lose(&mut cluster, 2, &[1, covered], false);
+    assert_eq!((names(&mut cluster, 2), cluster.node(2).base().index.0), (vec![], covered));
+    assert_eq!(cluster.status(2).durable_index, cluster.status(2).last_log.index);
+    goes_on(&mut cluster);
+    assert_eq!(cluster.status(2).last_applied, cluster.status(1).last_log.index);
+}
+
+#[test]
+fn a_follower_is_sent_a_snapshot_for_what_its_leader_has_given_up() {
+    let mut cluster = with_logs(&[&[1, 1, 1], &[1, 1, 1], &[1, 1, 1]]);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    cluster.propose(1, "x").expect("it leads");
+    cluster.settle();
+    cluster.snapshot(1);
+    let covered = cluster.status(1).last_log.index.0;
+    cluster.compact(1, covered);
+    cluster.propose(1, "y").expect("it leads");
+    cluster.settle();
+    lose(&mut cluster, 2, &[2], false);
+    for _ in 0..4 {
+        goes_on(&mut cluster);
+    }
+    assert_eq!((names(&mut cluster, 2), cluster.node(2).base().index.0), (vec![], covered));
+    assert_eq!(cluster.status(2).last_applied.0, covered + 1, "what stood behind it was kept");
+    assert_eq!(cluster.status(2).durable_index.0, covered + 1);
+}
+
+#[test]
+fn nobody_takes_back_an_entry_of_another_kind_or_twice() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1, 2]]);
+    lose(&mut cluster, 2, &[2], false);
+    elect(&mut cluster, 1, &[1]);
+    let noise = cluster.network.clone();
+    elect(&mut cluster, 1, &[1, 2]);
+    for mut message in noise {
+        if let Body::AppendEntries(request) = &mut message.body {
+            request.leader_commit = LogIndex(9);
+        }
+        let _ = cluster.deliver(message);
+    }
+    cluster.settle_among(&[1, 2, 3]);
+    assert_eq!(cluster.data_on_disk(2), cluster.data_on_disk(1));
+}

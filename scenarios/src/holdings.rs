@@ -1,0 +1,90 @@
+//! What each server has of its log, and what it lacks: for whoever has to know where a copy is.
+//!
+//! A server that is up is asked; of one that is down a copy of its disk is opened, as its next start would find it.
+
+use squall_raft::{Faulty, LogIndex, LogPosition, Raft, Recovered, Term};
+use squall_sim::world::Processes;
+use squall_sim::{ProcessId, ProcessSet};
+use squall_storage::Storage;
+
+use crate::server::Server;
+
+/// The logs of all servers.
+pub(crate) struct Holdings {
+    all: Vec<Option<Held>>,
+}
+
+/// One server's log.
+struct Held {
+    base: LogPosition,
+    /// The first entry of each run of entries of one term.
+    runs: Vec<LogPosition>,
+    last_index: LogIndex,
+    faulty: Vec<Faulty>,
+    has_data: bool,
+}
+
+impl Holdings {
+    /// Of all servers; one whose disk cannot be opened has nothing.
+    pub(crate) fn of(processes: &Processes<'_, Server>) -> Self {
+        let held = |id: ProcessId| match processes.process(id) {
+            Some(server) => Some(Held::of_core(server.replica().raft())),
+            None => {
+                let (setup, mut disk) = (processes.setup(), processes.disk(id).clone());
+                let (_, recovered) = Storage::open(&mut disk, setup.identity(id), &setup.storage).ok()?;
+                Some(Held::of_disk(&recovered, !setup.config(id).is_witness()))
+            }
+        };
+        Self { all: (0..processes.count()).map(ProcessId).map(held).collect() }
+    }
+
+    /// Whether no log lacks the data of any entry.
+    pub(crate) fn are_whole(&self) -> bool {
+        self.all.iter().flatten().all(|held| held.faulty.is_empty())
+    }
+
+    /// Whether whatever one of these servers lacks another of them has.
+    pub(crate) fn can_repair_themselves(&self, core: ProcessSet) -> bool {
+        let members = || core.iter().filter_map(|id| self.all[id.0 as usize].as_ref());
+        members().all(|held| {
+            held.faulty.iter().all(|faulty| {
+                let term = held.term_at(faulty.index);
+                members().any(|other| other.has(faulty.index, term))
+            })
+        })
+    }
+}
+
+impl Held {
+    fn of_core(raft: &Raft) -> Self {
+        let (base, last) = (raft.base(), raft.status().last_log.index);
+        let mut runs: Vec<LogPosition> = Vec::new();
+        for index in (base.index.0 + 1..=last.0).map(LogIndex) {
+            let term = raft.term_at(index).expect("the log has it");
+            if runs.last().is_none_or(|run| run.term != term) {
+                runs.push(LogPosition { term, index });
+            }
+        }
+        let faulty = raft.faulty().collect();
+        Self { base, runs, last_index: last, faulty, has_data: !raft.config().is_witness() }
+    }
+
+    fn of_disk(recovered: &Recovered, has_data: bool) -> Self {
+        let Recovered { base, last_index, .. } = *recovered;
+        let covered = recovered.snapshot.map_or(base, |snapshot| snapshot.last);
+        let is_missed = |faulty: &&Faulty| faulty.index > covered.index;
+        let faulty = recovered.faulty.iter().filter(is_missed).copied().collect();
+        Self { base: covered, runs: recovered.terms.clone(), last_index, faulty, has_data }
+    }
+
+    fn term_at(&self, index: LogIndex) -> Option<Term> {
+        let run = self.runs.iter().rev().find(|run| run.index <= index);
+        run.filter(|_| index <= self.last_index).map(|run| run.term)
+    }
+
+    /// Whether the entry is here with its data, or a snapshot stands for it.
+    fn has(&self, index: LogIndex, term: Option<Term>) -> bool {
+        let is_faulty = self.faulty.iter().any(|faulty| faulty.index == index);
+        self.has_data && (index <= self.base.index || (self.term_at(index) == term && !is_faulty))
+    }
+}
