@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Find the first event at which two traces differ.
     Diff(DiffArguments),
+    /// Show what a data directory holds, record by record, with every checksum verified, and what recovery would do. It never
+    /// writes.
+    Log(LogArguments),
     /// Plant known bugs into copies of the sources, and see which are caught, and how fast.
     Zoo(ZooArguments),
 }
@@ -135,6 +138,16 @@ pub(crate) struct DiffArguments {
     pub(crate) left: PathBuf,
     /// Another.
     pub(crate) right: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogArguments {
+    /// The data directory of a node.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Show only what cannot be read.
+    #[arg(long)]
+    pub(crate) damage: bool,
 }
 
 #[derive(Args, Debug)]

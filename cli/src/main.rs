@@ -8,6 +8,7 @@ mod clock;
 mod diff;
 mod exit;
 mod interrupt;
+mod log;
 mod output;
 mod panics;
 mod progress;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => run::command(&run),
         Some(Command::Replay(replay)) => replay::command(&replay),
         Some(Command::Diff(diff)) => diff::command(&diff),
+        Some(Command::Log(log)) => log::command(&log),
         Some(Command::Zoo(zoo)) => zoo::command(&zoo),
     };
     let exit = result.unwrap_or_else(|Refusal { exit, message }| {

@@ -1,10 +1,13 @@
 //! The `squall` program as its users meet it: exit codes, what is printed where, files that come back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::{fs, io};
 
 use serde_json::Value;
+use squall_disk::RealDisk;
+use squall_raft::{Entry, HardState, LogIndex, NodeId, Payload, Term, Write, WriteToken};
+use squall_storage::{Group, Identity, Options, Storage};
 
 fn squall(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
@@ -375,4 +378,97 @@ fn a_file_that_cannot_be_written_is_told_by_its_name() {
         assert_eq!(output.status.code(), Some(3), "{outlet}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere/a.scn cannot be written"));
     }
+}
+
+/// A data directory with a few entries, and all bytes in it.
+fn data_directory(name: &str) -> (PathBuf, Vec<(PathBuf, Vec<u8>)>) {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _none_from_before = fs::remove_dir_all(&directory);
+    fs::create_dir(&directory).expect("the folder for temporary files can be written");
+    let mut disk = RealDisk::open(&directory).expect("it was just made");
+    let (identity, options) = (Identity { node: NodeId(3), cluster: 7 }, Options::default());
+    Storage::format(&mut disk, identity, &options).expect("the directory is empty");
+    let (mut storage, recovered) =
+        Storage::open(&mut disk, identity, &options).expect("it was just formatted");
+    for index in 1..=3 {
+        let data = format!("the data of entry {index}").into_bytes();
+        let payload = Payload::Command(data.into());
+        let entries = [Entry { term: Term(1), index: LogIndex(index), payload }];
+        let hard_state = HardState { current_term: Term(1), voted_for: None, longest_promise: 0 };
+        let mut group = Group::default();
+        group.add(&Write {
+            token: WriteToken { boot: recovered.boot, sequence: index },
+            hard_state: (index == 1).then_some(hard_state),
+            truncate_from: None,
+            reset_to: None,
+            compact_to: None,
+            repairs: &[],
+            entries: (&entries, &[]),
+        });
+        storage.commit(&mut group, &mut disk).expect("the disk is sound");
+    }
+    let contents = contents(&directory);
+    (directory, contents)
+}
+
+fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let bytes = fs::read(&path).expect("the file can be read");
+        (path, bytes)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn log_shows_each_record_and_what_recovery_would_do_and_writes_nothing() {
+    let (directory, before) = data_directory("log-sound");
+    let name = directory.display().to_string();
+    let text = succeed(0, &["log", &name]);
+    for expected in [
+        "ok record #2 of group 2: 1@2 command, 19 bytes",
+        "ok slot #3 of group 3: 1@3 command, 19 bytes",
+        "these are the files of n3 of cluster 00000000000000000000000000000007",
+        "recovery: would start for the 2th time, in term 1 with no vote",
+        "recovery: entries 1 to 3",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains("!!"), "{text}");
+    assert_eq!(contents(&directory), before);
+}
+
+#[test]
+fn log_shows_what_is_damaged() {
+    let (directory, before) = data_directory("log-damaged");
+    let name = directory.display().to_string();
+    let damage = |wanted: &[u8]| {
+        for (path, bytes) in &before {
+            if let Some(at) = bytes.windows(wanted.len()).position(|window| window == wanted) {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1;
+                fs::write(path, bytes).expect("the file can be written");
+            }
+        }
+    };
+    damage(b"the data of entry 2");
+    let text = succeed(1, &["log", &name, "--damage"]);
+    assert!(text.contains("!! record #2 of group 2: 1@2 command, 19 bytes"), "{text}");
+    let lost = "recovery: the data of 1 entries is lost here, and asked of the others: 2";
+    assert!(text.contains(lost) && !text.contains("record #1"), "{text}");
+    let with_damage = contents(&directory);
+    succeed(1, &["log", &name]);
+    assert_eq!(contents(&directory), with_damage);
+    fs::write(directory.join("identity"), b"").expect("the file can be written");
+    assert!(succeed(1, &["log", &name]).contains("nobody can tell whose files these are"));
+}
+
+#[test]
+fn log_refuses_what_is_no_data_directory() {
+    assert!(refused(&["log", "no-such-directory"]).contains("no-such-directory"));
+    let empty = path("log-empty");
+    let _there_from_before = fs::create_dir(&empty);
+    assert!(refused(&["log", &empty]).contains("the directory is empty"));
 }

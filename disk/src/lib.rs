@@ -3,9 +3,11 @@
 //! Latency is not its business: a driver writes, syncs when it chooses, and reports. No paths, no mmap.
 
 mod error;
+mod overlay;
 mod real;
 
 pub use error::{DiskError, DiskErrorKind, Operation};
+pub use overlay::Overlay;
 pub use real::RealDisk;
 
 /// An open file of a [`Disk`]; valid until that disk value is dropped, or the file is removed or replaced. It

@@ -41,6 +41,7 @@ pub struct RealDisk {
     /// The open files. A handle is never used twice, so that an old one cannot reach another file.
     files: BTreeMap<FileId, OpenFile>,
     next_file: FileId,
+    is_read_only: bool,
 }
 
 #[derive(Debug)]
@@ -65,13 +66,29 @@ impl RealDisk {
             return Err(fail(io::Error::new(ErrorKind::InvalidInput, "not a directory")));
         }
         let directory = File::open(path).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), directory, files: BTreeMap::new(), next_file: FileId(0) })
+        let (path, files) = (path.to_owned(), BTreeMap::new());
+        Ok(Self { path, directory, files, next_file: FileId(0), is_read_only: false })
+    }
+
+    /// Opens a directory to look at: whatever would change it is refused, and nothing is synced.
+    ///
+    /// # Errors
+    /// Where it does not exist, is no directory, or may not be read.
+    pub fn read_only(path: impl AsRef<Path>) -> Result<Self, DiskError> {
+        Ok(Self { is_read_only: true, ..Self::open(path)? })
     }
 
     /// The directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn check_writable(&self, operation: Operation, name: &str) -> Result<(), DiskError> {
+        if self.is_read_only {
+            return Err(invalid(operation, name, "the directory was opened to look at only".to_owned()));
+        }
+        Ok(())
     }
 
     fn file(&self, operation: Operation, file: FileId) -> Result<&OpenFile, DiskError> {
@@ -110,6 +127,7 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn create(&mut self, name: &str) -> Result<FileId, DiskError> {
+        self.check_writable(Operation::Create, name)?;
         let path = self.path_of(Operation::Create, name)?;
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(|error| system_error(Operation::Create, name, &error))?;
@@ -121,7 +139,7 @@ impl Disk for RealDisk {
         if let Some((id, _)) = self.files.iter().find(|(_, open)| open.name == name) {
             return Ok(*id);
         }
-        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = OpenOptions::new().read(true).write(!self.is_read_only).open(path);
         let file = file.map_err(|error| system_error(Operation::Open, name, &error))?;
         self.adopt(Operation::Open, name, file)
     }
@@ -148,6 +166,7 @@ impl Disk for RealDisk {
 
     fn write_at(&mut self, file: FileId, offset: u64, data: &[u8]) -> Result<(), DiskError> {
         let open = self.file(Operation::Write, file)?;
+        self.check_writable(Operation::Write, &open.name)?;
         open.file
             .write_all_at(data, offset)
             .map_err(|error| system_error(Operation::Write, &open.name, &error))
@@ -155,15 +174,20 @@ impl Disk for RealDisk {
 
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
         let open = self.file(Operation::Sync, file)?;
+        if self.is_read_only {
+            return Ok(());
+        }
         open.file.sync_data().map_err(|error| system_error(Operation::Sync, &open.name, &error))
     }
 
     fn set_len(&mut self, file: FileId, len: u64) -> Result<(), DiskError> {
         let open = self.file(Operation::SetLen, file)?;
+        self.check_writable(Operation::SetLen, &open.name)?;
         open.file.set_len(len).map_err(|error| system_error(Operation::SetLen, &open.name, &error))
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.check_writable(Operation::Rename, from)?;
         let (source, target) = (self.path_of(Operation::Rename, from)?, self.path_of(Operation::Rename, to)?);
         fs::rename(source, target).map_err(|error| system_error(Operation::Rename, from, &error))?;
         if from != to {
@@ -176,6 +200,7 @@ impl Disk for RealDisk {
     }
 
     fn remove(&mut self, name: &str) -> Result<(), DiskError> {
+        self.check_writable(Operation::Remove, name)?;
         let path = self.path_of(Operation::Remove, name)?;
         fs::remove_file(path).map_err(|error| system_error(Operation::Remove, name, &error))?;
         self.close(name);
@@ -198,6 +223,9 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&mut self) -> Result<(), DiskError> {
+        if self.is_read_only {
+            return Ok(());
+        }
         self.directory.sync_all().map_err(|error| system_error(Operation::SyncDir, "", &error))
     }
 }

@@ -58,6 +58,21 @@ fn unseal<'a>(magic: &[u8; 8], body_bytes: usize, page: &'a [u8]) -> Result<&'a 
     }
 }
 
+/// The body in a page, whatever it is of.
+pub(crate) fn body(page: &[u8]) -> Option<&[u8]> {
+    let length = page.get(12..16)?;
+    let length = u32::from_le_bytes(length.try_into().expect("a slice of four bytes")) as usize;
+    let end = HEAD_BYTES + length.min(PAGE_BYTES as usize);
+    let crc = page.get(end..end + 4)?;
+    let is_intact = crc == crc32c::crc32c(&page[..end]).to_le_bytes();
+    is_intact.then(|| &page[HEAD_BYTES..end])
+}
+
+/// What a body takes with its envelope.
+pub(crate) fn sealed_bytes(body_bytes: u64) -> u64 {
+    OVERHEAD_BYTES as u64 + body_bytes
+}
+
 /// Reads the two copies at `offsets`; one that can be read is enough.
 pub(crate) fn read_copies(
     disk: &mut impl Disk,

@@ -28,9 +28,18 @@ impl Identity {
         out.put_u128_le(self.cluster);
     }
 
+    /// What the body of the file says.
+    pub(crate) fn parse(mut body: &[u8]) -> Option<Self> {
+        (body.len() == Self::BYTES).then(|| Self::take(&mut body))
+    }
+
+    fn take(body: &mut &[u8]) -> Self {
+        Self { node: NodeId(body.get_u64_le()), cluster: body.get_u128_le() }
+    }
+
     /// Takes an identity from the front of `body`, which holds one, and checks that it is this one.
     pub(crate) fn check(self, file: &str, body: &mut &[u8]) -> Result<(), StorageError> {
-        let found = Self { node: NodeId(body.get_u64_le()), cluster: body.get_u128_le() };
+        let found = Self::take(body);
         if found == self {
             return Ok(());
         }

@@ -81,6 +81,7 @@ mod segment;
 mod snapshot;
 mod snapshots;
 mod storage;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -92,7 +93,9 @@ pub use inspect::Extent;
 pub use options::Options;
 pub use scan::Tail;
 pub use snapshots::Mismatch;
+pub use squall_raft::Recovered;
 pub use storage::Storage;
+pub use survey::{Named, Part, Piece, owner, survey};
 
 /// The format of every file here. A reader refuses any other.
 const FORMAT_VERSION: u32 = 2;

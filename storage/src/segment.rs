@@ -108,7 +108,7 @@ impl Layout {
     }
 
     /// The file's length, or `None` for numbers that no file has.
-    fn file_bytes(&self) -> Option<u64> {
+    pub(crate) fn file_bytes(&self) -> Option<u64> {
         self.slot_pages.checked_add(self.record_pages)?.checked_add(2)?.checked_mul(PAGE_BYTES)
     }
 }
@@ -139,7 +139,12 @@ impl Header {
 
     fn decode(identity: Identity, name: &str, mut body: &[u8]) -> Result<Self, StorageError> {
         identity.check(name, &mut body)?;
-        Ok(Self {
+        Ok(Self::take(body))
+    }
+
+    /// What stands behind the identity.
+    fn take(mut body: &[u8]) -> Self {
+        Self {
             number: body.get_u64_le(),
             first_group: body.get_u64_le(),
             first_sequence: body.get_u64_le(),
@@ -147,7 +152,7 @@ impl Header {
             salt: body.get_u64_le(),
             carries: body.get_u64_le() != 0,
             layout: Layout { slot_pages: body.get_u64_le(), record_pages: body.get_u64_le() },
-        })
+        }
     }
 }
 
@@ -198,6 +203,11 @@ impl Segment {
             return Err(damaged("it begins with a group or a record that no log has"));
         }
         Ok(Self { file, header, seed: record::seed(header.salt), used: Layout::NONE })
+    }
+
+    /// What the body of a header says, whosever it is.
+    pub(crate) fn parse_header(body: &[u8]) -> Option<Header> {
+        (body.len() == HEADER_BYTES).then(|| Header::take(&body[Identity::BYTES..]))
     }
 
     pub(crate) fn name(&self) -> String {

@@ -20,7 +20,7 @@ use crate::{Identity, PAGE_BYTES, StorageError, envelope, record};
 const MAGIC: &[u8; 8] = b"sqlsnaps";
 const HEADER_BYTES: usize = Identity::BYTES + 5 * 8;
 /// Where the header stands.
-const HEADERS: [u64; 2] = [0, PAGE_BYTES];
+pub(crate) const HEADERS: [u64; 2] = [0, PAGE_BYTES];
 /// Checksum, piece, number.
 const CHUNK_HEAD_BYTES: usize = 4 + 4 + 8;
 /// What a chunk holds of the snapshot.
@@ -96,12 +96,22 @@ impl Header {
         let bytes = envelope::read_copies(disk, file, name, MAGIC, HEADER_BYTES, HEADERS)?;
         let body = &mut &bytes[..];
         identity.check(name, body)?;
-        let last = LogPosition::new(body.get_u64_le(), body.get_u64_le());
-        if last.index.0 >= record::INDEX_END {
+        let header = Self::take(body);
+        if header.id.last.index.0 >= record::INDEX_END {
             return Err(StorageError::damaged(name, 0, "it stands for an entry that no log has"));
         }
+        Ok(header)
+    }
+
+    /// What the body of a header says, whosever it is.
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        (body.len() == HEADER_BYTES).then(|| Self::take(&body[Identity::BYTES..]))
+    }
+
+    fn take(mut body: &[u8]) -> Self {
+        let last = LogPosition::new(body.get_u64_le(), body.get_u64_le());
         let (bytes, checksum) = (body.get_u64_le(), body.get_u64_le());
-        Ok(Self { id: SnapshotId { last, bytes, checksum }, salt: body.get_u64_le() })
+        Self { id: SnapshotId { last, bytes, checksum }, salt: body.get_u64_le() }
     }
 }
 

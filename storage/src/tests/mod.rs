@@ -10,3 +10,4 @@ mod properties;
 mod snapshot_damage;
 mod snapshots;
 mod story;
+mod survey;
