@@ -9,7 +9,7 @@ use squall_raft::{LogIndex, Term};
 use super::committed::Committed;
 use super::shadow::{Link, Shadow};
 use crate::Violation;
-use crate::membership::NodeSet;
+use crate::membership::{Membership, NodeSet};
 
 const CLASS: &str = "CommittedOnQuorum";
 
@@ -28,14 +28,30 @@ pub(super) fn check_leader(nodes: &[Shadow], slot: usize, index: LogIndex) -> Re
     }
     let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
     let holders: NodeSet = nodes.iter().filter(holds).map(|node| node.id).collect();
-    let membership = leader.membership();
     if !nodes.iter().any(|node| holders.has(node.id) && !node.is_witness) {
         let message = format!("{id} committed {}@{index}; its data is durable nowhere", link.term);
         return Err(Violation { class: "CommittedDataIsKept", message });
     }
-    if membership.has_quorum(holders) {
+    Ok(())
+}
+
+/// The last input led the leader at `slot` to raise its commit index to `index`, before or after it entered another
+/// configuration than `before`: it goes by the last one in its log (§6), and one input may commit the one and append the next.
+pub(super) fn check_quorum(
+    nodes: &[Shadow],
+    slot: usize,
+    index: LogIndex,
+    before: Membership,
+) -> Result<(), Violation> {
+    let leader = &nodes[slot];
+    let Some(link) = leader.link(index) else { return Ok(()) };
+    let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
+    let holders: NodeSet = nodes.iter().filter(holds).map(|node| node.id).collect();
+    let membership = leader.membership();
+    if membership.has_quorum(holders) || before.has_quorum(holders) {
         return Ok(());
     }
+    let id = leader.id;
     let message =
         format!("{id} committed {}@{index}, which is durable on {holders}; {membership}", link.term);
     Err(Violation { class: CLASS, message })

@@ -65,6 +65,8 @@ struct Promises {
     reads: OpenReads,
     /// The commit index rose, and the entries it covers may still have to be shown.
     commit_to_check: Option<LogIndex>,
+    /// A leader's rose, in this configuration; it may have counted in the next one.
+    counted: Option<(LogIndex, Membership)>,
 }
 
 /// What fired.
@@ -147,6 +149,8 @@ impl Invariants {
         self.finish_input(slot);
         if let Some(status) = &observation.status {
             self.report.note(self.shadows[slot].check_status(status));
+            // A snapshot may have taken the place of what was lost: then what stands behind it counts.
+            self.report.note(self.shadows[slot].persist(status.durable_index));
         }
         self.report.now.take().map_or(Ok(()), Err)
     }
@@ -159,6 +163,7 @@ impl Invariants {
         let slot = self.slot(node);
         self.shadows[slot].stop();
         self.promises[slot].commit_to_check = None;
+        self.promises[slot].counted = None;
         self.promises[slot].reads.clear();
     }
 
@@ -385,6 +390,9 @@ impl Invariants {
         let own = index.min(shadow.durable_index);
         self.report.note(self.promises[slot].acknowledged.check_log(shadow, own, disk));
         self.report.note(commit_quorum::check_leader(&self.shadows, slot, index));
+        let counted = &mut self.promises[slot].counted;
+        let before = counted.map_or_else(|| self.shadows[slot].membership(), |(_, before)| before);
+        *counted = Some((index, before));
         self.committed.record(status.current_term, &self.shadows[slot], index);
         self.report.note(commit_quorum::check_learner(&self.committed, &self.shadows[slot], index));
         self.report.note(leader_completeness::check_commit(&self.shadows, &self.shadows[slot], index));
@@ -542,6 +550,10 @@ impl Invariants {
     fn finish_input(&mut self, slot: usize) {
         let shadow = &mut self.shadows[slot];
         shadow.committed_before = shadow.commit_index;
+        if let Some((index, before)) = self.promises[slot].counted.take() {
+            self.report.note(commit_quorum::check_quorum(&self.shadows, slot, index, before));
+        }
+        let shadow = &mut self.shadows[slot];
         if let Some(index) = self.promises[slot].commit_to_check.take() {
             self.report.note(commit_quorum::check_learner(&self.committed, shadow, index));
         }

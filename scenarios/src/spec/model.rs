@@ -57,6 +57,8 @@ pub(super) struct Model {
     pub(super) votes: NodeSet,
     pub(super) pre_votes: NodeSet,
     pub(super) match_index: BTreeMap<NodeId, LogIndex>,
+    /// What the input that is being digested led it to commit, and who was told to hold that.
+    pub(super) counted: Option<(LogIndex, NodeSet)>,
 
     /// The first index of its own term, as a leader.
     pub(super) first_own: LogIndex,
@@ -145,6 +147,7 @@ impl Model {
             votes: NodeSet::EMPTY,
             pre_votes: NodeSet::EMPTY,
             match_index: BTreeMap::new(),
+            counted: None,
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
             repairs: Repairs::default(),
@@ -272,6 +275,7 @@ impl Model {
         let sent = spoken.iter().filter(|step| matches!(step, Step::Sent(_)));
         sent.for_each(|step| self.step(step, observation));
         self.check_learned_commit(observation);
+        self.check_counted();
         if self.is_witness() && self.to_restore.is_none() {
             // It has nothing to do with what is committed and durable.
             self.last_applied = self.last_applied.max(self.commit_index.min(self.durable_index));

@@ -241,6 +241,8 @@ impl Model {
         self.require(self.leader == Some(to), Rule::AnsweredUnasked, |model| {
             format!("{} answered {to}; it follows {:?}", model.id, model.leader)
         });
+        // Of a compaction it is shown only when it is written.
+        let covered = self.newest_snapshot.map_or(LogPosition::ZERO, |snapshot| snapshot.last);
         let is_right = |(position, found): &(LogPosition, Found)| {
             let lost = self.repairs.lost.get(&position.index);
             let is_named = self.log.holds(*position);
@@ -249,9 +251,7 @@ impl Model {
                 Found::Named => is_named && self.is_witness(),
                 Found::Lost => is_named && lost.is_some_and(|lost| !lost.is_doubtful),
                 Found::Doubtful => is_named && lost.is_some_and(|lost| lost.is_doubtful),
-                Found::Compacted => {
-                    self.log.agrees_with(*position) && position.index <= self.log.base().index
-                }
+                Found::Compacted => self.log.agrees_with(*position) && position.index <= covered.index,
             }
         };
         // An answer that waited for the disk tells of the log as it was.

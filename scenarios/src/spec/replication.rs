@@ -150,15 +150,21 @@ impl Model {
         let told = self.match_index.iter().filter(|(node, matched)| **node != self.id && **matched >= index);
         let holders: NodeSet = told.map(|(node, _)| *node).collect();
         let holders = if self.durable_index >= index { holders.with(self.id) } else { holders };
-        self.require(self.in_force().has_quorum(holders), Rule::CommitWithoutQuorum, |model| {
+        self.counted = Some((index, holders));
+        self.check_counted_witnesses(index, holders);
+        self.known_committed = index;
+    }
+
+    /// What the last input led a leader to commit, it may have counted before or after it entered another configuration.
+    pub(super) fn check_counted(&mut self) {
+        let Some((index, holders)) = self.counted.take() else { return };
+        self.require(self.had_quorum(holders), Rule::CommitWithoutQuorum, |model| {
             let (id, durable, matches) = (model.id, model.durable_index, &model.match_index);
             let in_force = model.in_force();
             format!(
                 "{id} committed {index}; it is durable up to {durable} and was told {matches:?}; {in_force}"
             )
         });
-        self.check_counted_witnesses(index, holders);
-        self.known_committed = index;
     }
 
     /// What a node that does not lead takes as committed is within min(leader's commit, last entry that matches).

@@ -189,6 +189,20 @@ fn a_crash_between_a_truncation_and_its_sync_may_bring_the_old_entries_back() {
 }
 
 #[test]
+fn one_input_may_commit_a_configuration_enter_the_next_and_commit_by_that() {
+    let mut cast = n1_committed();
+    let (both, next) = (joint(&[1], &[1, 2, 3]), among(&[1], &[]));
+    legal(cast.event(1, |n| n.ticks().configures(1, 2, both).persists()));
+    stores(&mut cast, 2, 2, both);
+    let appended = Step::Proposed { accepted: Some(LogPosition::new(1, 3)) };
+    legal(cast.event(1, |n| n.step(appended).appends(1, 3).persists()));
+    let mut early = cast.clone();
+    assert_eq!(early.event(1, |n| n.ticks().commits(3)), Err(Rule::CommitWithoutQuorum.class()));
+    legal(cast.event(1, |n| n.ticks().commits(2)));
+    legal(cast.event(1, |n| n.ticks().commits(3).configures(1, 4, next)));
+}
+
+#[test]
 fn a_heartbeat_after_a_restart_may_commit_what_was_acknowledged_before_it() {
     let mut cast = n1_leads();
     commit(&mut cast, 1, &[2]);
