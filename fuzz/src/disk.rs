@@ -43,11 +43,10 @@ impl Disk {
     /// The data of some of the last entries goes bad: of those that have any, and whose bit is set.
     pub(crate) fn lose(&mut self, bits: u16, is_doubtful: bool) {
         for (place, entry) in self.entries.iter().rev().take(16).enumerate() {
-            let has_data = matches!(entry.payload, Payload::Command(_) | Payload::Configuration(_));
+            let has_data = matches!(entry.payload, Payload::Command(_));
             let is_known = self.faulty.iter().any(|faulty| faulty.index == entry.index);
             if bits & 1 << place != 0 && has_data && !is_known {
-                let is_configuration = matches!(entry.payload, Payload::Configuration(_));
-                self.faulty.push(Faulty { index: entry.index, is_configuration, is_doubtful });
+                self.faulty.push(Faulty { index: entry.index, is_doubtful });
             }
         }
         self.faulty.sort_by_key(|faulty| faulty.index);
@@ -102,8 +101,7 @@ impl Disk {
         let last_faulty = self.faulty.last().map_or(LogIndex::ZERO, |faulty| faulty.index);
         let tail = self.entries[self.entries.len().saturating_sub(tail)..].iter();
         let tail = tail.filter(|entry| entry.index > last_faulty).cloned().collect();
-        let whole = self.entries.iter().filter(|entry| self.whole(entry.index).is_some());
-        let configurations = whole.filter_map(|entry| match &entry.payload {
+        let configurations = self.entries.iter().filter_map(|entry| match &entry.payload {
             Payload::Configuration(configuration) => Some((entry.index, configuration.clone())),
             Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
         });

@@ -36,8 +36,7 @@ pub struct Recovered {
     pub tail: Vec<Entry>,
     /// The entries after `base` of which only the name is known, in log order.
     pub faulty: Vec<Faulty>,
-    /// The configurations of the whole log after `base`, each with the index of its entry, in log order; without those of
-    /// faulty entries.
+    /// The configurations of the whole log after `base`, each with the index of its entry, in log order.
     pub configurations: Vec<(LogIndex, Arc<Configuration>)>,
     /// The data of some entry was withheld: the disk is a witness's.
     pub is_withheld: bool,
@@ -349,17 +348,10 @@ impl Raft {
         self.configurations.latest()
     }
 
-    /// Whether this node knows who is a member: not while a snapshot that it begins with has yet to say so, nor while the
-    /// last configuration of its log is faulty.
+    /// Whether this node knows who is a member: not while a snapshot that it begins with has yet to say so.
     #[must_use]
     pub fn knows_configuration(&self) -> bool {
-        !self.configuration_is_unknown()
-    }
-
-    /// Whether a snapshot that this node begins with has yet to say who is a member.
-    #[must_use]
-    pub fn awaits_configuration(&self) -> bool {
-        self.snapshots.configuration_is_unknown
+        !self.snapshots.configuration_is_unknown
     }
 
     /// All configurations of the log, in log order, each with the index of its entry; first the one that is in force

@@ -396,14 +396,6 @@ impl Configurations {
         self.note_own_votes();
     }
 
-    /// The data of an entry that was faulty has come back.
-    pub(crate) fn insert(&mut self, index: LogIndex, configuration: Arc<Configuration>) {
-        let place = self.all.partition_point(|(entry, _)| *entry < index);
-        assert!(place > 0, "{index} stands before what the log begins with");
-        self.all.insert(place, (index, configuration));
-        self.note_own_votes();
-    }
-
     /// The entries from `from` on are gone, and what they put in force with them.
     pub(crate) fn truncate(&mut self, from: LogIndex) {
         assert!(from > LogIndex::ZERO, "what a log begins with is not taken back");

@@ -10,13 +10,12 @@ use alloc::vec::Vec;
 
 use crate::{Entry, LogIndex, Payload, Recovered};
 
-/// An entry of which only index and term are known: its data was lost on disk.
+/// A command of which only index and term are known: its data was lost on disk. Storage keeps configurations with their
+/// names, so that a node knows all of those that its log has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Faulty {
     /// Where it stands.
     pub index: LogIndex,
-    /// It holds a configuration.
-    pub is_configuration: bool,
     /// It was of the last sync group that the disk held when its data was found missing. Then nobody can tell whether the
     /// data was ever there, and so whether it was acknowledged.
     pub is_doubtful: bool,
@@ -77,13 +76,8 @@ impl Faults {
 
     /// Takes the data of an entry of this log, where it is lacking. Returns whether it was.
     pub(crate) fn take(&mut self, entry: &Entry) -> bool {
-        let Some(faulty) = self.at(entry.index) else { return false };
-        let is_fitting = match entry.payload {
-            Payload::Command(_) => !faulty.is_configuration,
-            Payload::Configuration(_) => faulty.is_configuration,
-            Payload::Noop | Payload::Withheld => false,
-        };
-        if !is_fitting || self.has_come(entry.index) {
+        let is_lacking = self.at(entry.index).is_some() && !self.has_come(entry.index);
+        if !is_lacking || !matches!(entry.payload, Payload::Command(_)) {
             return false;
         }
         self.due.push(entry.clone());
@@ -135,10 +129,5 @@ impl Faults {
         self.entries.retain(|faulty| is_kept(faulty.index));
         self.due.retain(|entry| is_kept(entry.index));
         self.in_flight.retain(|(_, index)| is_kept(*index));
-    }
-
-    /// Whether a configuration that has not come back stands behind `index`.
-    pub(crate) fn hide_configuration_after(&self, index: LogIndex) -> bool {
-        self.lacking().any(|faulty| faulty.is_configuration && faulty.index > index)
     }
 }

@@ -15,19 +15,13 @@ use crate::{
 };
 
 impl Raft {
-    /// Whether it is not known who is a member.
-    pub(crate) fn configuration_is_unknown(&self) -> bool {
-        self.snapshots.configuration_is_unknown
-            || self.faults.hide_configuration_after(self.configurations.latest_index())
-    }
-
     /// Whether this node may campaign: it votes, or it did before an entry that may not be committed yet. Without
     /// the latter nobody could be elected where the node that has that entry is needed for a majority by those who do
     /// not have it, and refuses them for their shorter logs (thesis §4.2.2, Figure 4.6). Until a snapshot that is being
     /// restored has said who is a member, it does not know; a witness has nothing to lead with. Who is about to stop lets others go
     /// first, and campaigns all the same: its log may be needed.
     pub(crate) fn may_campaign(&self) -> bool {
-        if self.config.is_witness() || self.configuration_is_unknown() {
+        if self.config.is_witness() || self.snapshots.configuration_is_unknown {
             return false;
         }
         let index = self.configurations.latest_index();

@@ -280,7 +280,7 @@ pub enum Found {
     Lost,
     /// It lacks the data, and perhaps never had it: it was of the last sync group on its disk.
     Doubtful,
-    /// Its log begins behind the entry, which therefore was committed.
+    /// Its log begins behind that index: whatever was committed there, it has been applied.
     Compacted,
 }
 

@@ -14,7 +14,7 @@
 //!   certain. A loss of power looks like this, and stalls a whole cluster otherwise. It would be wrong only if all
 //!   copies of an acknowledged entry had been damaged, each while it was the last thing on its disk.
 //!
-//! Neither holds for what is known to be committed, nor while a configuration that would have to be asked is itself lost.
+//! Neither holds for what is known to be committed.
 //! A leader that gets no further steps down and lets others go first, each time for longer.
 
 use alloc::vec::Vec;
@@ -57,11 +57,7 @@ impl Repair {
 impl Raft {
     /// Takes the data of an entry of this log, where it was lost; it counts when it is durable. Returns whether it was.
     pub(crate) fn repair(&mut self, entry: &Entry) -> bool {
-        let is_taken = self.faults.take(entry);
-        if is_taken && let Payload::Configuration(configuration) = &entry.payload {
-            self.configurations.insert(entry.index, configuration.clone());
-        }
-        is_taken
+        self.faults.take(entry)
     }
 
     /// The first faulty entry may be another one now, or none.
@@ -149,7 +145,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else { return false };
         let (Some(repair), Some(faulty)) = (&leader.repair, self.faults.at(index)) else { return false };
         let asked = self.configurations.reaching(index);
-        if index <= self.commit_index || self.faults.hide_configuration_after(asked[0].0) {
+        if index <= self.commit_index {
             return false;
         }
         let lacks_it = |voter| repair.said(index, voter) == Some(Found::Absent);

@@ -125,8 +125,6 @@ pub enum Step {
     Lost {
         /// Its name.
         position: LogPosition,
-        /// It holds a configuration.
-        is_configuration: bool,
         /// It was of the last sync group that the disk held, and perhaps its data never was there.
         is_doubtful: bool,
     },
@@ -136,8 +134,6 @@ pub enum Step {
         position: LogPosition,
         /// A hash of its payload.
         payload_hash: u64,
-        /// The configuration that it holds, if it holds one.
-        configuration: Option<Membership>,
     },
     /// The entry appended last puts a configuration in force.
     Configured(Membership),

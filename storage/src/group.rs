@@ -105,6 +105,10 @@ impl Operation {
         }
     }
 
+    pub(crate) fn is_configuration(&self) -> bool {
+        matches!(self, Self::Append(entry) if matches!(entry.payload, Payload::Configuration(_)))
+    }
+
     pub(crate) fn payload(&self) -> Cow<'_, [u8]> {
         let (Self::Append(entry) | Self::Repair(entry)) = self else { return Cow::Borrowed(&[]) };
         match &entry.payload {

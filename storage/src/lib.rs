@@ -98,7 +98,7 @@ pub use storage::Storage;
 pub use survey::{Named, Part, Piece, owner, survey};
 
 /// The format of every file here. A reader refuses any other.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// A group begins on a fresh page; a device writes a page, or tears it, without touching the next.
 const PAGE_BYTES: u64 = 4096;

@@ -10,7 +10,7 @@ use squall_raft::{Entry, Faulty, LogIndex, LogPosition, Payload, Term};
 
 use crate::group::Operation;
 use crate::places::{Place, Places};
-use crate::record::{Data, Kind, Record, Slot};
+use crate::record::{Kind, Record, Slot};
 
 /// The log as its records say it is now.
 #[derive(Clone, Default, Debug)]
@@ -21,13 +21,13 @@ pub(crate) struct Live {
     places: Places,
     /// The first entry of each run of entries of one term, after `base`.
     terms: Vec<LogPosition>,
-    /// The entries that hold a configuration, in order; without those that are lost.
+    /// The entries that hold a configuration, in order.
     configurations: Vec<LogIndex>,
     /// The entries of which only the name is known.
     faulty: BTreeMap<LogIndex, Faulty>,
     /// Where the data is of entries that were lost and written again.
     repaired: BTreeMap<LogIndex, Place>,
-    /// Entries without data of which the slot alone can be read.
+    /// Entries of which the slot says all, where the record cannot be read.
     in_slot: BTreeMap<LogIndex, Entry>,
     /// Some entry was ever withheld.
     is_withheld: bool,
@@ -114,14 +114,15 @@ impl Live {
         match operation {
             Operation::Append(entry) => match entry.payload {
                 Payload::Noop => Ok((Kind::Noop, entry.position())),
-                Payload::Command(_) => Ok((Kind::Entry(Data::Command), entry.position())),
-                Payload::Configuration(_) => Ok((Kind::Entry(Data::Configuration), entry.position())),
+                Payload::Command(_) => Ok((Kind::Command, entry.position())),
+                Payload::Configuration(_) => Ok((Kind::Configuration, entry.position())),
                 Payload::Withheld => Ok((Kind::Withheld, entry.position())),
             },
             Operation::Repair(entry) => match entry.payload {
-                Payload::Command(_) => Ok((Kind::Repaired(Data::Command), entry.position())),
-                Payload::Configuration(_) => Ok((Kind::Repaired(Data::Configuration), entry.position())),
-                Payload::Noop | Payload::Withheld => Err("what has no data is not repaired"),
+                Payload::Command(_) => Ok((Kind::Repaired, entry.position())),
+                Payload::Noop | Payload::Configuration(_) | Payload::Withheld => {
+                    Err("only commands lose their data")
+                }
             },
             Operation::Truncate(from) => {
                 let last = from.0.checked_sub(1).and_then(|last| self.term(LogIndex(last)));
@@ -150,11 +151,11 @@ impl Live {
             Kind::Reset => {
                 *self = Self { is_withheld: self.is_withheld, ..Self::after(slot.header.position) };
             }
-            Kind::Repaired(_) | Kind::Lost { .. } if index <= last.index => {
+            Kind::Repaired | Kind::Lost { .. } if index <= last.index => {
                 return self.repair(slot, segment);
             }
-            Kind::Repaired(_) => return Err("it repairs what is not there"),
-            Kind::Noop | Kind::Entry(_) | Kind::Withheld | Kind::Lost { .. } => {
+            Kind::Repaired => return Err("it repairs what is not there"),
+            Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld | Kind::Lost { .. } => {
                 if index != last.index.next() {
                     return Err("it does not follow the last entry");
                 }
@@ -164,7 +165,7 @@ impl Live {
                 if term > last.term || self.terms.is_empty() {
                     self.terms.push(slot.header.position);
                 }
-                if slot.header.kind == Kind::Entry(Data::Configuration) {
+                if slot.header.kind == Kind::Configuration {
                     self.configurations.push(index);
                 }
                 self.is_withheld |= slot.header.kind == Kind::Withheld;
@@ -193,22 +194,17 @@ impl Live {
         if self.faulty.remove(&index).is_none() {
             return Err("it repairs what is not lost");
         }
-        if let Kind::Repaired(data) = slot.header.kind {
+        if slot.header.kind == Kind::Repaired {
             self.repaired.insert(index, Place::of(slot, segment)?);
-            if data == Data::Configuration {
-                let place = self.configurations.partition_point(|entry| *entry < index);
-                self.configurations.insert(place, index);
-            }
         }
         self.note_faulty(slot);
         Ok(())
     }
 
     fn note_faulty(&mut self, slot: &Slot) {
-        if let Kind::Lost { data, is_doubtful } = slot.header.kind {
+        if let Kind::Lost { is_doubtful } = slot.header.kind {
             let index = slot.header.position.index;
-            let is_configuration = data == Data::Configuration;
-            self.faulty.insert(index, Faulty { index, is_configuration, is_doubtful });
+            self.faulty.insert(index, Faulty { index, is_doubtful });
         }
     }
 
@@ -242,10 +238,11 @@ impl Live {
                 }
                 Kind::Truncate
                 | Kind::Noop
-                | Kind::Entry(_)
+                | Kind::Command
+                | Kind::Configuration
                 | Kind::Withheld
                 | Kind::Lost { .. }
-                | Kind::Repaired(_) => base,
+                | Kind::Repaired => base,
             }
         })
     }
@@ -256,8 +253,8 @@ impl Live {
             let index = slot.header.position.index;
             match slot.header.kind {
                 Kind::Truncate => LogIndex(index.0.saturating_sub(1)),
-                Kind::Reset | Kind::Noop | Kind::Entry(_) | Kind::Withheld => index,
-                Kind::Lost { .. } | Kind::Repaired(_) => last.max(index),
+                Kind::Reset | Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => index,
+                Kind::Lost { .. } | Kind::Repaired => last.max(index),
             }
         })
     }

@@ -21,79 +21,55 @@ pub(crate) const INDEX_END: u64 = 1 << 62;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Noop,
-    /// An entry with data.
-    Entry(Data),
+    Command,
     /// Removes the entries from its index on. Its term is that of the entry which is the last then, so that the log can
     /// be read from any segment on.
     Truncate,
+    /// Its payload is the core's own encoding, and stands in its slot, too.
+    Configuration,
     /// Discards the whole log, which begins anew after the position that it names.
     Reset,
     /// An entry whose data was not told to this node, a witness.
     Withheld,
-    /// An entry whose data was lost before the record was written; it never gets a checksum again. A *doubtful* one was of
+    /// A command whose data was lost before the record was written; it never gets a checksum again. A *doubtful* one was of
     /// the last group when that was found: perhaps the data never was there.
     Lost {
-        data: Data,
         is_doubtful: bool,
     },
-    /// The data of an entry that was lost.
-    Repaired(Data),
-}
-
-/// What an entry's data is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Data {
-    Command,
-    /// In the core's own encoding.
-    Configuration,
+    /// The data of a command that was lost.
+    Repaired,
 }
 
 impl Kind {
     /// In the order of their numbers.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 9] = [
         Self::Noop,
-        Self::Entry(Data::Command),
+        Self::Command,
         Self::Truncate,
-        Self::Entry(Data::Configuration),
+        Self::Configuration,
         Self::Reset,
         Self::Withheld,
-        Self::Lost { data: Data::Command, is_doubtful: false },
-        Self::Lost { data: Data::Configuration, is_doubtful: false },
-        Self::Lost { data: Data::Command, is_doubtful: true },
-        Self::Lost { data: Data::Configuration, is_doubtful: true },
-        Self::Repaired(Data::Command),
-        Self::Repaired(Data::Configuration),
+        Self::Lost { is_doubtful: false },
+        Self::Lost { is_doubtful: true },
+        Self::Repaired,
     ];
 
     fn number(self) -> u32 {
         match self {
             Self::Noop => 1,
-            Self::Entry(Data::Command) => 2,
+            Self::Command => 2,
             Self::Truncate => 3,
-            Self::Entry(Data::Configuration) => 4,
+            Self::Configuration => 4,
             Self::Reset => 5,
             Self::Withheld => 6,
-            Self::Lost { data: Data::Command, is_doubtful: false } => 7,
-            Self::Lost { data: Data::Configuration, is_doubtful: false } => 8,
-            Self::Lost { data: Data::Command, is_doubtful: true } => 9,
-            Self::Lost { data: Data::Configuration, is_doubtful: true } => 10,
-            Self::Repaired(Data::Command) => 11,
-            Self::Repaired(Data::Configuration) => 12,
+            Self::Lost { is_doubtful: false } => 7,
+            Self::Lost { is_doubtful: true } => 8,
+            Self::Repaired => 9,
         }
     }
 
     fn of_number(number: u32) -> Option<Self> {
         Self::ALL.get((number as usize).checked_sub(1)?).copied()
-    }
-
-    /// What is left of it without its data.
-    pub(crate) fn without_data(self, is_doubtful: bool) -> Self {
-        match self {
-            Self::Entry(data) | Self::Repaired(data) | Self::Lost { data, .. } => {
-                Self::Lost { data, is_doubtful }
-            }
-            Self::Noop | Self::Truncate | Self::Reset | Self::Withheld => self,
-        }
     }
 
     /// Whether it is an entry of which only the name is known.
@@ -118,13 +94,15 @@ pub(crate) struct Header {
     pub(crate) position: LogPosition,
 }
 
-/// Names a record from afar.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Names a record from afar. Of a configuration it holds all: a node that knows that there is one knows which.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Slot {
     pub(crate) header: Header,
     /// Where the record begins in the file.
     pub(crate) offset: u64,
     pub(crate) record_crc: u32,
+    /// Of a configuration the record's payload.
+    pub(crate) payload: Bytes,
     /// Whether the record can be read, too. Not on disk: it is what was found.
     pub(crate) has_record: bool,
 }
@@ -132,6 +110,11 @@ pub(crate) struct Slot {
 impl Header {
     pub(crate) fn record_bytes(&self) -> u64 {
         RECORD_OVERHEAD_BYTES + u64::from(self.payload_bytes)
+    }
+
+    /// What its slot takes.
+    pub(crate) fn slot_bytes(&self) -> u64 {
+        slot_bytes(self.kind == Kind::Configuration, u64::from(self.payload_bytes))
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -159,17 +142,17 @@ impl Header {
             && position.index.0 < INDEX_END
             && sequence > u64::from(ordinal)
             && group > 0
-            && (payload_bytes == 0 || matches!(kind, Kind::Entry(_) | Kind::Repaired(_)));
+            && (payload_bytes == 0 || matches!(kind, Kind::Command | Kind::Configuration | Kind::Repaired));
         is_sound.then_some(Self { payload_bytes, kind, ordinal, count, sequence, group, position })
     }
 }
 
 impl Slot {
-    /// What it tells where its record cannot be read: all, where there was no data.
+    /// What it tells where its record cannot be read: all, but for the data of a command.
     pub(crate) fn without_record(mut self) -> Self {
         self.has_record = false;
-        if self.header.payload_bytes > 0 {
-            self.header.kind = self.header.kind.without_data(false);
+        if self.header.payload_bytes > 0 && matches!(self.header.kind, Kind::Command | Kind::Repaired) {
+            self.header.kind = Kind::Lost { is_doubtful: false };
         }
         self
     }
@@ -179,20 +162,35 @@ impl Slot {
         self.header.encode(out);
         out.put_u64_le(self.offset);
         out.put_u32_le(self.record_crc);
-        let crc = crc32c::crc32c_append(seed, &out[start..]);
+        let crc = crc32c::crc32c_append(crc32c::crc32c_append(seed, &out[start..]), &self.payload);
         out.put_u32_le(crc);
+        out.extend_from_slice(&self.payload);
+        out.resize(start + self.header.slot_bytes() as usize, 0);
     }
 
-    /// The slot in `bytes`, if its checksum holds.
+    /// How long the slot at the front of `bytes` is, where that can be one.
+    pub(crate) fn length(bytes: &[u8]) -> Option<u64> {
+        Header::decode(bytes).map(|header| header.slot_bytes())
+    }
+
+    /// The slot at the front of `bytes`, if its checksum holds.
     pub(crate) fn decode(seed: u32, bytes: &[u8]) -> Option<Self> {
         let (slot, mut crc) = bytes.get(..SLOT_BYTES as usize)?.split_at((SLOT_BYTES - CRC_BYTES) as usize);
         let header = Header::decode(slot)?;
-        if crc.get_u32_le() != crc32c::crc32c_append(seed, slot) {
+        let in_slot = if header.kind == Kind::Configuration { header.payload_bytes as usize } else { 0 };
+        let payload = bytes[SLOT_BYTES as usize..].get(..in_slot)?;
+        if crc.get_u32_le() != crc32c::crc32c_append(crc32c::crc32c_append(seed, slot), payload) {
             return None;
         }
         let mut rest = &slot[HEADER_BYTES as usize..];
-        Some(Self { header, offset: rest.get_u64_le(), record_crc: rest.get_u32_le(), has_record: true })
+        let (offset, record_crc) = (rest.get_u64_le(), rest.get_u32_le());
+        Some(Self { header, offset, record_crc, payload: Bytes::copy_from_slice(payload), has_record: true })
     }
+}
+
+/// What the slot of a record takes.
+pub(crate) fn slot_bytes(is_configuration: bool, payload_bytes: u64) -> u64 {
+    SLOT_BYTES + if is_configuration { payload_bytes.next_multiple_of(SLOT_BYTES) } else { 0 }
 }
 
 /// Where the checksums of a segment begin.
@@ -225,7 +223,9 @@ impl Encoder {
         self.records.extend_from_slice(payload);
         let record_crc = crc32c::crc32c_append(seed, &self.records[begin..]);
         self.records.put_u32_le(record_crc);
-        let slot = Slot { header, offset: start + begin as u64, record_crc, has_record: true };
+        let in_slot = if header.kind == Kind::Configuration { payload } else { &[] };
+        let (offset, payload) = (start + begin as u64, Bytes::copy_from_slice(in_slot));
+        let slot = Slot { header, offset, record_crc, payload, has_record: true };
         slot.encode(seed, &mut self.slots);
         slot
     }
@@ -251,9 +251,10 @@ pub(crate) fn decode(seed: u32, record: &Bytes) -> Option<Record> {
 }
 
 impl Record {
-    /// What a record without data says, for its slot says all of it.
+    /// What a slot tells of a record that cannot be read.
     pub(crate) fn of_slot(slot: &Slot) -> Self {
-        Self { header: Header { payload_bytes: 0, ..slot.header }, payload: Bytes::new() }
+        let payload = slot.payload.clone();
+        Self { header: Header { payload_bytes: payload.len() as u32, ..slot.header }, payload }
     }
 
     /// The entry that it holds, if it holds one.
@@ -262,8 +263,8 @@ impl Record {
         let payload = match self.header.kind {
             Kind::Noop => Payload::Noop,
             Kind::Withheld => Payload::Withheld,
-            Kind::Entry(Data::Command) | Kind::Repaired(Data::Command) => Payload::Command(self.payload),
-            Kind::Entry(Data::Configuration) | Kind::Repaired(Data::Configuration) => {
+            Kind::Command | Kind::Repaired => Payload::Command(self.payload),
+            Kind::Configuration => {
                 Payload::Configuration(Arc::new(Configuration::decode(&self.payload).ok()?))
             }
             Kind::Truncate | Kind::Reset | Kind::Lost { .. } => return None,

@@ -18,7 +18,7 @@ use squall_raft::{Configuration, LogIndex, LogPosition, Payload, Recovered};
 
 use crate::hard_state::HardRecord;
 use crate::live::Live;
-use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Record, Slot};
+use crate::record::{self, Encoder, Kind, RECORD_OVERHEAD_BYTES, Record, Slot};
 use crate::scan::{Scan, Tail, size_of};
 use crate::segment::Segment;
 use crate::snapshots::Found;
@@ -172,7 +172,7 @@ impl Replayed {
         }
         let lost = |slot: &&mut Slot| !slot.has_record && slot.header.kind.is_lost();
         for slot in self.last_group.iter_mut().filter(lost) {
-            slot.header.kind = slot.header.kind.without_data(true);
+            slot.header.kind = Kind::Lost { is_doubtful: true };
             if self.tail == Tail::Whole {
                 self.tail = Tail::Doubtful { group, position: slot.header.position };
             }

@@ -1,8 +1,8 @@
 //! Reads a segment group by group, and tells a torn tail from damage.
 //!
 //! Of each record there are two witnesses, itself and its slot, and each tells where the next one stands. A group is *known*
-//! where of each of its records one can be read. Where only the slot can, and the record had data, the entry is
-//! *lost*: its name is known, and nothing else of it. What has no data is all in its slot. If a group is not known:
+//! where of each of its records one can be read. Where only the slot of a command can, the entry is *lost*: its name is
+//! known, and nothing else of it. Of all else the slot says everything. If a group is not known:
 //!
 //! - A later group leaves a valid slot or record: its sync returned before that group began. *Damage* beyond knowing.
 //! - A later segment begins behind it, or it was copied into this segment before the segment had its name: the same.
@@ -12,6 +12,7 @@
 //! Of the last group of all, a lost entry may also have been torn: a tear looks like this, and so would damage; no log can
 //! tell ("Protocol-Aware Recovery", §3.3.2). It is *doubtful*: kept, as lost, and said to be so.
 
+use bytes::Bytes;
 use squall_disk::Disk;
 use squall_raft::LogPosition;
 
@@ -120,21 +121,26 @@ impl<'a, D: Disk> Scan<'a, D> {
         let layout = self.segment.header.layout;
         let start = layout.slots_at(self.used.slot_pages);
         let Some(first) = self.slot_at(start, start + SLOT_BYTES)? else { return Ok(false) };
-        let end = start + u64::from(first.header.count) * SLOT_BYTES;
+        // At least so much; configurations take more.
+        let (first_header, end) = (first.header, start + u64::from(first.header.count) * SLOT_BYTES);
         if end > layout.records_at(0) {
             return Ok(false);
         }
         let mut record_at = layout.records_at(self.used.record_pages);
-        let mut next = Some(first);
-        for at in (start..end).step_by(SLOT_BYTES as usize) {
+        let (mut slot_at, mut next) = (start, Some(first));
+        for ordinal in 0..first_header.count {
             let slot = match next.take() {
                 Some(first) => Some(first),
-                None => self.slot_at(at, end)?,
+                None => self.slot_at(slot_at, end.max(slot_at + SLOT_BYTES))?,
             };
             let Some(slot) = slot else { return Ok(false) };
-            let is_next = slot.offset == record_at && self.is_next(&slot.header, &first.header, found.len());
+            let is_next =
+                slot.offset == record_at && self.is_next(&slot.header, &first_header, ordinal as usize);
             record_at += slot.header.record_bytes();
-            if !is_next || record_at > layout.records_at(layout.record_pages) {
+            slot_at += slot.header.slot_bytes();
+            let is_within =
+                slot_at <= layout.records_at(0) && record_at <= layout.records_at(layout.record_pages);
+            if !is_next || !is_within {
                 return Ok(false);
             }
             found.push(slot);
@@ -157,9 +163,10 @@ impl<'a, D: Disk> Scan<'a, D> {
             let slot = self.slot_at(slot_at, slot_at + SLOT_BYTES)?.filter(|slot| is_next(self, slot));
             let Some(next) = record.or(slot.map(Slot::without_record)) else { return Ok(false) };
             record_at += next.header.record_bytes();
-            slot_at += SLOT_BYTES;
+            slot_at += next.header.slot_bytes();
+            let count = next.header.count;
             found.push(next);
-            if found.len() as u64 == u64::from(next.header.count) {
+            if found.len() as u64 == u64::from(count) {
                 return Ok(self.used.plus(size_of(found)).fits_in(layout));
             }
         }
@@ -208,7 +215,16 @@ impl<'a, D: Disk> Scan<'a, D> {
 
     /// The valid slot at `at`; the window may read on to `end`.
     fn slot_at(&mut self, at: u64, end: u64) -> Result<Option<Slot>, StorageError> {
+        let region_end = self.segment.header.layout.records_at(0);
         let bytes = self.slots.get(self.disk, self.segment.file, at, SLOT_BYTES, end)?;
+        let Some(length) = Slot::length(bytes).filter(|length| at + length <= region_end) else {
+            return Ok(None);
+        };
+        let bytes = if length <= bytes.len() as u64 {
+            bytes
+        } else {
+            self.slots.get(self.disk, self.segment.file, at, length, at + length)?
+        };
         Ok(Slot::decode(self.segment.seed, bytes))
     }
 
@@ -232,7 +248,8 @@ impl<'a, D: Disk> Scan<'a, D> {
         let end = at + header.record_bytes();
         let (file, seed) = (self.segment.file, self.segment.seed);
         let crc = self.records.check_record(self.disk, file, seed, at, header.record_bytes(), end)?;
-        Ok(crc.map(|record_crc| Slot { header, offset: at, record_crc, has_record: true }))
+        let payload = Bytes::new();
+        Ok(crc.map(|record_crc| Slot { header, offset: at, record_crc, payload, has_record: true }))
     }
 
     /// Says where the group that comes next has its gap, behind what was found of it.
@@ -248,8 +265,9 @@ impl<'a, D: Disk> Scan<'a, D> {
 /// What a group takes in both regions.
 pub(crate) fn size_of(group: &[Slot]) -> Layout {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return Layout::NONE };
-    Layout::of_group(group.len() as u64, last.offset + last.header.record_bytes() - first.offset)
+    let slots = group.iter().map(|slot| slot.header.slot_bytes()).sum();
+    Layout::of_group(slots, last.offset + last.header.record_bytes() - first.offset)
 }
 
-// A page holds whole slots, so no slot is torn in two by a page's edge.
+// A page holds whole slots, so no slot is torn in two by a page's edge; but for those of configurations.
 const _: () = assert!(PAGE_BYTES.is_multiple_of(SLOT_BYTES));

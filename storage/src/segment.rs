@@ -18,7 +18,7 @@ use bytes::{Buf, BufMut};
 use squall_disk::{Disk, FileId};
 use squall_raft::LogPosition;
 
-use crate::record::{self, Encoder, INDEX_END, SLOT_BYTES};
+use crate::record::{self, Encoder, INDEX_END};
 use crate::{Identity, PAGE_BYTES, StorageError, envelope};
 
 const MAGIC: &[u8; 8] = b"sqlsegmt";
@@ -71,12 +71,9 @@ impl Layout {
         Self { slot_pages, record_pages: pages - slot_pages }
     }
 
-    /// What a group takes.
-    pub(crate) fn of_group(records: u64, record_bytes: u64) -> Self {
-        Self {
-            slot_pages: (records * SLOT_BYTES).div_ceil(PAGE_BYTES),
-            record_pages: record_bytes.div_ceil(PAGE_BYTES),
-        }
+    /// What a group takes of which slots and records are so long.
+    pub(crate) fn of_group(slot_bytes: u64, record_bytes: u64) -> Self {
+        Self { slot_pages: slot_bytes.div_ceil(PAGE_BYTES), record_pages: record_bytes.div_ceil(PAGE_BYTES) }
     }
 
     pub(crate) fn union(self, other: Self) -> Self {
@@ -232,7 +229,7 @@ impl Segment {
 
     fn write(&mut self, disk: &mut impl Disk, encoder: &Encoder) -> Result<(), StorageError> {
         let (records, slots) = (&encoder.records, &encoder.slots);
-        let group = Layout::of_group(slots.len() as u64 / SLOT_BYTES, records.len() as u64);
+        let group = Layout::of_group(slots.len() as u64, records.len() as u64);
         assert!(self.has_room(group), "{}: {group:?} after {:?}", self.name(), self.used);
         disk.write_at(self.file, self.next_record_at(), records)?;
         disk.write_at(self.file, self.header.layout.slots_at(self.used.slot_pages), slots)?;

@@ -333,9 +333,13 @@ impl Storage {
 
 /// What a group takes.
 fn size_of(operations: &[Operation]) -> Layout {
-    let payloads: u64 = operations.iter().map(|operation| operation.payload_bytes() as u64).sum();
-    let records = operations.len() as u64;
-    Layout::of_group(records, records * RECORD_OVERHEAD_BYTES + payloads)
+    let (mut slots, mut records) = (0, 0);
+    for operation in operations {
+        let payload = operation.payload_bytes() as u64;
+        slots += record::slot_bytes(operation.is_configuration(), payload);
+        records += RECORD_OVERHEAD_BYTES + payload;
+    }
+    Layout::of_group(slots, records)
 }
 
 /// Whether a file of this name is one of a storage's.

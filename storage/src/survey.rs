@@ -7,7 +7,7 @@ use bytes::Bytes;
 use squall_disk::{Disk, DiskError};
 use squall_raft::LogPosition;
 
-use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES, SLOT_BYTES, Slot};
+use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES, Slot};
 use crate::segment::{self, Layout, Segment};
 use crate::snapshot::{self, CHUNK_BYTES};
 use crate::{Identity, PAGE_BYTES, envelope, hard_state, identity, snapshots};
@@ -170,8 +170,9 @@ impl Walk<'_> {
     fn groups(&self, pieces: &mut Vec<Piece>) {
         let (mut slot_page, mut record_page) = (0, 0);
         while slot_page < self.layout.slot_pages && record_page < self.layout.record_pages {
-            let (is_whole, slots, offset) = self.group(slot_page, record_page, pieces);
+            let (is_whole, slot_end, offset) = self.group(slot_page, record_page, pieces);
             if is_whole {
+                let slots = slot_end - self.layout.slots_at(slot_page);
                 let used = Layout::of_group(slots, offset - self.layout.records_at(record_page));
                 (slot_page, record_page) = (slot_page + used.slot_pages, record_page + used.record_pages);
                 continue;
@@ -187,7 +188,7 @@ impl Walk<'_> {
     }
 
     /// The records of the group that begins at these pages, as many as can be told from themselves or from their slots:
-    /// whether these are all, how many, and where they end.
+    /// whether these are all, and where their slots and they themselves end.
     fn group(&self, slot_page: u64, record_page: u64, pieces: &mut Vec<Piece>) -> (bool, u64, u64) {
         let (mut slot_at, mut record_at) =
             (self.layout.slots_at(slot_page), self.layout.records_at(record_page));
@@ -195,27 +196,28 @@ impl Walk<'_> {
         let mut count = 0;
         while slot_at < self.layout.records_at(0) {
             let is_next = |slot: &Slot| {
-                let first = first.map_or(slot.header, |first| first.header);
+                let first = first.as_ref().map_or(slot.header, |first| first.header);
                 slot.offset == record_at
                     && (slot.header.group, slot.header.count) == (first.group, first.count)
                     && u64::from(slot.header.ordinal) == count
             };
             let record = self.record_at(record_at).filter(is_next);
             let slot = self.slot_at(slot_at).filter(is_next);
+            let (has_slot, has_record) = (slot.is_some(), record.is_some());
             let Some(known) = record.or(slot) else { break };
-            let named = Named::of(&known);
-            let record_bytes = known.header.record_bytes();
-            pieces.push(self.file.piece(slot_at, SLOT_BYTES, Part::Slot(named), slot.is_some()));
-            pieces.push(self.file.piece(record_at, record_bytes, Part::Record(named), record.is_some()));
+            let (header, named) = (known.header, Named::of(&known));
+            let (slot_bytes, record_bytes) = (header.slot_bytes(), header.record_bytes());
+            pieces.push(self.file.piece(slot_at, slot_bytes, Part::Slot(named), has_slot));
+            pieces.push(self.file.piece(record_at, record_bytes, Part::Record(named), has_record));
             first.get_or_insert(known);
             count += 1;
-            slot_at += SLOT_BYTES;
+            slot_at += slot_bytes;
             record_at += record_bytes;
-            if count == u64::from(known.header.count) {
+            if count == u64::from(header.count) {
                 break;
             }
         }
-        (first.is_some_and(|first| count == u64::from(first.header.count)), count, record_at)
+        (first.is_some_and(|first| count == u64::from(first.header.count)), slot_at, record_at)
     }
 
     /// The pages of the next group that leaves a first slot or a first record.
@@ -241,7 +243,8 @@ impl Walk<'_> {
         let length = usize::try_from(Some(header.record_bytes()).filter(|bytes| *bytes <= left)?).ok()?;
         let bytes = self.file.bytes.slice(from..from + length);
         let record = record::decode(self.seed, &bytes)?;
-        Some(Slot { header: record.header, offset, record_crc: 0, has_record: true })
+        let payload = Bytes::new();
+        Some(Slot { header: record.header, offset, record_crc: 0, payload, has_record: true })
     }
 }
 
@@ -253,18 +256,16 @@ impl Named {
 }
 
 fn word(kind: Kind) -> &'static str {
-    use crate::record::Data;
     match kind {
         Kind::Noop => "noop",
-        Kind::Entry(Data::Command) => "command",
-        Kind::Entry(Data::Configuration) => "configuration",
+        Kind::Command => "command",
+        Kind::Configuration => "configuration",
         Kind::Truncate => "truncation",
         Kind::Reset => "reset",
         Kind::Withheld => "withheld",
-        Kind::Lost { is_doubtful: false, .. } => "lost",
-        Kind::Lost { is_doubtful: true, .. } => "doubtful",
-        Kind::Repaired(Data::Command) => "repaired command",
-        Kind::Repaired(Data::Configuration) => "repaired configuration",
+        Kind::Lost { is_doubtful: false } => "lost",
+        Kind::Lost { is_doubtful: true } => "doubtful",
+        Kind::Repaired => "repaired command",
     }
 }
 

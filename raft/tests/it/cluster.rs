@@ -173,12 +173,7 @@ impl Cluster {
             last_index: disk.log.last().map_or(disk.base.index, |entry| entry.index),
             tail: disk.log.iter().rev().take(3).take_while(|entry| disk.has(entry)).cloned().collect(),
             faulty: disk.faulty.clone(),
-            configurations: disk
-                .log
-                .iter()
-                .filter(|entry| disk.has(entry))
-                .filter_map(configuration_of)
-                .collect(),
+            configurations: disk.log.iter().filter_map(configuration_of).collect(),
             is_withheld: disk.log.iter().any(|entry| entry.payload == Payload::Withheld),
         };
         let recovered = Recovered { tail: recovered.tail.into_iter().rev().collect(), ..recovered };
@@ -317,9 +312,9 @@ impl Cluster {
     pub(crate) fn lose(&mut self, id: u64, index: u64, is_doubtful: bool) {
         let (index, disk) = (LogIndex(index), self.disks.get_mut(&NodeId(id)).expect("a known node"));
         let found = disk.log.iter_mut().find(|entry| entry.index == index).expect("the entry is there");
-        let is_configuration = matches!(found.payload, Payload::Configuration(_));
+        assert!(matches!(found.payload, Payload::Command(_)), "only commands lose their data");
         found.payload = Payload::Command(Bytes::from_static(b"damaged"));
-        disk.faulty.push(Faulty { index, is_configuration, is_doubtful });
+        disk.faulty.push(Faulty { index, is_doubtful });
         disk.faulty.sort_by_key(|faulty| faulty.index);
     }
 

@@ -321,8 +321,8 @@ impl Invariants {
             Step::Truncated { from } => self.observe_truncation(slot, *from),
             Step::Appended { position, payload_hash } => self.observe_entry(slot, *position, *payload_hash),
             Step::Lost { position, .. } => self.observe_lost(slot, *position),
-            Step::Repaired { position, payload_hash, configuration } => {
-                self.observe_repair(slot, *position, *payload_hash, *configuration);
+            Step::Repaired { position, payload_hash } => {
+                self.observe_repair(slot, *position, *payload_hash);
             }
             Step::Configured(membership) => self.observe_configuration(slot, *membership),
             Step::Sent(message) => self.observe_sent(slot, message, disk),
@@ -467,13 +467,7 @@ impl Invariants {
     }
 
     /// What comes back is what was lost.
-    fn observe_repair(
-        &mut self,
-        slot: usize,
-        position: LogPosition,
-        payload_hash: u64,
-        configuration: Option<Membership>,
-    ) {
+    fn observe_repair(&mut self, slot: usize, position: LogPosition, payload_hash: u64) {
         let shadow = &mut self.shadows[slot];
         let is_same = shadow.position(position.index) == Some(position)
             && self.log_matching.payload_of(position) == Some(payload_hash);
@@ -481,7 +475,7 @@ impl Invariants {
             let message = format!("{} took other data for {position} than it had lost", shadow.id);
             return self.report.add(Violation { class: "LogMatching", message });
         }
-        shadow.regain(position.index, configuration);
+        shadow.regain(position.index);
     }
 
     /// What an entry says, even where that was withheld from the node: only a witness may have it so, and somebody who was

@@ -203,13 +203,9 @@ impl Shadow {
         self.lost.contains(&index)
     }
 
-    /// The data of the entry at `index` has come back, with the configuration that it may hold.
-    pub(super) fn regain(&mut self, index: LogIndex, configuration: Option<Membership>) {
+    /// The data of the entry at `index` has come back.
+    pub(super) fn regain(&mut self, index: LogIndex) {
         self.lost.remove(&index);
-        if let Some(membership) = configuration {
-            let place = self.configurations.partition_point(|(entry, _)| *entry < index);
-            self.configurations.insert(place, (index, membership));
-        }
     }
 
     pub(super) fn truncate(&mut self, from: LogIndex) {

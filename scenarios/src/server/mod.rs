@@ -440,11 +440,11 @@ impl Server {
             Done::Taken(snapshot) => self.replica.snapshot_taken(snapshot),
             Done::Loaded { snapshot, offset, data } => {
                 let before = self.replica.status().last_applied;
-                let awaited = self.replica.raft().awaits_configuration();
+                let was_known = self.replica.raft().knows_configuration();
                 if let Err(error) = self.replica.loaded(snapshot, offset, data.as_deref()) {
                     env.halt(format!("{snapshot} cannot be loaded: {error}"));
                 }
-                if self.replica.raft().awaits_configuration() != awaited {
+                if self.replica.raft().knows_configuration() != was_known {
                     self.observe_configuration_restored(snapshot);
                 }
                 if self.replica.status().last_applied != before {

@@ -30,14 +30,10 @@ impl Server {
                 Recalled::Whole(entry) => {
                     let payload_hash = hash_payload(&entry.payload);
                     self.observation.steps.push(Step::Appended { position, payload_hash });
-                    self.observation.steps.extend(configured(&entry.payload).map(Step::Configured));
+                    self.observation.steps.extend(configured(&entry.payload));
                 }
-                Recalled::Lost(_, Faulty { is_configuration, is_doubtful, .. }) => {
-                    self.observation.steps.push(Step::Lost {
-                        position,
-                        is_configuration: *is_configuration,
-                        is_doubtful: *is_doubtful,
-                    });
+                Recalled::Lost(_, Faulty { is_doubtful, .. }) => {
+                    self.observation.steps.push(Step::Lost { position, is_doubtful: *is_doubtful });
                 }
             }
         }
@@ -351,15 +347,14 @@ pub(super) fn written(
     }
     for entry in write.repairs {
         let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
-        let configuration = configured(&entry.payload);
-        observation.steps.push(Step::Repaired { position, payload_hash, configuration });
+        observation.steps.push(Step::Repaired { position, payload_hash });
         sometimes!(env, marks::NAMES, "a lost entry was repaired", true);
     }
     let mut count = 0;
     for entry in write.iter() {
         let (position, payload_hash) = (entry.position(), hash_payload(&entry.payload));
         observation.steps.push(Step::Appended { position, payload_hash });
-        observation.steps.extend(configured(&entry.payload).map(Step::Configured));
+        observation.steps.extend(configured(&entry.payload));
         *last_index = position.index;
         count += 1;
     }
@@ -420,9 +415,9 @@ pub(super) fn applied(
 }
 
 /// The configuration that an entry puts in force, in neutral terms.
-fn configured(payload: &Payload) -> Option<Membership> {
+fn configured(payload: &Payload) -> Option<Step> {
     let Payload::Configuration(configuration) = payload else { return None };
-    Some(membership(configuration))
+    Some(Step::Configured(membership(configuration)))
 }
 
 fn membership(configuration: &Configuration) -> Membership {

@@ -31,8 +31,7 @@ impl Model {
         });
         let is_open = self.configuration_index() > self.commit_index;
         let before = self.configurations.iter().rev().nth(1).filter(|_| is_open);
-        let knows = !self.configuration_is_unknown
-            && !self.repairs.hide_configuration_after(self.configuration_index());
+        let knows = !self.configuration_is_unknown;
         let votes =
             self.in_force().is_voter(self.id) || before.is_some_and(|(_, last)| last.is_voter(self.id));
         self.require(knows && votes, Rule::CampaignWithoutVote, |model| {

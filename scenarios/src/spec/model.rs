@@ -257,12 +257,8 @@ impl Model {
                 self.check_withheld(*position, *payload_hash);
                 self.appended(*position, observation);
             }
-            Step::Lost { position, is_configuration, is_doubtful } => {
-                self.recovered_lost(*position, *is_configuration, *is_doubtful);
-            }
-            Step::Repaired { position, configuration, .. } => {
-                self.repaired(*position, *configuration, observation);
-            }
+            Step::Lost { position, is_doubtful } => self.recovered_lost(*position, *is_doubtful),
+            Step::Repaired { position, .. } => self.repaired(*position, observation),
             Step::Configured(membership) => self.configured(*membership),
             Step::WriteIssued { sequence } => self.disk.issue(*sequence),
             Step::Sent(message) => self.sent(message, observation),

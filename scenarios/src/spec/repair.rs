@@ -12,7 +12,7 @@ use squall_raft::{Found, LogIndex, LogPosition, NodeId, RoleKind};
 use super::disk::{Disk, Log};
 use super::model::Model;
 use super::rule::Rule;
-use crate::membership::{Membership, NodeSet};
+use crate::membership::NodeSet;
 use crate::observation::{Content, Envelope, Observation};
 
 /// What a node lacks.
@@ -30,7 +30,6 @@ pub(super) struct Repairs {
 
 #[derive(Clone, Copy, Debug)]
 struct Lost {
-    is_configuration: bool,
     is_doubtful: bool,
     /// Its data is being written again.
     is_repaired: bool,
@@ -66,25 +65,15 @@ impl Repairs {
         self.lost.retain(|index, _| !log.is_durable(*index, disk));
     }
 
-    pub(super) fn hide_configuration_after(&self, index: LogIndex) -> bool {
-        let mut behind = self.lost.range(index.next()..);
-        behind.any(|(_, lost)| lost.is_configuration && !lost.is_repaired)
-    }
-
     pub(super) fn is_lost_up_to(&self, index: LogIndex) -> bool {
         self.lost.range(..=index).next().is_some()
     }
 }
 
 impl Model {
-    pub(super) fn recovered_lost(
-        &mut self,
-        position: LogPosition,
-        is_configuration: bool,
-        is_doubtful: bool,
-    ) {
+    pub(super) fn recovered_lost(&mut self, position: LogPosition, is_doubtful: bool) {
         self.log.append_lost(position.term);
-        self.repairs.lost.insert(position.index, Lost { is_configuration, is_doubtful, is_repaired: false });
+        self.repairs.lost.insert(position.index, Lost { is_doubtful, is_repaired: false });
         self.finish_recovery();
     }
 
@@ -128,12 +117,7 @@ impl Model {
     }
 
     /// The data of an entry is written again.
-    pub(super) fn repaired(
-        &mut self,
-        position: LogPosition,
-        configuration: Option<Membership>,
-        observation: &Observation,
-    ) {
+    pub(super) fn repaired(&mut self, position: LogPosition, observation: &Observation) {
         self.match_offer(observation);
         let index = position.index;
         let is_right = self.log.holds(position)
@@ -146,10 +130,6 @@ impl Model {
             lost.is_repaired = true;
             let operation = self.disk.repair(index);
             self.log.repair(index, operation);
-        }
-        if let Some(membership) = configuration {
-            let place = self.configurations.partition_point(|(entry, _)| *entry < index);
-            self.configurations.insert(place, (index, membership));
         }
     }
 
@@ -189,10 +169,8 @@ impl Model {
         };
         let before = self.configurations.partition_point(|(entry, _)| *entry < index);
         let reaching = &self.configurations[before.saturating_sub(1)..];
-        let are_known = reaching.first().is_some_and(|(first, _)| {
-            let is_awaited = self.configuration_is_unknown && *first == LogIndex::ZERO;
-            !is_awaited && !self.repairs.hide_configuration_after(*first)
-        });
+        let begins_unknown = reaching.first().is_some_and(|(first, _)| *first == LogIndex::ZERO);
+        let are_known = !(self.configuration_is_unknown && begins_unknown);
         let absent = said(&[Found::Absent]);
         let without = said(&[Found::Absent, Found::Doubtful, Found::Named]).with(self.id);
         let by_majority = reaching.iter().all(|(_, membership)| membership.has_quorum(absent));
@@ -251,7 +229,8 @@ impl Model {
                 Found::Named => is_named && self.is_witness(),
                 Found::Lost => is_named && lost.is_some_and(|lost| !lost.is_doubtful),
                 Found::Doubtful => is_named && lost.is_some_and(|lost| lost.is_doubtful),
-                Found::Compacted => self.log.agrees_with(*position) && position.index <= covered.index,
+                // Which entry stood there, nobody knows any more.
+                Found::Compacted => position.index <= covered.index,
             }
         };
         // An answer that waited for the disk tells of the log as it was.

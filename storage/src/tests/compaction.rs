@@ -216,6 +216,7 @@ fn a_truncation_that_leaves_another_entry_than_it_says_belongs_to_another_log() 
         header: Header { payload_bytes: 0, kind, ordinal: 0, count: 1, sequence: 1, group: 1, position },
         offset: 0,
         record_crc: 0,
+        payload: bytes::Bytes::new(),
         has_record: true,
     };
     let mut log = Live::after(LogPosition::new(1, 4));

@@ -3,8 +3,10 @@
 use squall_raft::{Faulty, LogIndex, LogPosition, Recovered};
 
 use super::crash_disk::CrashDisk;
-use super::story::{IDENTITY, Step, Story, command, formatted, noop, open, options, state_of, vote};
-use crate::{Identity, Options, PAGE_BYTES, Storage, StorageError, Tail};
+use super::story::{
+    IDENTITY, Step, Story, command, configuration, formatted, noop, open, options, state_of, vote,
+};
+use crate::{Identity, Options, PAGE_BYTES, Part, Storage, StorageError, Tail, survey};
 
 const PAGE: usize = PAGE_BYTES as usize;
 
@@ -121,7 +123,7 @@ fn reopen(disk: &mut CrashDisk) -> (Storage, Recovered) {
     Storage::open(disk, IDENTITY, &roomy()).unwrap()
 }
 
-const LOST: Faulty = Faulty { index: LogIndex(4), is_configuration: false, is_doubtful: false };
+const LOST: Faulty = Faulty { index: LogIndex(4), is_doubtful: false };
 
 #[test]
 fn an_entry_without_its_data_keeps_its_name_and_its_mark_however_often_one_starts() {
@@ -167,6 +169,35 @@ fn a_repair_that_is_damaged_leaves_the_entry_lost() {
         let (_, recovered) = reopen(&mut disk);
         assert_eq!((&recovered.faulty[..], recovered.last_index), (&[LOST][..], LogIndex(7)));
     }
+}
+
+/// It stands in its slot, too: who knows that there is one knows which.
+#[test]
+fn a_configuration_survives_the_loss_of_its_record_or_of_its_slot() {
+    let (mut disk, mut story) = (CrashDisk::default(), Story::default());
+    Storage::format(&mut disk, IDENTITY, &roomy()).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &roomy()).unwrap();
+    let entries = vec![command(1, 1, 50), configuration(1, 2, 40), command(1, 3, 60), configuration(1, 4, 3)];
+    let steps = vec![Step { hard_state: Some(vote(1, 1)), entries: entries.clone(), ..Step::default() }];
+    let more = Step { entries: vec![command(1, 5, 9)], ..Step::default() };
+    story.commit(&mut storage, &[steps, vec![more]], &mut disk).unwrap();
+    let mut struck = 0;
+    for piece in survey(&mut disk.clone()).unwrap() {
+        let (Part::Record(named) | Part::Slot(named)) = piece.part else { continue };
+        for at in [0, 60, 70, piece.bytes - 1] {
+            let mut damaged = disk.clone();
+            damaged
+                .damage(&piece.file, |bytes| bytes[(piece.offset + at.min(piece.bytes - 1)) as usize] ^= 1);
+            let (storage, recovered) = reopen(&mut damaged);
+            let is_lost = matches!(piece.part, Part::Record(_)) && named.kind == "command";
+            assert_eq!(recovered.faulty.len(), usize::from(is_lost), "{piece:?}");
+            assert_eq!(recovered.configurations.len(), 2, "{piece:?}");
+            let read = storage.read(LogIndex(4), LogIndex(4), u64::MAX, &mut damaged).unwrap();
+            assert_eq!(read, entries[3..]);
+            struck += 1;
+        }
+    }
+    assert_eq!(struck, 40);
 }
 
 #[test]
@@ -331,7 +362,7 @@ fn the_last_group_is_torn_where_record_and_slot_are_gone_and_in_doubt_where_only
     doubtful.damage(&last, |bytes| bytes[record] ^= 1);
     let (storage, recovered) = open(&mut doubtful).unwrap();
     assert_eq!(storage.tail(), Tail::Doubtful { group: 2, position: LogPosition::new(1, 4) });
-    let faulty = Faulty { index: LogIndex(4), is_configuration: false, is_doubtful: true };
+    let faulty = Faulty { index: LogIndex(4), is_doubtful: true };
     assert_eq!((&recovered.faulty[..], recovered.last_index), (&[faulty][..], LogIndex(4)));
     let (storage, recovered) = open(&mut doubtful).unwrap();
     assert_eq!((storage.tail(), &recovered.faulty[..]), (Tail::Whole, &[faulty][..]), "the mark stays");

@@ -85,24 +85,24 @@ const CONFIGURATION_RECORD: &str = "\
 
 /// Magic; version and length; node; cluster; checksum.
 const IDENTITY_FILE: &str = "\
-    73716c6964656e74 0200000018000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 610c77a6";
+    73716c6964656e74 0300000018000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 aadcd19b";
 
 /// Magic; version and length; node; cluster; boot; newest and oldest segment; term; has voted; for whom;
 /// longest promise; checksum.
 const HARD_STATE_FILE: &str = "\
-    73716c6861726473 0200000050000000 0300000000000000 0100000000000000 \
+    73716c6861726473 0300000050000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 0100000000000000 0100000000000000 0100000000000000 \
     0500000000000000 0100000000000000 0200000000000000 0f00000000000000 \
-    3aae4107";
+    69605400";
 
 /// Magic; version and length; node; cluster; number; first group; first sequence; term and index of the last entry before;
 /// salt; carries; pages of slots; of records; checksum.
 const SEGMENT_HEADER: &str = "\
-    73716c7365676d74 0200000060000000 0300000000000000 0100000000000000 \
+    73716c7365676d74 0300000060000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 0100000000000000 0100000000000000 0100000000000000 \
     0000000000000000 0000000000000000 dda1a1b5cb045ff7 0000000000000000 \
-    0100000000000000 0100000000000000 f18648bf";
+    0100000000000000 0100000000000000 e60593f8";
 
 /// Payload length and kind; ordinal and count; sequence; group; term; index; offset; record's and slot's checksum.
 const SLOTS: &str = "\
@@ -127,9 +127,9 @@ const RECORDS: &str = "\
 
 /// Magic; version and length; node; cluster; term and index of the last entry; bytes; checksum; salt; checksum.
 const SNAPSHOT_HEADER: &str = "\
-    73716c736e617073 0200000040000000 0300000000000000 0100000000000000 \
+    73716c736e617073 0300000040000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 0500000000000000 0100000000000000 0500000000000000 \
-    efcba570950a5e8a befe1fe103383c0e eda4a922";
+    efcba570950a5e8a befe1fe103383c0e 7b167a1b";
 
 /// Checksum; piece; number; content.
 const CHUNK: &str = "\

@@ -16,7 +16,7 @@ impl Puppet {
             if let Step::Appended { position, .. } = *step
                 && position.index == LogIndex(lost)
             {
-                *step = Step::Lost { position, is_configuration: false, is_doubtful: true };
+                *step = Step::Lost { position, is_doubtful: true };
             }
         }
         self
@@ -35,7 +35,7 @@ impl Puppet {
 
     fn repairs(&mut self, term: u64, index: u64) -> &mut Self {
         let position = LogPosition::new(term, index);
-        self.step(Step::Repaired { position, payload_hash: 7, configuration: None })
+        self.step(Step::Repaired { position, payload_hash: 7 })
     }
 
     fn names(&mut self, entries: &[(u64, u64)]) -> Span {
