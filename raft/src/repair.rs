@@ -6,10 +6,10 @@
 //! whole it appends nothing, not even the no-op of its term: it asks all others for what it lacks. The first that has
 //! an entry repairs it. An entry that was never committed may be one that nobody has:
 //!
-//! - It is *discarded*, with all behind it, where a majority does not have it, in every configuration from the last one
-//!   before it to the log's end, in each half of a joint one. Who says so is in this leader's term, durably, and so
-//!   never takes it from an earlier leader any more. Learners and witnesses do not count; nor does this leader, whose
-//!   log has the name.
+//! - It is *discarded*, with all behind it, where those that may have it are no quorum, in every configuration from the
+//!   last one before it to the log's end: of two voters one that denies it is enough, of three or four two are. Who does
+//!   so is in this leader's term, durably, and so never takes it from an earlier leader any more. This leader, whose log
+//!   has the name, may have it; so may a witness, and whoever keeps silent.
 //! - Or, if it was of the last sync group here, where *every* voter has answered, and none has the data, or had it for
 //!   certain. A loss of power looks like this, and stalls a whole cluster otherwise. It would be wrong only if all
 //!   copies of an acknowledged entry had been damaged, each while it was the last thing on its disk.
@@ -22,8 +22,8 @@ use alloc::vec::Vec;
 use crate::leader::STUCK_TIMEOUTS;
 use crate::role::{Follower, Role};
 use crate::{
-    Body, Entries, Entry, Faulty, Fetch, FetchPurpose, Found, Ignored, LogIndex, LogPosition, NodeId,
-    Payload, Raft, RepairRequest, RepairResponse, Term,
+    Body, Configuration, Entries, Entry, Faulty, Fetch, FetchPurpose, Found, Ignored, LogIndex, LogPosition,
+    NodeId, Payload, Raft, RepairRequest, RepairResponse, Term,
 };
 
 /// So many entries are asked for at a time, at most.
@@ -99,14 +99,15 @@ impl Raft {
     ) -> Result<(), Ignored> {
         let now = self.now;
         let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
+        // An answer that comes too late for the repair is a sign of life all the same.
+        if let Some(progress) = leader.follower_mut(from) {
+            progress.heard_at = now;
+        }
         let Some(repair) = &mut leader.repair else { return Err(Ignored::StaleResponse) };
         for (position, found) in response.answers {
             if self.log.contains(position) && self.faults.at(position.index).is_some() {
                 repair.note(position.index, from, found);
             }
-        }
-        if let Some(progress) = leader.follower_mut(from) {
-            progress.heard_at = now;
         }
         let mut is_repaired = false;
         for entry in response.entries.iter() {
@@ -148,8 +149,11 @@ impl Raft {
         if index <= self.commit_index {
             return false;
         }
-        let lacks_it = |voter| repair.said(index, voter) == Some(Found::Absent);
-        if asked.iter().all(|(_, configuration)| configuration.has_quorum(lacks_it)) {
+        let may_have_it = |voter| repair.said(index, voter) != Some(Found::Absent);
+        // A configuration without voters, of a node that was never told any, rules out nothing.
+        let is_ruled_out =
+            |voters: &Configuration| voters.has_quorum(|_| true) && !voters.has_quorum(may_have_it);
+        if asked.iter().all(|(_, configuration)| is_ruled_out(configuration)) {
             return true;
         }
         let has_none = |voter| match repair.said(index, voter) {

@@ -14,6 +14,7 @@ use squall_sim::world::Processes;
 use squall_sim::{Draw, ProcessId, ProcessSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::atlas::Rot;
 use crate::holdings::Holdings;
 use crate::invariants::Invariants;
 use crate::membership::{Membership, NodeSet};
@@ -26,9 +27,10 @@ pub(crate) fn choose(
     is_alone: bool,
     draw: &mut Draw<'_>,
     processes: &Processes<'_, Server>,
+    rot: &Rot,
 ) -> Option<ProcessSet> {
     let has_witnesses = !invariants.witnesses().is_empty();
-    let holdings = Holdings::of(processes);
+    let holdings = Holdings::of(processes, rot);
     let are_whole = holdings.are_whole();
     if invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses && are_whole {
         return None;
@@ -45,7 +47,7 @@ pub(crate) fn choose(
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
     let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
     let core = spare(&candidates, &memberships, |core, membership| {
-        can_lead(invariants, heard, core, membership) && holdings.can_repair_themselves(core)
+        can_lead(invariants, heard, core, membership) && holdings.can_repair_themselves(core, invariants)
     });
     // Of a core that is drawn at random nothing is known where there are witnesses. To give an entry up it may take everybody.
     match core {

@@ -7,7 +7,10 @@ use squall_sim::world::Processes;
 use squall_sim::{ProcessId, ProcessSet};
 use squall_storage::Storage;
 
-use crate::server::Server;
+use crate::atlas::Rot;
+use crate::invariants::Invariants;
+use crate::membership::NodeSet;
+use crate::server::{Server, node_id};
 
 /// The logs of all servers.
 pub(crate) struct Holdings {
@@ -26,9 +29,9 @@ struct Held {
 
 impl Holdings {
     /// Of all servers; one whose disk cannot be opened has nothing.
-    pub(crate) fn of(processes: &Processes<'_, Server>) -> Self {
+    pub(crate) fn of(processes: &Processes<'_, Server>, rot: &Rot) -> Self {
         let held = |id: ProcessId| match processes.process(id) {
-            Some(server) => Some(Held::of_core(server.replica().raft())),
+            Some(server) => Some(Held::of_core(server.replica().raft()).without(rot, id)),
             None => {
                 let (setup, mut disk) = (processes.setup(), processes.disk(id).clone());
                 let (_, recovered) = Storage::open(&mut disk, setup.identity(id), &setup.storage).ok()?;
@@ -43,16 +46,48 @@ impl Holdings {
         self.all.iter().flatten().all(|held| held.faulty.is_empty())
     }
 
-    /// Whether whatever one of these servers lacks another of them has.
-    pub(crate) fn can_repair_themselves(&self, core: ProcessSet) -> bool {
-        let members = || core.iter().filter_map(|id| self.all[id.0 as usize].as_ref());
-        members().all(|held| {
+    /// Whether another server, which `but` would ask for it, has this entry with its data, or a snapshot that stands for it.
+    pub(crate) fn has_another(&self, but: ProcessId, position: LogPosition, invariants: &Invariants) -> bool {
+        let asked = asked_by(but, invariants);
+        let others =
+            (0_u32..).map(ProcessId).zip(&self.all).filter(|(id, _)| *id != but && asked.has(node_id(*id)));
+        others.filter_map(|(_, held)| held.as_ref()).any(|held| held.has(position.index, Some(position.term)))
+    }
+
+    /// Whether a server other than `but` knows the name of this entry.
+    pub(crate) fn is_named_elsewhere(&self, but: ProcessId, position: LogPosition) -> bool {
+        let others = (0_u32..).zip(&self.all).filter(|(id, _)| *id != but.0);
+        others.filter_map(|(_, held)| held.as_ref()).any(|held| {
+            position.index <= held.base.index || held.term_at(position.index) == Some(position.term)
+        })
+    }
+
+    /// Whether the log of a server has this entry, behind what its snapshot stands for.
+    pub(crate) fn is_live(&self, id: ProcessId, position: LogPosition) -> bool {
+        let held = self.all[id.0 as usize].as_ref();
+        held.is_some_and(|held| {
+            position.index > held.base.index && held.term_at(position.index) == Some(position.term)
+        })
+    }
+
+    /// Whether whatever one of these servers lacks another of them has, which it would ask.
+    pub(crate) fn can_repair_themselves(&self, core: ProcessSet, invariants: &Invariants) -> bool {
+        let members = || core.iter().filter_map(|id| Some((id, self.all[id.0 as usize].as_ref()?)));
+        members().filter(|(_, held)| !held.faulty.is_empty()).all(|(id, held)| {
+            let asked = asked_by(id, invariants);
             held.faulty.iter().all(|faulty| {
                 let term = held.term_at(faulty.index);
-                members().any(|other| other.has(faulty.index, term))
+                let mut others = members().filter(|(other, _)| asked.has(node_id(*other)));
+                others.any(|(_, other)| other.has(faulty.index, term))
             })
         })
     }
+}
+
+/// The voters of every configuration that may be in force at a server.
+fn asked_by(id: ProcessId, invariants: &Invariants) -> NodeSet {
+    let all = invariants.configurations(node_id(id)).map(|membership| membership.voters);
+    all.reduce(NodeSet::and).unwrap_or_default()
 }
 
 impl Held {
@@ -67,6 +102,15 @@ impl Held {
         }
         let faulty = raft.faulty().collect();
         Self { base, runs, last_index: last, faulty, has_data: !raft.config().is_witness() }
+    }
+
+    /// A server that is up has not met yet what has rotted since it started.
+    fn without(mut self, rot: &Rot, id: ProcessId) -> Self {
+        let is_live =
+            |at: &LogPosition| at.index > self.base.index && self.term_at(at.index) == Some(at.term);
+        let rotted: Vec<_> = rot.of(id).filter(is_live).collect();
+        self.faulty.extend(rotted.iter().map(|at| Faulty { index: at.index, is_doubtful: false }));
+        self
     }
 
     fn of_disk(recovered: &Recovered, has_data: bool) -> Self {

@@ -18,6 +18,7 @@ pub mod server;
 pub mod spec;
 pub mod workload;
 
+mod atlas;
 mod core;
 mod holdings;
 mod recovery;

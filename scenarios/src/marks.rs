@@ -32,6 +32,7 @@ pub const NAMES: &[&str] = &[
     "a torn tail was dropped",
     "a tail was in doubt",
     "a lost entry was repaired",
+    "a server met damage while it ran, and started anew",
     "a proposal was refused because of a bound",
     "a proposal was refused because of its size",
     "a proposal was refused during a transfer",

@@ -7,17 +7,18 @@ use squall_files::Limits;
 use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
 use squall_sim::fault::CrashKind;
 use squall_sim::mark::Marks;
-use squall_sim::process::{Oracle, Standing, Violation};
+use squall_sim::process::{Extent, Oracle, Standing, Violation};
 use squall_sim::world::Processes;
 use squall_sim::{Draw, Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 
+use crate::atlas::Rot;
 use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::membership::NodeSet;
 use crate::observation::Step;
 use crate::server::{DiskView, Server, Setup, node_id, process_id};
 use crate::spec::Spec;
-use crate::{core, linearizability, log, marks, recovery};
+use crate::{atlas, core, linearizability, log, marks, recovery};
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ pub struct Oracles {
     others: Vec<Violation>,
     marks: Marks,
     log: Option<log::Log>,
+    /// What has gone bad on the disks.
+    rot: Rot,
 }
 
 impl Oracles {
@@ -58,6 +61,7 @@ impl Oracles {
             others: Vec::new(),
             marks: Marks::default(),
             log: log.then(log::Log::default),
+            rot: Rot::default(),
         }
     }
 
@@ -86,6 +90,8 @@ impl Oracles {
             } else if let Step::SnapshotTaken(snapshot) = step {
                 let is_second = self.invariants.taker(*snapshot).is_some_and(|taker| taker != node);
                 sometimes!(self.marks, marks::NAMES, "two servers took the same snapshot", is_second);
+            } else if let Step::Repaired { position, .. } = step {
+                self.rot.repaired(id, *position);
             }
         }
         let invariants = self.invariants.observe(node, observation, &DiskView::new(server, disk));
@@ -190,6 +196,21 @@ impl Oracle<Server> for Oracles {
         self.check_recovery(id, server, disk)
     }
 
+    fn may_rot(
+        &mut self,
+        id: ProcessId,
+        extents: Vec<Extent>,
+        processes: &Processes<'_, Server>,
+    ) -> Vec<Extent> {
+        atlas::may_rot(id, extents, processes, &self.invariants, &self.rot)
+    }
+
+    fn rotted(&mut self, id: ProcessId, extent: &Extent) {
+        if let Some(position) = self.rot.note(id, extent) {
+            self.spec.rotted(node_id(id), position);
+        }
+    }
+
     /// Where members come and go, or some are witnesses, a core that can go on whichever of the logs there are prevails.
     fn choose_core(
         &mut self,
@@ -199,7 +220,7 @@ impl Oracle<Server> for Oracles {
         processes: &Processes<'_, Server>,
     ) -> Option<ProcessSet> {
         self.core_is_alone = is_alone;
-        let core = core::choose(&self.invariants, is_alone, draw, processes)?;
+        let core = core::choose(&self.invariants, is_alone, draw, processes, &self.rot)?;
         let is_bare = core::rests_on_witnesses(&self.invariants, core);
         sometimes!(self.marks, marks::NAMES, "a core rested on a witness", is_bare);
         Some(core)

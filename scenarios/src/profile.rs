@@ -22,13 +22,14 @@ use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("storm", include_str!("../profiles/storm.toml")),
     ("churn", include_str!("../profiles/churn.toml")),
     ("reads", include_str!("../profiles/reads.toml")),
     ("files", include_str!("../profiles/files.toml")),
     ("lite", include_str!("../profiles/lite.toml")),
     ("calm", include_str!("../profiles/calm.toml")),
+    ("disk", include_str!("../profiles/disk.toml")),
 ];
 
 /// The memory that the core may fill with its log unless it is told otherwise; profiles tighten it and tell it nothing.
@@ -352,6 +353,7 @@ fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
         | Fault::CrashLoop { .. }
         | Fault::Pause { clock: PausedClock::Running, .. }
         | Fault::DiskStall { .. }
+        | Fault::Rot { .. }
         | Fault::Administer { .. }
         | Fault::ClockJump { .. } => Some(0),
     };

@@ -89,11 +89,13 @@ pub enum Purpose {
     User = 8,
     /// The bytes of a message on the wire; as `Network`.
     Wire = 9,
+    /// Where and how a disk rots; `a` is the process, `b` the fault.
+    Rot = 10,
 }
 
 impl Purpose {
     /// All purposes, by number.
-    pub const ALL: [Purpose; 10] = [
+    pub const ALL: [Purpose; 11] = [
         Purpose::Network,
         Purpose::Client,
         Purpose::ClientLink,
@@ -104,6 +106,7 @@ impl Purpose {
         Purpose::Core,
         Purpose::User,
         Purpose::Wire,
+        Purpose::Rot,
     ];
 
     /// The purpose's word, as scenario files spell it.
@@ -120,6 +123,7 @@ impl Purpose {
             Purpose::Core => "core",
             Purpose::User => "user",
             Purpose::Wire => "wire",
+            Purpose::Rot => "rot",
         }
     }
 }

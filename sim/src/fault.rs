@@ -164,6 +164,11 @@ pub enum Fault {
         /// How long.
         duration_us: u64,
     },
+    /// Bytes on the process's disk go bad that were durable: where, and how, is drawn when it strikes.
+    Rot {
+        /// Whose disk.
+        process: Target,
+    },
     /// An operator's command; its meaning is the process's own.
     Administer {
         /// To whom.
@@ -234,6 +239,7 @@ impl Fault {
             | Fault::CrashLoop { process, .. }
             | Fault::Pause { process, .. }
             | Fault::DiskStall { process, .. }
+            | Fault::Rot { process }
             | Fault::Administer { process, .. } => of_target(process),
             Fault::CrashAll { .. } => Vec::new(),
             Fault::ClockRate { process, .. }
@@ -259,6 +265,7 @@ impl Fault {
             Fault::ClockRate { .. } => 10,
             Fault::ClockJump { .. } => 11,
             Fault::ClockFreeze { .. } => 12,
+            Fault::Rot { .. } => 13,
         }
     }
 
@@ -269,7 +276,7 @@ impl Fault {
     }
 
     /// The words of all faults, by [`Fault::kind`].
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "partition",
         "flapping",
         "clog",
@@ -283,5 +290,6 @@ impl Fault {
         "clock-rate",
         "clock-jump",
         "clock-freeze",
+        "rot",
     ];
 }

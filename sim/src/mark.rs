@@ -28,6 +28,7 @@ pub const FRAMEWORK: &[&str] = &[
     "a process was paused while messages waited",
     "a process was frozen with its clock",
     "a disk stalled",
+    "a disk rotted",
     "a clock ran at another rate",
     "a wall clock jumped",
     "every process was down",

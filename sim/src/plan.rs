@@ -45,6 +45,7 @@ pub struct PlanParameters {
     pub clock_jump: Recurring,
     pub clock_freeze: Recurring,
     pub administer: Recurring,
+    pub rot: Recurring,
     /// The weight of each shape of a partition, also of flapping and clogged links.
     pub shapes: Partitions,
     /// How many faults on one process strike the most prominent one.
@@ -103,6 +104,7 @@ impl Default for PlanParameters {
             clock_jump: never,
             clock_freeze: never,
             administer: never,
+            rot: never,
             shapes: Partitions::default(),
             prominent: Ratio::ZERO,
             power_loss: Ratio::ONE,
@@ -134,10 +136,11 @@ enum Class {
     ClockJump,
     ClockFreeze,
     Administer,
+    Rot,
 }
 
 impl Class {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Partition,
         Self::Flapping,
         Self::Clog,
@@ -151,6 +154,7 @@ impl Class {
         Self::ClockJump,
         Self::ClockFreeze,
         Self::Administer,
+        Self::Rot,
     ];
 
     /// Those whose faults may outlast the storm.
@@ -221,6 +225,7 @@ impl PlanParameters {
             Class::ClockJump => self.clock_jump,
             Class::ClockFreeze => self.clock_freeze,
             Class::Administer => self.administer,
+            Class::Rot => self.rot,
         }
     }
 
@@ -235,7 +240,8 @@ impl PlanParameters {
             | Class::DiskStall
             | Class::ClockRate
             | Class::ClockJump
-            | Class::ClockFreeze => self.processes > 0,
+            | Class::ClockFreeze
+            | Class::Rot => self.processes > 0,
         };
         has_victims && self.recurring(class).every_us_mean > 0
     }
@@ -276,6 +282,7 @@ impl Drawing<'_> {
             }
             Class::ClockJump => self.clock_jump(),
             Class::ClockFreeze => Fault::ClockFreeze { process: self.process(), duration_us: lasts_us },
+            Class::Rot => Fault::Rot { process: self.target() },
             Class::Administer => Fault::Administer {
                 process: self.target(),
                 command: self.draw.range("command", 0, self.parameters.commands - 1),

@@ -50,6 +50,12 @@ pub trait Process: Clone + Sized {
         0
     }
 
+    /// Where on a process's disk what is durable stands, as far as it is sound: what may rot.
+    fn extents(setup: &Self::Setup, id: ProcessId, disk: &SimDisk) -> Vec<Extent> {
+        let _ = (setup, id, disk);
+        Vec::new()
+    }
+
     /// A small number for what sort of message this is.
     fn message_kind(message: &Self::Message) -> u8;
     /// The name of a sort of message.
@@ -62,6 +68,19 @@ pub trait Process: Clone + Sized {
     fn digest_message(message: &Self::Message) -> u64;
     /// A digest of the state, for the trace. Cheap: it is called after each event.
     fn digest(&self) -> u64;
+}
+
+/// A stretch of a disk that means something to its process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Extent {
+    /// In which file.
+    pub file: String,
+    /// Where it begins there.
+    pub offset: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// What it holds, in the process's own words.
+    pub label: [u64; 4],
 }
 
 /// A promise that was broken.
@@ -89,6 +108,17 @@ pub trait Oracle<P: Process>: Clone {
     fn excuses(&mut self, id: ProcessId, reason: &str) -> bool {
         let _ = (id, reason);
         false
+    }
+
+    /// Which of these stretches of a process's disk may rot now: a protocol survives so much and no more.
+    fn may_rot(&mut self, id: ProcessId, extents: Vec<Extent>, processes: &Processes<'_, P>) -> Vec<Extent> {
+        let _ = (id, processes);
+        extents
+    }
+
+    /// One of them does.
+    fn rotted(&mut self, id: ProcessId, extent: &Extent) {
+        let _ = (id, extent);
     }
 
     /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world. Where the core

@@ -137,8 +137,9 @@ proptest! {
 #[test]
 fn a_network_that_damages_every_third_message_breaks_nothing() {
     let text = include_str!("../../scenarios/profiles/storm.toml");
-    let text = format!("{text}\n[swarm]\ncorruption = '1/1'\n\n[network]\ncorruption = '1/3'\n");
-    let profile = profile::parse(&text, "damage.toml").expect("the sections are not stated before");
+    let text = text.replace("[swarm]\n", "[swarm]\ncorruption = '1/1'\n");
+    let text = format!("{text}\n[network]\ncorruption = '1/3'\n");
+    let profile = profile::parse(&text, "damage.toml").expect("the section is not stated before");
     let refused = marks::all().position(|mark| mark == "a damaged frame was refused").expect("it is a mark");
     for seed in 0..4 {
         let outcome = run::run_seed(&profile, seed, &RunOptions::default());

@@ -125,6 +125,20 @@ fn what_a_majority_never_had_is_given_up_with_all_behind_it() {
 }
 
 #[test]
+fn of_an_even_number_of_voters_half_that_never_had_it_are_enough() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1], &[1]]);
+    lose(&mut cluster, 1, &[2], false);
+    lose(&mut cluster, 2, &[2], false);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    assert_eq!(cluster.status(1).last_log, LogPosition::new(2, 2), "three of four may have it");
+    let interval = cluster.node(1).config().heartbeat_interval;
+    cluster.tick(1, interval);
+    cluster.settle_among(&[1, 2, 3, 4]);
+    let term = cluster.status(1).current_term.0;
+    assert_eq!(cluster.terms_on_disk(1), [1, term], "two of four committed nothing");
+}
+
+#[test]
 fn what_one_lost_for_certain_and_nobody_has_is_waited_for() {
     let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1]]);
     lose(&mut cluster, 1, &[2], false);

@@ -1,8 +1,11 @@
 //! Committed means on a quorum (Raft, §5.3, §5.4.2): a leader commits an entry of its own term that a majority
 //! was told to be durable, and thereby everything before it; others only learn what a leader committed.
 //!
-//! And one of those that have it has its data: a witness has not. A majority is one of the configuration in force at the leader, of both its halves while it is joint (§6). Dead nodes count with what was durable when they died. The check is made once per rise of a commit index,
-//! at its new end: Log Matching covers what is below it.
+//! And one of those that have it has its data: a witness has not. A majority is one of the configuration in force at the
+//! leader, of both its halves while it is joint (§6). Dead nodes count with what was durable when they died, and so do
+//! those whose disks have lost of it only the data since: they name it, refuse whoever lacks it their vote, and do not
+//! deny it when it is repaired. The check is made once per rise of a commit index, at its new end: Log Matching covers
+//! what is below it.
 
 use squall_raft::{LogIndex, Term};
 
@@ -26,7 +29,7 @@ pub(super) fn check_leader(nodes: &[Shadow], slot: usize, index: LogIndex) -> Re
             format!("{id} leads term {term} and committed {}@{index} by counting copies", link.term);
         return Err(Violation { class: CLASS, message });
     }
-    let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
+    let holds = |node: &&Shadow| node.counts(index, link) && !node.has_lost(index);
     let holders: NodeSet = nodes.iter().filter(holds).map(|node| node.id).collect();
     if !nodes.iter().any(|node| holders.has(node.id) && !node.is_witness) {
         let message = format!("{id} committed {}@{index}; its data is durable nowhere", link.term);
@@ -45,7 +48,7 @@ pub(super) fn check_quorum(
 ) -> Result<(), Violation> {
     let leader = &nodes[slot];
     let Some(link) = leader.link(index) else { return Ok(()) };
-    let holds = |node: &&Shadow| node.durable_index >= index && node.link(index) == Some(link);
+    let holds = |node: &&Shadow| node.counts(index, link);
     let holders: NodeSet = nodes.iter().filter(holds).map(|node| node.id).collect();
     let membership = leader.membership();
     if membership.has_quorum(holders) || before.has_quorum(holders) {
@@ -119,6 +122,27 @@ mod tests {
         replicate(&mut cast, 1, &[2]);
         cast.stop(2);
         assert_eq!(cast.event(1, |n| n.receives_acknowledgement(2, 1).commits(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_node_that_lost_the_data_of_what_was_durable_counts_and_another_that_has_only_the_name_does_not() {
+        for was_durable in [true, false] {
+            let mut cast = Cast::of_invariants(3);
+            elect(&mut cast, 1);
+            if was_durable {
+                replicate(&mut cast, 1, &[2]);
+            } else {
+                assert_eq!(cast.event(1, |n| n.persists()), Ok(()));
+                let entry = cast.event(2, |n| n.receives_entries(1, (0, 0), &[(1, 1)], 0).appends(1, 1));
+                assert_eq!(entry, Ok(()));
+            }
+            let last = if was_durable { 2 } else { 1 };
+            cast.stop(2);
+            assert_eq!(cast.event(2, |n| n.starts_lacking(1, &vec![1; last], last as u64)), Ok(()));
+            let last = last as u64;
+            let commit = cast.event(1, |n| n.receives_acknowledgement(2, last).commits(last));
+            assert_eq!(commit, if was_durable { Ok(()) } else { Err("CommittedOnQuorum") });
+        }
     }
 
     #[test]

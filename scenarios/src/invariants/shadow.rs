@@ -35,6 +35,8 @@ pub(super) struct Shadow {
     pub(super) last_applied: LogIndex,
     /// Up to where it was told that its log is durable.
     pub(super) durable_index: LogIndex,
+    /// Up to where its log was durable once: what it has lost of that since it still names, and gives up only by proof.
+    stood_to: LogIndex,
     /// Its newest whole snapshot.
     pub(super) snapshot: Option<SnapshotId>,
     log: Vec<Link>,
@@ -75,6 +77,7 @@ impl Shadow {
             committed_before: LogIndex::ZERO,
             last_applied: LogIndex::ZERO,
             durable_index: LogIndex::ZERO,
+            stood_to: LogIndex::ZERO,
             snapshot: None,
             log: Vec::new(),
             first,
@@ -125,7 +128,9 @@ impl Shadow {
         // Of the log itself nothing is known to be committed: it may yet be discarded for the snapshot.
         self.committed_before = LogIndex::ZERO;
         self.last_applied = LogIndex::ZERO;
+        let stood_to = self.stood_to;
         self.reset(prefix, configurations);
+        self.stood_to = self.stood_to.max(stood_to);
         self.recovering = last_log.index.0.saturating_sub(self.last_index().0);
         self.lost.clear();
     }
@@ -141,6 +146,7 @@ impl Shadow {
         self.log.clear();
         self.log.extend_from_slice(prefix);
         self.durable_index = self.last_index();
+        self.stood_to = self.last_index();
     }
 
     /// A snapshot is whole and durable.
@@ -187,6 +193,7 @@ impl Shadow {
             // What was recovered is durable: storage makes it so before it hands it over. Of what was lost only the name is.
             if self.lost.is_empty() {
                 self.durable_index = position.index;
+                self.stood_to = self.stood_to.max(position.index);
             }
             self.recovering -= 1;
         }
@@ -196,6 +203,11 @@ impl Shadow {
     /// The next entry comes without its data.
     pub(super) fn lose(&mut self, index: LogIndex) {
         self.lost.insert(index);
+    }
+
+    /// Whether the log was durable up to this entry, its name is still known, and so it counts for a quorum.
+    pub(super) fn counts(&self, index: LogIndex, link: Link) -> bool {
+        self.stood_to >= index && self.link(index) == Some(link)
     }
 
     /// Whether the data of the entry at `index` is lost.
@@ -212,6 +224,7 @@ impl Shadow {
         let kept = LogIndex(from.0.saturating_sub(1));
         self.log.truncate(usize::try_from(kept.0).unwrap_or(usize::MAX));
         self.durable_index = self.durable_index.min(kept);
+        self.stood_to = self.stood_to.min(kept);
         self.configurations.retain(|(index, _)| *index <= kept);
         self.lost.split_off(&from);
     }
@@ -246,6 +259,7 @@ impl Shadow {
     /// The node was told that its log is durable up to `durable_index`.
     pub(super) fn persist(&mut self, durable_index: LogIndex) -> Result<(), Violation> {
         self.durable_index = durable_index.min(self.last_index());
+        self.stood_to = self.stood_to.max(self.durable_index);
         if durable_index > self.last_index() {
             let (id, last_log) = (self.id, self.last_log());
             let message =

@@ -19,9 +19,11 @@ use squall_raft::{
     Term, WriteToken,
 };
 use squall_replica::{Output, Replica};
+use squall_sim::process::Extent;
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
-use squall_storage::{Group, Identity, Storage};
+use squall_storage::{Group, Identity, Storage, StorageError};
 
+use crate::atlas;
 use crate::machine::Machine;
 use crate::marks;
 use crate::observation::{Observation, Step};
@@ -190,6 +192,10 @@ impl Process for Server {
     fn prominence(&self) -> u64 {
         let status = self.replica.status();
         if status.role == RoleKind::Leader { status.current_term.0.saturating_add(1) } else { 0 }
+    }
+
+    fn extents(_setup: &Setup, _id: ProcessId, disk: &SimDisk) -> Vec<Extent> {
+        atlas::extents(disk)
     }
 
     fn message_kind(message: &Message) -> u8 {
@@ -406,6 +412,12 @@ impl Server {
         };
         match job {
             Ok(job) => self.job = Some(job),
+            // What has gone bad it finds again when it starts, and gets back from the others.
+            Err(StorageError::Damaged { .. }) => {
+                sometimes!(env, marks::NAMES, "a server met damage while it ran, and started anew", true);
+                env.rest(self.setup.election_timeout_us());
+                return false;
+            }
             Err(error) => env.halt(error.to_string()),
         }
         if env.disk().is_idle() {

@@ -20,7 +20,7 @@ mod snapshots;
 mod tests;
 mod witnesses;
 
-use squall_raft::NodeId;
+use squall_raft::{LogPosition, NodeId};
 
 use crate::Violation;
 use crate::membership::{Membership, NodeSet};
@@ -81,6 +81,16 @@ impl Spec {
             self.violations.push(violation.clone());
         }
         result
+    }
+
+    /// The data of an entry has gone bad on the disk of `node`.
+    ///
+    /// # Panics
+    /// Where `node` is none of the nodes.
+    pub fn rotted(&mut self, node: NodeId, position: LogPosition) {
+        let model =
+            self.models.iter_mut().find(|model| model.id == node).expect("only known nodes have disks");
+        model.rotted.insert(position);
     }
 
     /// The rules that were broken in this run, the first violation of each, in order.

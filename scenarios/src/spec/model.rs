@@ -64,6 +64,8 @@ pub(super) struct Model {
     pub(super) first_own: LogIndex,
     pub(super) reads: Reads,
     pub(super) repairs: Repairs,
+    /// The entries whose data may have gone bad on disk.
+    pub(super) rotted: BTreeSet<LogPosition>,
     pub(super) witnesses: Witnesses,
     /// Its own clock.
     pub(super) ticks: u64,
@@ -151,6 +153,7 @@ impl Model {
             first_own: LogIndex::ZERO,
             reads: Reads::default(),
             repairs: Repairs::default(),
+            rotted: BTreeSet::new(),
             witnesses: Witnesses::default(),
             ticks: 0,
             lease_drift_ppm,

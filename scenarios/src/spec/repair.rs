@@ -12,7 +12,7 @@ use squall_raft::{Found, LogIndex, LogPosition, NodeId, RoleKind};
 use super::disk::{Disk, Log};
 use super::model::Model;
 use super::rule::Rule;
-use crate::membership::NodeSet;
+use crate::membership::{Membership, NodeSet};
 use crate::observation::{Content, Envelope, Observation};
 
 /// What a node lacks.
@@ -84,7 +84,11 @@ impl Model {
             let Some(term) = self.log.term_at(index) else { continue };
             let position = LogPosition { term, index };
             let is_lost = self.repairs.lost.contains_key(&index);
-            let may_be = if is_lost { self.disk.may_lose(position) } else { self.disk.may_keep(position) };
+            let may_be = if is_lost {
+                self.disk.may_lose(position) || self.rotted.contains(&position)
+            } else {
+                self.disk.may_keep(position)
+            };
             let rule = if is_lost { Rule::RecoveredFaulty } else { Rule::RecoveredUnmarked };
             self.require(may_be, rule, |model| format!("{} came back with {position}", model.id));
         }
@@ -159,8 +163,8 @@ impl Model {
         self.first_own = from;
     }
 
-    /// In each configuration by which it may be committed a majority never had it; or it is doubtful, and nobody of all
-    /// voters has it.
+    /// In each configuration by which it may be committed those that did not deny it are no quorum; or it is doubtful, and
+    /// nobody of all voters has it.
     fn is_proven_uncommitted(&self, index: LogIndex, lost: Lost) -> bool {
         let said = |wanted: &[Found]| -> NodeSet {
             let answers = self.repairs.answers.iter();
@@ -172,13 +176,17 @@ impl Model {
         let begins_unknown = reaching.first().is_some_and(|(first, _)| *first == LogIndex::ZERO);
         let are_known = !(self.configuration_is_unknown && begins_unknown);
         let absent = said(&[Found::Absent]);
+        let is_ruled_out = |membership: &Membership| {
+            let voters = membership.voters.or(membership.outgoing);
+            !voters.is_empty() && !membership.has_quorum(voters.without(absent))
+        };
         let without = said(&[Found::Absent, Found::Doubtful, Found::Named]).with(self.id);
-        let by_majority = reaching.iter().all(|(_, membership)| membership.has_quorum(absent));
+        let by_quorum = reaching.iter().all(|(_, membership)| is_ruled_out(membership));
         let by_all = lost.is_doubtful
             && reaching
                 .iter()
                 .all(|(_, membership)| membership.voters.or(membership.outgoing).without(without).is_empty());
-        are_known && (by_majority || by_all)
+        are_known && (by_quorum || by_all)
     }
 
     pub(super) fn check_sent_whole(&mut self, entries: &[LogPosition]) {

@@ -156,6 +156,16 @@ impl File {
         self.release_data();
     }
 
+    /// Alters what is durable, as far as it goes. What is written later covers it.
+    pub(super) fn rot(&mut self, offset: u64, len: u64, damage: impl FnOnce(&mut [u8])) {
+        let end = offset.saturating_add(len).min(self.durable.len());
+        let Some(len) = end.checked_sub(offset).filter(|len| *len > 0) else { return };
+        let mut bytes = vec![0; len as usize];
+        self.durable.read(offset, &mut bytes);
+        damage(&mut bytes);
+        Arc::make_mut(&mut self.durable).write(offset, &bytes);
+    }
+
     /// Gives back the room of data that no change refers to any more: at once where nothing is left, else when
     /// it is the larger half, so that each byte is moved once on average.
     fn release_data(&mut self) {

@@ -136,6 +136,12 @@ impl SimDisk {
         self.queue.release(Time::START);
     }
 
+    /// Alters bytes that are durable, under the name that is durable. No operation of the process's takes part in it.
+    pub fn rot(&mut self, name: &str, offset: u64, len: u64, damage: impl FnOnce(&mut [u8])) {
+        let Some(number) = self.directory.durable_file(name) else { return };
+        self.alter(number, |file| file.rot(offset, len, damage));
+    }
+
     /// Nothing completes before `until`.
     pub fn stall_until(&mut self, until: Time) {
         self.queue.stall_until(until);

@@ -27,6 +27,7 @@ fn stormy() -> PlanParameters {
         clock_jump: often,
         clock_freeze: often,
         administer: often,
+        rot: often,
         prominent: half,
         power_loss: half,
         at_disk_operation: half,

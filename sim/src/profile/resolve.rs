@@ -190,6 +190,7 @@ impl Profile {
             crash_loop: recurring("crash_loop", on.crash_loop, &process.crash_loop, 1),
             pause: recurring("pause", on.pause, &process.pause, each),
             disk_stall: recurring("disk_stall", on.disk_stall, &self.disk.stall, each),
+            rot: recurring("rot", on.rot, &instant(self.disk.rot_every_us), each),
             clock_freeze: recurring("clock_freeze", on.clock_freeze, &clock.freeze, each),
             clock_rate: match clock_rates {
                 Some(_) => {

@@ -31,6 +31,8 @@ pub struct Swarm {
     pub disk_latency: Probability,
     pub slow_disk: Probability,
     pub disk_stall: Probability,
+    /// Bytes that were durable go bad.
+    pub rot: Probability,
     pub clock_offset: Probability,
     /// Clocks that run a little fast or slow, as real ones do.
     pub clock_drift: Probability,
@@ -169,6 +171,9 @@ pub struct Disk {
     pub slow_factor: Numbers,
     /// No operation of a disk completes for a while; `every_us` is each process's.
     pub stall: Recurring,
+    /// Bytes that were durable go bad; the mean time between two such places, each process's.
+    #[serde(deserialize_with = "gap")]
+    pub rot_every_us: Numbers,
     /// Weights of a file's unsynced changes at a power loss: kept, dropped, torn.
     pub file: Weights<3>,
     /// Weights of a page of a torn file: kept, dropped, damaged.
@@ -285,6 +290,7 @@ impl Swarm {
             disk_latency: chance,
             slow_disk: chance,
             disk_stall: chance,
+            rot: chance,
             clock_offset: chance,
             clock_drift: chance,
             wild_clock: chance,
@@ -309,6 +315,8 @@ impl Default for Swarm {
             crash_loop: rare,
             wild_clock: rare,
             clock_freeze: rare,
+            // Only who can repair its data outlasts it.
+            rot: Probability::new(0, 1),
             ..Self::all(Probability::new(1, 2))
         }
     }
@@ -371,6 +379,7 @@ impl Default for Disk {
             latency_us_max: numbers(50_000, SECOND_US),
             slow_factor: numbers(2, 20),
             stall: every(10 * SECOND_US, 60 * SECOND_US, ratios((1, 2), (20, 1))),
+            rot_every_us: numbers(SECOND_US, 20 * SECOND_US),
             file: Weights::new([numbers(0, 2), numbers(0, 3), numbers(1, 7)]),
             page: Weights::new([numbers(0, 2), numbers(0, 2), numbers(1, 2)]),
             sector: Weights::new([numbers(0, 2), numbers(1, 3), numbers(0, 3)]),

@@ -133,6 +133,7 @@ pub(super) const fn fields(purpose: Purpose) -> &'static [&'static str] {
             "writes_lost",
         ],
         Purpose::Core => &["member", "spared"],
+        Purpose::Rot => &["bits", "byte", "extent", "how"],
         Purpose::Client | Purpose::Plan | Purpose::Parameter | Purpose::User => &[],
     }
 }
@@ -176,7 +177,7 @@ impl Form {
 const fn form(purpose: Purpose) -> Form {
     match purpose {
         Purpose::Network | Purpose::Wire => Form::Link,
-        Purpose::Disk => Form::Process,
+        Purpose::Disk | Purpose::Rot => Form::Process,
         Purpose::Client | Purpose::ClientLink => Form::Client,
         Purpose::Crash => Form::Crash,
         Purpose::Plan | Purpose::Parameter | Purpose::Core | Purpose::User => Form::Plain,

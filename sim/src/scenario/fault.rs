@@ -56,6 +56,7 @@ impl fmt::Display for Written<'_> {
             Fault::DiskStall { process, duration_us } => {
                 write!(f, " {process} for={}", Duration(*duration_us))
             }
+            Fault::Rot { process } => write!(f, " {process}"),
             Fault::Administer { process, command } => write!(f, " {process} command={command}"),
             Fault::ClockRate { process, rate } => write!(f, " {process} rate={rate}"),
             Fault::ClockJump { process, wall_delta_us } => {
@@ -126,6 +127,7 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
         "disk-stall" => {
             Fault::DiskStall { process: target(line)?, duration_us: line.key("for", value::duration_us)? }
         }
+        "rot" => Fault::Rot { process: target(line)? },
         "administer" => {
             Fault::Administer { process: target(line)?, command: line.key("command", value::number)? }
         }

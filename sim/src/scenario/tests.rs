@@ -82,7 +82,8 @@ fn every_fault_has_a_line_that_is_its_own() {
         e17 @1us clock-rate n2 rate=3/2
         e18 @1us clock-jump n2 wall=-60s
         e19 @1us clock-freeze n2 for=0us
-        e20 @1us partition split=nobody for=1s"
+        e20 @1us partition split=nobody for=1s
+        e21 @1us rot n1"
         .replace("        ", "");
     let text = format!("squall-scenario 1{file}\n");
     let scenario = parse(&text, "faults.scn").expect("every line is right");
@@ -317,6 +318,7 @@ fn any_fault() -> impl Strategy<Value = Fault> {
             clock
         }),
         (any_target(), us()).prop_map(|(process, duration_us)| Fault::DiskStall { process, duration_us }),
+        any_target().prop_map(|process| Fault::Rot { process }),
         (any_target(), us()).prop_map(|(process, command)| Fault::Administer { process, command }),
         (any_process(), 1..1_000_u32, 1..1_000_u32)
             .prop_map(|(process, num, den)| { Fault::ClockRate { process, rate: Ratio { num, den } } }),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::World;
 use super::act::Occasion;
-use super::slot::Trap;
-use crate::choice::Ratio;
+use super::slot::{Processes, Trap};
+use crate::choice::{Purpose, Ratio};
 use crate::fault::{CrashKind, CrashWhen, Cut, Fault, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::mark::FRAMEWORK;
@@ -116,6 +116,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             Fault::DiskStall { process, duration_us } => {
                 self.strike_one(*process, |world, process| world.stall_disk(process, *duration_us));
             }
+            Fault::Rot { process } => {
+                self.strike_one(*process, |world, process| world.rot(process, id));
+            }
             Fault::Administer { process, command } => {
                 self.strike_one(*process, |world, process| world.administer(process, *command, id));
             }
@@ -151,6 +154,30 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.slots[id.slot()].disk.stall_until(self.now.after(duration_us));
         self.schedule_disk(id);
         sometimes!(self.marks, FRAMEWORK, "a disk stalled", true);
+    }
+
+    /// Bits flip in a place that was durable, or it is zeroed, or holds what nobody wrote.
+    fn rot(&mut self, id: ProcessId, fault: u32) {
+        let extents = P::extents(&self.setup, id, &self.slots[id.slot()].disk);
+        let processes = Processes::new(&self.slots, &self.network, &self.setup);
+        let extents = self.oracle.may_rot(id, extents, &processes);
+        let Some(last) = (extents.len() as u64).checked_sub(1) else { return };
+        let mut draw = self.choice.draw(Purpose::Rot, u64::from(id.0), u64::from(fault));
+        let extent = &extents[draw.range("extent", 0, last) as usize];
+        let at = draw.range("byte", 0, extent.bytes.saturating_sub(1));
+        let (how, bits) = (draw.pick("how", &[1, 1, 1]), draw.bits("bits"));
+        let damage = |bytes: &mut [u8]| match how {
+            0 => bytes[at as usize] ^= 1 << (bits % 8),
+            // What is zeros already would not change.
+            1 if bytes.iter().any(|byte| *byte != 0) => bytes.fill(0),
+            _ => bytes
+                .iter_mut()
+                .zip(0_u32..)
+                .for_each(|(byte, place)| *byte ^= 1 | (bits >> (place % 56)) as u8),
+        };
+        self.slots[id.slot()].disk.rot(&extent.file, extent.offset, extent.bytes, damage);
+        self.oracle.rotted(id, extent);
+        sometimes!(self.marks, FRAMEWORK, "a disk rotted", true);
     }
 
     fn set_clock_rate(&mut self, id: ProcessId, rate: Ratio) {

@@ -132,11 +132,12 @@ fn a_few_storms_reach_every_mark_of_the_framework_but_those_that_need_another_pr
     }
     let missed = FRAMEWORK.iter().zip(marks.reached(FRAMEWORK)).filter(|(_, reached)| !reached);
     let missed: Vec<&str> = missed.map(|(name, _)| *name).collect();
-    // A beacon's codec believes nothing that is damaged, it makes no files and lets none grow, and its
-    // clients are neither refused nor stubborn.
+    // A beacon's codec believes nothing that is damaged, it makes no files and lets none grow, says of nothing that it may rot,
+    // and its clients are neither refused nor stubborn.
     let expected = [
         "a power loss lost a directory entry",
         "a power loss left a length without its data",
+        "a disk rotted",
         "a client asked again",
         "a request was tried elsewhere",
     ];

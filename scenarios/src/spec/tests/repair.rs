@@ -9,7 +9,7 @@ use crate::stage::{Cast, Puppet, commit_on_all, replicate, request_vote, vote_re
 
 impl Puppet {
     /// Starts with these entries, of which `lost` came without its data, and perhaps never had it.
-    fn starts_lacking(&mut self, term: u64, log: &[u64], lost: u64) -> &mut Self {
+    pub(crate) fn starts_lacking(&mut self, term: u64, log: &[u64], lost: u64) -> &mut Self {
         self.starts(term, Some(1), log);
         self.status.durable_index = LogIndex(lost - 1);
         for step in &mut self.observation.steps {
@@ -145,6 +145,16 @@ fn an_answer_of_an_earlier_term_proves_nothing() {
         }));
     }
     assert_eq!(cast.event(2, |n| n.ticks().truncates(2)), Err(Rule::DiscardedUnproven.class()));
+}
+
+#[test]
+fn what_rotted_may_be_lost_though_it_was_durable_and_nothing_else() {
+    for (rotted, is_right) in [(LogPosition::new(1, 1), true), (LogPosition::new(1, 2), false)] {
+        let mut cast = n1_committed();
+        cast.judge.rotted(NodeId(2), rotted);
+        let result = cast.event(2, |n| n.starts_lacking(1, &[1], 1));
+        assert_eq!(result, if is_right { Ok(()) } else { Err(Rule::RecoveredFaulty.class()) }, "{rotted}");
+    }
 }
 
 /// The rules about repair, and what breaks them.

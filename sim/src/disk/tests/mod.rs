@@ -581,3 +581,34 @@ fn outcomes(weights: &CrashWeights, before: &[u8], change: impl Fn(&mut SimDisk,
     outcomes.dedup();
     outcomes
 }
+
+#[test]
+fn what_rots_is_durable_and_read_at_once_until_it_is_written_again() {
+    let (mut disk, file) = disk_with(1, calm(), b"abcdef");
+    disk.rot("a", 2, 2, |bytes| bytes.fill(b'!'));
+    assert_eq!(content(&mut disk, "a"), b"ab!!ef");
+    let image = disk.clone();
+    assert_eq!(after_power_loss(image).0, b"ab!!ef");
+    disk.write_at(file, 2, b"cd").unwrap();
+    assert_eq!(content(&mut disk, "a"), b"abcdef", "what is written covers it");
+    assert_eq!(after_power_loss(disk.clone()).0, b"abcdef");
+}
+
+#[test]
+fn nothing_rots_behind_the_end_or_in_a_file_that_is_not_there() {
+    let (mut disk, _) = disk_with(1, calm(), b"abcdef");
+    disk.rot("a", 6, 4, |_| panic!("nothing is there"));
+    disk.rot("b", 0, 4, |_| panic!("no such file"));
+    disk.rot("a", 4, 100, |bytes| assert_eq!(bytes, b"ef"));
+    assert_eq!(content(&mut disk, "a"), b"abcdef");
+}
+
+#[test]
+fn what_waits_for_its_sync_covers_what_rots_below_and_bares_it_where_it_is_lost() {
+    let (mut disk, file) = disk_with(1, CrashWeights { file: DROPPED, ..calm() }, b"abcdef");
+    disk.write_at(file, 0, b"AB").unwrap();
+    disk.settle();
+    disk.rot("a", 0, 4, |bytes| bytes.fill(b'!'));
+    assert_eq!(content(&mut disk, "a"), b"AB!!ef");
+    assert_eq!(after_power_loss(disk).0, b"!!!!ef");
+}
