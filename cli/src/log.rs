@@ -51,8 +51,11 @@ fn show_file(pieces: &[Piece], only_damage: bool, text: &mut String) {
     writeln!(text, "{}: {} pieces, {damaged} cannot be read", first.file, pieces.len())
         .expect("a string takes everything");
     for piece in pieces.iter().filter(|piece| !only_damage || is_damaged(piece)) {
-        let word = if is_damaged(&piece) { "!!" } else { "ok" };
-        let word = if piece.part == Part::Rest { "  " } else { word };
+        let word = match (piece.part, piece.is_readable) {
+            (Part::Rest, _) => "  ",
+            (_, true) => "ok",
+            (_, false) => "!!",
+        };
         writeln!(text, "  {:>12} +{:<8} {word} {}", piece.offset, piece.bytes, piece.part)
             .expect("a string takes everything");
     }
@@ -72,10 +75,7 @@ fn show_recovery(
     };
     let hard = recovered.hard_state;
     let vote = hard.voted_for.map_or_else(|| "no vote".to_owned(), |node| format!("a vote for {node}"));
-    line(&format!(
-        "would start for the {}th time, in term {} with {vote}",
-        recovered.boot, hard.current_term
-    ));
+    line(&format!("would start, as boot {}, in term {} with {vote}", recovered.boot, hard.current_term));
     match recovered.snapshot {
         Some(snapshot) => line(&format!("a snapshot of {} with {} bytes", snapshot.last, snapshot.bytes)),
         None => line("no snapshot"),

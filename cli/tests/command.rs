@@ -431,7 +431,7 @@ fn log_shows_each_record_and_what_recovery_would_do_and_writes_nothing() {
         "ok record #2 of group 2: 1@2 command, 19 bytes",
         "ok slot #3 of group 3: 1@3 command, 19 bytes",
         "these are the files of n3 of cluster 00000000000000000000000000000007",
-        "recovery: would start for the 2th time, in term 1 with no vote",
+        "recovery: would start, as boot 2, in term 1 with no vote",
         "recovery: entries 1 to 3",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
