@@ -12,7 +12,7 @@ use squall_sim::world::Processes;
 use squall_sim::{ProcessId, SimDisk};
 use squall_storage::{Part, Piece, survey};
 
-use crate::holdings::Holdings;
+use crate::holdings::{Holdings, asked_by};
 use crate::invariants::Invariants;
 use crate::server::Server;
 
@@ -70,35 +70,38 @@ fn extent(piece: Piece) -> Option<Extent> {
     Some(Extent { file, offset, bytes, label })
 }
 
-/// Those that may go bad on this disk now.
+/// Tells of each of these, by its place, whether it may go bad on this disk now. The two halves of what is there twice, copies
+/// of the same or a record and its slot, are neighbours.
 pub(crate) fn may_rot(
     id: ProcessId,
-    extents: Vec<Extent>,
+    extents: &[Extent],
     processes: &Processes<'_, Server>,
     invariants: &Invariants,
     rot: &Rot,
-) -> Vec<Extent> {
+) -> impl Fn(usize) -> bool {
     let holdings = Holdings::of(processes, rot);
-    let mut counts: BTreeMap<(String, u64), u32> = BTreeMap::new();
-    let place = |extent: &Extent| (extent.file.clone(), extent.label[1]);
-    for extent in &extents {
-        *counts.entry(place(extent)).or_default() += 1;
-    }
+    let asked = asked_by(id, invariants);
     // A leader gets entries back, and not yet the snapshot that has taken their place on all others.
     let takes_snapshots = processes.setup().snapshots.is_some();
-    let may_go = |extent: &Extent| {
-        // Its other copy, or a record's slot and the reverse.
-        let is_twice = counts[&place(extent)] >= 2;
+    let committed_index = invariants.committed_index();
+    let has_witnesses = !invariants.witnesses().is_empty();
+    let is_spare = move |extent: &Extent| {
         let [kind, _, term, index] = extent.label;
         let position = LogPosition::new(term, index);
         // A witness may come to name it, and would never deny it.
-        let can_be_denied = invariants.witnesses().is_empty()
-            && position.index > invariants.committed_index()
-            && !holdings.is_named_elsewhere(id, position);
-        let is_spare = kind != RECORD
+        let can_be_denied = || {
+            !has_witnesses && position.index > committed_index && !holdings.is_named_elsewhere(id, position)
+        };
+        kind != RECORD
             || !holdings.is_live(id, position)
-            || (!takes_snapshots && (holdings.has_another(id, position, invariants) || can_be_denied));
-        is_twice && is_spare
+            || (!takes_snapshots && (holdings.has_another(id, position, asked) || can_be_denied()))
     };
-    extents.into_iter().filter(may_go).collect()
+    move |place| {
+        let extent = &extents[place];
+        let is_other_half = |other: &Extent| (&other.file, other.label[1]) == (&extent.file, extent.label[1]);
+        let before = place.checked_sub(1).map(|before| &extents[before]);
+        let has_other_half =
+            before.is_some_and(is_other_half) || extents.get(place + 1).is_some_and(is_other_half);
+        has_other_half && is_spare(extent)
+    }
 }

@@ -46,9 +46,9 @@ impl Holdings {
         self.all.iter().flatten().all(|held| held.faulty.is_empty())
     }
 
-    /// Whether another server, which `but` would ask for it, has this entry with its data, or a snapshot that stands for it.
-    pub(crate) fn has_another(&self, but: ProcessId, position: LogPosition, invariants: &Invariants) -> bool {
-        let asked = asked_by(but, invariants);
+    /// Whether another server, one of those that `but` would ask for it, has this entry with its data, or a snapshot that
+    /// stands for it.
+    pub(crate) fn has_another(&self, but: ProcessId, position: LogPosition, asked: NodeSet) -> bool {
         let others =
             (0_u32..).map(ProcessId).zip(&self.all).filter(|(id, _)| *id != but && asked.has(node_id(*id)));
         others.filter_map(|(_, held)| held.as_ref()).any(|held| held.has(position.index, Some(position.term)))
@@ -85,7 +85,7 @@ impl Holdings {
 }
 
 /// The voters of every configuration that may be in force at a server.
-fn asked_by(id: ProcessId, invariants: &Invariants) -> NodeSet {
+pub(crate) fn asked_by(id: ProcessId, invariants: &Invariants) -> NodeSet {
     let all = invariants.configurations(node_id(id)).map(|membership| membership.voters);
     all.reduce(NodeSet::and).unwrap_or_default()
 }

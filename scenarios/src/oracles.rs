@@ -197,11 +197,11 @@ impl Oracle<Server> for Oracles {
     }
 
     fn may_rot(
-        &mut self,
+        &self,
         id: ProcessId,
-        extents: Vec<Extent>,
+        extents: &[Extent],
         processes: &Processes<'_, Server>,
-    ) -> Vec<Extent> {
+    ) -> impl Fn(usize) -> bool {
         atlas::may_rot(id, extents, processes, &self.invariants, &self.rot)
     }
 

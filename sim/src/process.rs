@@ -4,6 +4,7 @@
 //! clone, count and digest.
 
 use core::fmt::Debug;
+use std::sync::Arc;
 
 use crate::choice::Draw;
 use crate::client::Call;
@@ -74,7 +75,7 @@ pub trait Process: Clone + Sized {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Extent {
     /// In which file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Where it begins there.
     pub offset: u64,
     /// How long it is.
@@ -110,10 +111,16 @@ pub trait Oracle<P: Process>: Clone {
         false
     }
 
-    /// Which of these stretches of a process's disk may rot now: a protocol survives so much and no more.
-    fn may_rot(&mut self, id: ProcessId, extents: Vec<Extent>, processes: &Processes<'_, P>) -> Vec<Extent> {
-        let _ = (id, processes);
-        extents
+    /// Tells of each of these stretches of a process's disk, by its place among them, whether it may rot now: a protocol
+    /// survives so much and no more. It is asked of few.
+    fn may_rot(
+        &self,
+        id: ProcessId,
+        extents: &[Extent],
+        processes: &Processes<'_, P>,
+    ) -> impl Fn(usize) -> bool {
+        let _ = (id, extents, processes);
+        |_| true
     }
 
     /// One of them does.

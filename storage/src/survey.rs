@@ -2,12 +2,13 @@
 //! operator looks at what recovery refuses, and a simulator wants to know where to strike.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use squall_disk::{Disk, DiskError};
+use squall_disk::{Disk, DiskError, FileId};
 use squall_raft::LogPosition;
 
-use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES, Slot};
+use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES, SLOT_BYTES, Slot};
 use crate::segment::{self, Layout, Segment};
 use crate::snapshot::{self, CHUNK_BYTES};
 use crate::{Identity, PAGE_BYTES, envelope, hard_state, identity, snapshots};
@@ -16,7 +17,7 @@ use crate::{Identity, PAGE_BYTES, envelope, hard_state, identity, snapshots};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Piece {
     /// In which file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Where it begins there.
     pub offset: u64,
     /// How long it is.
@@ -76,22 +77,17 @@ pub struct Named {
 pub fn survey(disk: &mut impl Disk) -> Result<Vec<Piece>, DiskError> {
     let mut pieces = Vec::new();
     for name in disk.list()? {
-        let file = disk.open(&name)?;
-        let length = disk.len(file)?;
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        let count = disk.read_at(file, 0, &mut bytes)?;
-        bytes.truncate(count);
-        let file = File { name: &name, bytes: Bytes::from(bytes) };
+        let mut file = File::open(disk, &name)?;
         if envelope::unfinished(&name).is_some() {
             file.foreign(&mut pieces);
         } else if name == identity::FILE {
-            file.copies([0, PAGE_BYTES], Part::Identity, &mut pieces);
+            file.copies([0, PAGE_BYTES], Part::Identity, &mut pieces)?;
         } else if name == hard_state::FILE {
-            file.copies([0, PAGE_BYTES], Part::HardState, &mut pieces);
+            file.copies([0, PAGE_BYTES], Part::HardState, &mut pieces)?;
         } else if segment::is_name(&name) {
-            file.segment(&mut pieces);
+            file.segment(&mut pieces)?;
         } else if snapshots::is_name(&name) {
-            file.snapshot(&mut pieces);
+            file.snapshot(&mut pieces)?;
         } else {
             file.foreign(&mut pieces);
         }
@@ -99,97 +95,128 @@ pub fn survey(disk: &mut impl Disk) -> Result<Vec<Piece>, DiskError> {
     Ok(pieces)
 }
 
-/// A file as it was read.
-struct File<'a> {
-    name: &'a str,
-    bytes: Bytes,
+/// A file that is read piece by piece: most of a segment may never have been written.
+struct File<'a, D> {
+    disk: &'a mut D,
+    id: FileId,
+    name: Arc<str>,
+    length: u64,
 }
 
-impl File<'_> {
-    fn page(&self, offset: u64) -> &[u8] {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
-        &self.bytes[from..self.bytes.len().min(from + PAGE_BYTES as usize)]
+impl<'a, D: Disk> File<'a, D> {
+    fn open(disk: &'a mut D, name: &str) -> Result<Self, DiskError> {
+        let id = disk.open(name)?;
+        let length = disk.len(id)?;
+        Ok(Self { disk, id, name: name.into(), length })
+    }
+
+    /// So many bytes from `offset` on, as far as the file has them. What is asked for is bounded by the file's length.
+    fn read(&mut self, offset: u64, bytes: u64) -> Result<Vec<u8>, DiskError> {
+        let bytes = bytes.min(self.length.saturating_sub(offset));
+        let mut bytes = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+        let count = self.disk.read_at(self.id, offset, &mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    fn page(&mut self, offset: u64) -> Result<Vec<u8>, DiskError> {
+        self.read(offset, PAGE_BYTES)
     }
 
     fn piece(&self, offset: u64, bytes: u64, part: Part, is_readable: bool) -> Piece {
-        Piece { file: self.name.to_owned(), offset, bytes, part, is_readable }
+        Piece { file: Arc::clone(&self.name), offset, bytes, part, is_readable }
     }
 
     fn foreign(&self, pieces: &mut Vec<Piece>) {
-        pieces.push(self.piece(0, self.bytes.len() as u64, Part::Foreign, false));
+        pieces.push(self.piece(0, self.length, Part::Foreign, false));
     }
 
-    fn copies(&self, offsets: [u64; 2], part: Part, pieces: &mut Vec<Piece>) {
+    /// Two copies of the same. Returns the first body that can be read.
+    fn copies(
+        &mut self,
+        offsets: [u64; 2],
+        part: Part,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<Option<Vec<u8>>, DiskError> {
+        let mut first = None;
         for offset in offsets {
-            let body = envelope::body(self.page(offset));
+            let page = self.page(offset)?;
+            let body = envelope::body(&page);
             let bytes = body.map_or(PAGE_BYTES, |body| envelope::sealed_bytes(body.len() as u64));
             pieces.push(self.piece(offset, bytes, part, body.is_some()));
+            first = first.or(body.map(<[u8]>::to_vec));
         }
+        Ok(first)
     }
 
-    fn segment(&self, pieces: &mut Vec<Piece>) {
-        let last = (self.bytes.len() as u64).saturating_sub(PAGE_BYTES);
-        self.copies([0, last], Part::SegmentHeader, pieces);
-        let header = [0, last].into_iter().find_map(|offset| envelope::body(self.page(offset)));
-        let Some(header) = header.and_then(Segment::parse_header) else {
-            return self.foreign(pieces);
+    fn segment(mut self, pieces: &mut Vec<Piece>) -> Result<(), DiskError> {
+        let last = self.length.saturating_sub(PAGE_BYTES);
+        let header = self.copies([0, last], Part::SegmentHeader, pieces)?;
+        let header = header.and_then(|body| Segment::parse_header(&body));
+        let is_whole = |header: &segment::Header| header.layout.file_bytes() == Some(self.length);
+        let Some(header) = header.filter(is_whole) else {
+            self.foreign(pieces);
+            return Ok(());
         };
-        if header.layout.file_bytes() != Some(self.bytes.len() as u64) {
-            return self.foreign(pieces);
-        }
-        let walk = Walk { file: self, layout: header.layout, seed: record::seed(header.salt) };
-        walk.groups(pieces);
+        Walk { file: self, layout: header.layout, seed: record::seed(header.salt) }.groups(pieces)
     }
 
-    fn snapshot(&self, pieces: &mut Vec<Piece>) {
-        self.copies(snapshot::HEADERS, Part::SnapshotHeader, pieces);
-        let header = snapshot::HEADERS.into_iter().find_map(|offset| envelope::body(self.page(offset)));
-        let Some(header) = header.and_then(snapshot::Header::parse) else {
-            return self.foreign(pieces);
+    fn snapshot(&mut self, pieces: &mut Vec<Piece>) -> Result<(), DiskError> {
+        let header = self.copies(snapshot::HEADERS, Part::SnapshotHeader, pieces)?;
+        let Some(header) = header.and_then(|body| snapshot::Header::parse(&body)) else {
+            self.foreign(pieces);
+            return Ok(());
         };
         let seed = record::seed(header.salt);
         for number in 0..header.id.bytes.div_ceil(CHUNK_BYTES) {
             let offset = snapshot::chunk_at(number);
-            if offset >= self.bytes.len() as u64 {
+            if offset >= self.length {
                 break;
             }
-            let is_readable = snapshot::decode_chunk(seed, number, self.page(offset)).is_some();
+            let is_readable = snapshot::decode_chunk(seed, number, &self.page(offset)?).is_some();
             pieces.push(self.piece(offset, PAGE_BYTES, Part::SnapshotChunk { number }, is_readable));
         }
+        Ok(())
     }
 }
 
 /// A walk through the groups of a segment.
-struct Walk<'a> {
-    file: &'a File<'a>,
+struct Walk<'a, D> {
+    file: File<'a, D>,
     layout: Layout,
     seed: u32,
 }
 
-impl Walk<'_> {
-    fn groups(&self, pieces: &mut Vec<Piece>) {
+impl<D: Disk> Walk<'_, D> {
+    fn groups(mut self, pieces: &mut Vec<Piece>) -> Result<(), DiskError> {
         let (mut slot_page, mut record_page) = (0, 0);
         while slot_page < self.layout.slot_pages && record_page < self.layout.record_pages {
-            let (is_whole, slot_end, offset) = self.group(slot_page, record_page, pieces);
+            let (is_whole, slot_end, offset) = self.group(slot_page, record_page, pieces)?;
             if is_whole {
                 let slots = slot_end - self.layout.slots_at(slot_page);
                 let used = Layout::of_group(slots, offset - self.layout.records_at(record_page));
                 (slot_page, record_page) = (slot_page + used.slot_pages, record_page + used.record_pages);
                 continue;
             }
-            let next = self.next_group(slot_page + 1, record_page + 1);
+            let next = self.next_group(slot_page + 1, record_page + 1)?;
             let end = next.map_or(self.layout.records_at(self.layout.record_pages), |(_, record_page)| {
                 self.layout.records_at(record_page)
             });
             pieces.push(self.file.piece(offset, end - offset, Part::Rest, false));
-            let Some(next) = next else { return };
+            let Some(next) = next else { break };
             (slot_page, record_page) = next;
         }
+        Ok(())
     }
 
     /// The records of the group that begins at these pages, as many as can be told from themselves or from their slots:
     /// whether these are all, and where their slots and they themselves end.
-    fn group(&self, slot_page: u64, record_page: u64, pieces: &mut Vec<Piece>) -> (bool, u64, u64) {
+    fn group(
+        &mut self,
+        slot_page: u64,
+        record_page: u64,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(bool, u64, u64), DiskError> {
         let (mut slot_at, mut record_at) =
             (self.layout.slots_at(slot_page), self.layout.records_at(record_page));
         let mut first: Option<Slot> = None;
@@ -201,8 +228,8 @@ impl Walk<'_> {
                     && (slot.header.group, slot.header.count) == (first.group, first.count)
                     && u64::from(slot.header.ordinal) == count
             };
-            let record = self.record_at(record_at).filter(is_next);
-            let slot = self.slot_at(slot_at).filter(is_next);
+            let record = self.record_at(record_at)?.filter(is_next);
+            let slot = self.slot_at(slot_at)?.filter(is_next);
             let (has_slot, has_record) = (slot.is_some(), record.is_some());
             let Some(known) = record.or(slot) else { break };
             let (header, named) = (known.header, Named::of(&known));
@@ -217,34 +244,46 @@ impl Walk<'_> {
                 break;
             }
         }
-        (first.is_some_and(|first| count == u64::from(first.header.count)), slot_at, record_at)
+        let is_whole = first.is_some_and(|first| count == u64::from(first.header.count));
+        Ok((is_whole, slot_at, record_at))
     }
 
-    /// The pages of the next group that leaves a first slot or a first record.
-    fn next_group(&self, slot_page: u64, record_page: u64) -> Option<(u64, u64)> {
-        let begins = |slot: &Slot| slot.header.ordinal == 0;
-        let by_slot = (slot_page..self.layout.slot_pages).find_map(|page| {
-            let slot = self.slot_at(self.layout.slots_at(page)).filter(begins)?;
-            let record_page = slot.offset.checked_sub(self.layout.records_at(0))? / PAGE_BYTES;
-            Some((page, record_page))
-        });
-        by_slot.filter(|(_, found)| *found >= record_page)
+    /// The pages of the next group that leaves a first slot.
+    fn next_group(&mut self, slot_page: u64, record_page: u64) -> Result<Option<(u64, u64)>, DiskError> {
+        for page in slot_page..self.layout.slot_pages {
+            let slot = self.slot_at(self.layout.slots_at(page))?;
+            let Some(slot) = slot.filter(|slot| slot.header.ordinal == 0) else { continue };
+            let Some(offset) = slot.offset.checked_sub(self.layout.records_at(0)) else { continue };
+            return Ok(Some((page, offset / PAGE_BYTES)).filter(|(_, found)| *found >= record_page));
+        }
+        Ok(None)
     }
 
-    fn slot_at(&self, offset: u64) -> Option<Slot> {
-        Slot::decode(self.seed, self.file.bytes.get(usize::try_from(offset).ok()?..)?)
+    fn slot_at(&mut self, offset: u64) -> Result<Option<Slot>, DiskError> {
+        let bytes = self.file.read(offset, SLOT_BYTES)?;
+        let Some(length) = Slot::length(&bytes) else { return Ok(None) };
+        if length <= SLOT_BYTES {
+            return Ok(Slot::decode(self.seed, &bytes));
+        }
+        Ok(Slot::decode(self.seed, &self.file.read(offset, length)?))
     }
 
-    fn record_at(&self, offset: u64) -> Option<Slot> {
-        let from = usize::try_from(offset).ok()?;
+    fn record_at(&mut self, offset: u64) -> Result<Option<Slot>, DiskError> {
         let end = self.layout.records_at(self.layout.record_pages);
-        let left = end.checked_sub(offset).filter(|left| *left >= RECORD_OVERHEAD_BYTES)?;
-        let header = record::Header::decode(self.file.bytes.get(from..from + HEADER_BYTES as usize)?)?;
-        let length = usize::try_from(Some(header.record_bytes()).filter(|bytes| *bytes <= left)?).ok()?;
-        let bytes = self.file.bytes.slice(from..from + length);
-        let record = record::decode(self.seed, &bytes)?;
+        let left = end.saturating_sub(offset);
+        if left < RECORD_OVERHEAD_BYTES {
+            return Ok(None);
+        }
+        let Some(header) = record::Header::decode(&self.file.read(offset, HEADER_BYTES)?) else {
+            return Ok(None);
+        };
+        if header.record_bytes() > left {
+            return Ok(None);
+        }
+        let bytes = Bytes::from(self.file.read(offset, header.record_bytes())?);
+        let Some(record) = record::decode(self.seed, &bytes) else { return Ok(None) };
         let payload = Bytes::new();
-        Some(Slot { header: record.header, offset, record_crc: 0, payload, has_record: true })
+        Ok(Some(Slot { header: record.header, offset, record_crc: 0, payload, has_record: true }))
     }
 }
 
@@ -301,11 +340,7 @@ pub fn owner(disk: &mut impl Disk) -> Result<Option<Identity>, DiskError> {
     if !disk.list()?.iter().any(|name| name == identity::FILE) {
         return Ok(None);
     }
-    let file = disk.open(identity::FILE)?;
-    let mut bytes = vec![0; 2 * PAGE_BYTES as usize];
-    let count = disk.read_at(file, 0, &mut bytes)?;
-    bytes.truncate(count);
-    let file = File { name: identity::FILE, bytes: bytes.into() };
-    let body = [0, PAGE_BYTES].into_iter().find_map(|offset| envelope::body(file.page(offset)));
-    Ok(body.and_then(Identity::parse))
+    let mut file = File::open(disk, identity::FILE)?;
+    let body = file.copies([0, PAGE_BYTES], Part::Identity, &mut Vec::new())?;
+    Ok(body.and_then(|body| Identity::parse(&body)))
 }

@@ -15,6 +15,10 @@ use crate::sometimes;
 use crate::time::Time;
 use crate::trace::RecordKind;
 
+/// Where a stretch of a disk may not rot, one so far behind it is tried, and so on round all of them: a prime, larger than
+/// there are stretches.
+const ROT_STRIDE: u64 = 1_000_000_007;
+
 /// A fault that takes its time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct ActiveFault {
@@ -160,10 +164,14 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     fn rot(&mut self, id: ProcessId, fault: u32) {
         let extents = P::extents(&self.setup, id, &self.slots[id.slot()].disk);
         let processes = Processes::new(&self.slots, &self.network, &self.setup);
-        let extents = self.oracle.may_rot(id, extents, &processes);
+        let may_rot = self.oracle.may_rot(id, &extents, &processes);
         let Some(last) = (extents.len() as u64).checked_sub(1) else { return };
         let mut draw = self.choice.draw(Purpose::Rot, u64::from(id.0), u64::from(fault));
-        let extent = &extents[draw.range("extent", 0, last) as usize];
+        let first = draw.range("extent", 0, last);
+        let mut order = (0..=last).map(|turn| ((first + turn * ROT_STRIDE) % (last + 1)) as usize);
+        let Some(place) = order.find(|place| may_rot(*place)) else { return };
+        drop(may_rot);
+        let extent = &extents[place];
         let at = draw.range("byte", 0, extent.bytes.saturating_sub(1));
         let (how, bits) = (draw.pick("how", &[1, 1, 1]), draw.bits("bits"));
         let damage = |bytes: &mut [u8]| match how {
