@@ -279,7 +279,8 @@ impl HostileMessage {
                 let of = lacking.last().copied().unwrap_or(last_log);
                 let prev_log = LogPosition { index: LogIndex(of.index.0.saturating_sub(1)), ..of };
                 let entries = resolve_entries(&entries, prev_log, of.term);
-                Body::RepairResponse(RepairResponse { answers, entries })
+                let snapshot = (found.len() % 2 == 1).then_some(SnapshotId { last: of, bytes: 1, checksum: 0 });
+                Body::RepairResponse(RepairResponse { answers, entries, snapshot })
             }
             HostileBody::Heartbeat { session: number, round: theirs, commit, outranked } => {
                 Body::Heartbeat(Heartbeat {

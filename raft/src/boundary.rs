@@ -22,8 +22,11 @@ pub struct Recovered {
     pub boot: u64,
     /// The hard state.
     pub hard_state: HardState,
-    /// The newest whole snapshot; the log begins at most one past its last entry.
+    /// The newest whole snapshot; the log begins at most one past its last entry, or past that of the one that is lost.
     pub snapshot: Option<SnapshotId>,
+    /// One whose bytes are damaged, and that stands for what nothing else here does: a newer one than `snapshot`. Its name
+    /// counts; its state is drawn from others.
+    pub lost_snapshot: Option<SnapshotId>,
     /// A snapshot that is being received, and how many of its first bytes are durable.
     pub receiving: Option<(SnapshotId, u64)>,
     /// The entry before the first of the log: 0@0 where nothing was compacted.
@@ -196,7 +199,7 @@ impl Raft {
         self.rouse().handle_snapshot_read(to, snapshot, offset, data);
     }
 
-    /// So many first bytes of a snapshot that is being received were taken: there is room for more. They need not be
+    /// So many first bytes of a snapshot that is being received were taken, or, of one that was lost, are here: there is room for more. They need not be
     /// durable yet; what a restart takes away is asked for again ([`Recovered::receiving`]).
     pub fn snapshot_stored(&mut self, snapshot: SnapshotId, bytes: u64) {
         self.rouse().handle_snapshot_stored(snapshot, bytes);
@@ -340,6 +343,12 @@ impl Raft {
             configuration_index: self.configurations.latest_index(),
             is_voter: self.configurations.own_votes().any(),
         }
+    }
+
+    /// The snapshot whose bytes are lost here, until another takes its place.
+    #[must_use]
+    pub fn lost_snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.lost()
     }
 
     /// The configuration in force: that of the last entry that holds one, committed or not.

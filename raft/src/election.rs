@@ -28,6 +28,7 @@ impl Raft {
     ) -> Result<(), Ignored> {
         let granted = request.last_log >= self.log.last() && !self.leader_is_heard() && !self.is_promised();
         self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted }));
+        self.note_neighbour(from);
         Ok(())
     }
 
@@ -78,6 +79,7 @@ impl Raft {
             self.set_term_and_vote(current_term, Some(from));
         }
         self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted }));
+        self.note_neighbour(from);
         Ok(())
     }
 

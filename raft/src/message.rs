@@ -64,7 +64,7 @@ pub enum Body {
     SnapshotChunk(SnapshotChunk),
     /// A leader asks for entries whose data its disk lost.
     RepairRequest(RepairRequest),
-    /// Answers a [`RepairRequest`], or a part of it.
+    /// Answers a [`RepairRequest`], or a part of it; or a [`SnapshotRequest`] for what is not here any more.
     RepairResponse(RepairResponse),
 }
 
@@ -267,6 +267,8 @@ pub struct RepairResponse {
     pub answers: Vec<(LogPosition, Found)>,
     /// The others.
     pub entries: Entries,
+    /// The sender's newest snapshot, where that stands for what it was asked for.
+    pub snapshot: Option<SnapshotId>,
 }
 
 /// Why a node does not have an entry's data.
@@ -356,10 +358,11 @@ impl fmt::Display for Body {
                 write!(f, "RepairRequest")?;
                 lacking.iter().try_for_each(|position| write!(f, " {position}"))
             }
-            Self::RepairResponse(RepairResponse { answers, entries }) => {
+            Self::RepairResponse(RepairResponse { answers, entries, snapshot }) => {
                 write!(f, "RepairResponse")?;
                 answers.iter().try_for_each(|(position, found)| write!(f, " {position} {found:?}"))?;
-                entries.iter().try_for_each(|entry| write!(f, " {}", entry.position()))
+                entries.iter().try_for_each(|entry| write!(f, " {}", entry.position()))?;
+                snapshot.iter().try_for_each(|snapshot| write!(f, ", snapshot {}", snapshot.last))
             }
             Self::SnapshotRequest(SnapshotRequest { snapshot, offset, max_bytes }) => {
                 write!(f, "SnapshotRequest {} from {offset}, {max_bytes} bytes", snapshot.last)

@@ -36,7 +36,8 @@ impl Raft {
                 expected: "this replica among them: its disk holds entries without their data",
             });
         }
-        let snapshot_term = recovered.snapshot.map_or(Term::ZERO, |snapshot| snapshot.last.term);
+        let snapshot = recovered.lost_snapshot.or(recovered.snapshot);
+        let snapshot_term = snapshot.map_or(Term::ZERO, |snapshot| snapshot.last.term);
         if log.last().term.max(snapshot_term) > recovered.hard_state.current_term {
             return Err(ConfigError {
                 field: "recovered.hard_state.current_term",
@@ -89,7 +90,7 @@ impl Raft {
             is_at_rest: false,
             config,
         };
-        raft.recover_snapshot(recovered.snapshot)?;
+        raft.recover_snapshot(recovered)?;
         raft.note_sound();
         raft.draw_election_timeout();
         Ok(raft)

@@ -35,6 +35,8 @@ pub(crate) struct Receiving {
     is_offered: bool,
     /// Ask nobody but the leader.
     leader_only: bool,
+    /// A damaged copy is here, and has been since this life began.
+    has_copy: bool,
     /// Requests so far.
     asked: u64,
     /// What is patient enough is learned on the way.
@@ -85,7 +87,7 @@ impl Receiving {
     pub(crate) fn new(snapshot: SnapshotId, stored: u64) -> Self {
         assert!(stored <= snapshot.bytes, "{stored} bytes of {snapshot:?} were kept");
         let (parts, avoided) = (VecDeque::new(), Vec::new());
-        let (is_offered, leader_only) = (true, false);
+        let (is_offered, leader_only, has_copy) = (true, false, false);
         Self {
             snapshot,
             stored,
@@ -94,9 +96,15 @@ impl Receiving {
             avoided,
             is_offered,
             leader_only,
+            has_copy,
             asked: 0,
             patience: 0,
         }
+    }
+
+    /// Begins with what a damaged copy still has: `stored` bytes, and more behind what it lacks.
+    pub(crate) fn of_damaged(snapshot: SnapshotId, stored: u64) -> Self {
+        Self { has_copy: true, ..Self::new(snapshot, stored) }
     }
 
     /// What came from many was not what it should have been: it begins anew, and asks nobody but the leader.
@@ -199,8 +207,13 @@ impl Receiving {
         Some((offset, here))
     }
 
-    /// So many bytes are stored. A report about an earlier attempt is no news.
+    /// So many bytes are stored: more than were handed out, where a damaged copy still had what comes next. A report about
+    /// an earlier attempt is no news.
     pub(crate) fn stored(&mut self, bytes: u64) {
+        if self.has_copy && bytes > self.handed && bytes <= self.snapshot.bytes {
+            self.handed = bytes;
+            self.parts.clear();
+        }
         if bytes <= self.handed {
             self.stored = self.stored.max(bytes);
         }

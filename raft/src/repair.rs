@@ -15,6 +15,8 @@
 //!   copies of an acknowledged entry had been damaged, each while it was the last thing on its disk.
 //!
 //! Neither holds for what is known to be committed.
+//!
+//! What all others have compacted was committed; whoever says so names its newest snapshot, and the leader draws that.
 //! A leader that gets no further steps down and lets others go first, each time for longer.
 
 use alloc::vec::Vec;
@@ -23,7 +25,7 @@ use crate::leader::STUCK_TIMEOUTS;
 use crate::role::{Follower, Role};
 use crate::{
     Body, Configuration, Entries, Entry, Faulty, Fetch, FetchPurpose, Found, Ignored, LogIndex, LogPosition,
-    NodeId, Payload, Raft, RepairRequest, RepairResponse, Term,
+    NodeId, Payload, Raft, RepairRequest, RepairResponse, SnapshotId, Term,
 };
 
 /// So many entries are asked for at a time, at most.
@@ -97,6 +99,13 @@ impl Raft {
         from: NodeId,
         response: RepairResponse,
     ) -> Result<(), Ignored> {
+        if let Some(snapshot) = response.snapshot
+            && let found = self.handle_snapshot_found(from, snapshot)
+            && response.answers.is_empty()
+            && response.entries.is_empty()
+        {
+            return found;
+        }
         let now = self.now;
         let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
         // An answer that comes too late for the repair is a sign of life all the same.
@@ -255,7 +264,9 @@ impl Raft {
             self.fetches.push_back(Fetch { purpose, first, last, max_bytes });
         }
         if !answers.is_empty() || !entries.is_empty() {
-            self.send_repair_response(from, answers, entries);
+            let is_compacted = answers.iter().any(|(_, found)| *found == Found::Compacted);
+            let snapshot = self.snapshots.newest.filter(|_| is_compacted && !self.config.is_witness());
+            self.send_repair_response(from, answers, entries, snapshot);
         }
         Ok(())
     }
@@ -285,12 +296,18 @@ impl Raft {
             && !entries.is_empty()
             && entries.iter().all(|entry| self.log.contains(entry.position()))
         {
-            self.send_repair_response(to, Vec::new(), entries);
+            self.send_repair_response(to, Vec::new(), entries, None);
         }
     }
 
-    fn send_repair_response(&mut self, to: NodeId, answers: Vec<(LogPosition, Found)>, entries: Vec<Entry>) {
+    pub(crate) fn send_repair_response(
+        &mut self,
+        to: NodeId,
+        answers: Vec<(LogPosition, Found)>,
+        entries: Vec<Entry>,
+        snapshot: Option<SnapshotId>,
+    ) {
         let entries = Entries::from(entries);
-        self.send(to, Body::RepairResponse(RepairResponse { answers, entries }));
+        self.send(to, Body::RepairResponse(RepairResponse { answers, entries, snapshot }));
     }
 }

@@ -16,7 +16,7 @@ use crate::receiving::Receiving;
 use crate::role::{Follower, Role};
 use crate::{
     Body, Config, ConfigError, Configuration, Ignored, InstallSnapshot, LogIndex, LogPosition, NodeId, Raft,
-    SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    Recovered, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
 /// No snapshot is of a later entry: there is room behind it for all that a log will ever hold.
@@ -27,7 +27,7 @@ const READS_MAX: usize = 1024;
 
 /// What a replica knows of snapshots.
 ///
-/// Invariant: where the log's base is not 0, `newest` stands for at least all up to it.
+/// Invariant: where the log's base is not 0, `newest` stands for at least all up to it, or the one that is lost does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Snapshots {
     /// The newest that is whole and durable here.
@@ -36,6 +36,10 @@ pub(crate) struct Snapshots {
     pub(crate) restoring: Option<SnapshotId>,
     /// It has yet to say which configuration is in force at its last entry.
     pub(crate) configuration_is_unknown: bool,
+    /// Its bytes are damaged here: it, or a newer one, has to come from another node first.
+    is_lost: bool,
+    /// Who may have what this node lacks, where no leader is heard: whoever said so, or last asked for its vote.
+    source: Option<NodeId>,
     /// The one that is on its way here.
     receiving: Option<Receiving>,
     /// Of which one the driver keeps how many first bytes, once it has done what was asked for.
@@ -64,6 +68,10 @@ impl Snapshots {
         self.receiving.as_ref().map(|receiving| (receiving.snapshot, receiving.stored))
     }
 
+    pub(crate) fn lost(&self) -> Option<SnapshotId> {
+        self.restoring.filter(|_| self.is_lost)
+    }
+
     pub(crate) fn note_newest(&mut self, snapshot: SnapshotId) {
         if self.newest.is_none_or(|newest| newest.last.index < snapshot.last.index) {
             self.newest = Some(snapshot);
@@ -75,8 +83,13 @@ impl Snapshots {
 impl Raft {
     /// A life begins where the newest snapshot ends; the log goes on from there, where it comes so far and agrees.
     /// Else a crash came between the snapshot and the log's new beginning, and that is made up for.
-    pub(crate) fn recover_snapshot(&mut self, snapshot: Option<SnapshotId>) -> Result<(), ConfigError> {
+    ///
+    /// Of one that is lost the name counts: what it stands for is committed, and was acknowledged here perhaps. It is drawn
+    /// from others; until it is here, nothing is applied, and this node does not know who is a member, and so does not
+    /// campaign.
+    pub(crate) fn recover_snapshot(&mut self, recovered: &Recovered) -> Result<(), ConfigError> {
         let base = self.log.base();
+        let snapshot = recovered.lost_snapshot.or(recovered.snapshot);
         let Some(snapshot) = snapshot.filter(|snapshot| snapshot.last.index >= base.index) else {
             if base.index == LogIndex::ZERO {
                 return Ok(());
@@ -88,13 +101,26 @@ impl Raft {
             let (field, expected) = ("recovered.snapshot", "one of an entry from 1 to 2^62");
             return Err(ConfigError { field, value: snapshot.last.index.0, expected });
         }
-        self.snapshots.newest = Some(snapshot);
+        if self.config.is_witness() && recovered.lost_snapshot.is_some() {
+            let (field, expected) =
+                ("recovered.lost_snapshot", "none: a witness's holds nothing that others have");
+            return Err(ConfigError { field, value: snapshot.last.index.0, expected });
+        }
         if !self.log.contains(snapshot.last) {
             self.log.reset(snapshot.last);
             self.ledger.reset(snapshot.last);
         }
         self.forgive_up_to(snapshot.last.index);
-        self.restore(snapshot);
+        self.await_state(snapshot);
+        self.forget_configurations(snapshot.last.index);
+        if recovered.lost_snapshot.is_some() {
+            self.snapshots.is_lost = true;
+            let stored = self.snapshots.kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);
+            self.snapshots.receiving = Some(Receiving::of_damaged(snapshot, stored));
+        } else {
+            self.snapshots.newest = Some(snapshot);
+            self.snapshots.actions.push_back(SnapshotAction::Restore(snapshot));
+        }
         Ok(())
     }
 
@@ -188,6 +214,10 @@ impl Raft {
         if offset >= snapshot.bytes || max_bytes == 0 {
             return Err(Ignored::Malformed);
         }
+        // Whatever has a snapshot was committed. Whoever lost that one may be the only other who knows.
+        if self.log.agrees_with(snapshot.last) && !matches!(self.role, Role::Leader(_)) {
+            self.advance_commit(snapshot.last.index);
+        }
         if self.config.is_witness() {
             // What it has stands for entries, and holds nothing.
             self.send_chunk(from, snapshot, offset, Bytes::new());
@@ -224,10 +254,14 @@ impl Raft {
             data.len(),
             read.max_bytes
         );
-        if data.is_empty() {
+        let is_gone = data.is_empty();
+        if is_gone {
             self.withdraw_offers(snapshot);
         }
         self.send_chunk(to, snapshot, offset, data);
+        if let Some(newest) = self.snapshots.newest.filter(|newest| is_gone && newest.last > snapshot.last) {
+            self.send_repair_response(to, Vec::new(), Vec::new(), Some(newest));
+        }
     }
 
     pub(crate) fn send_chunk(&mut self, to: NodeId, snapshot: SnapshotId, offset: u64, data: Bytes) {
@@ -265,7 +299,7 @@ impl Raft {
         follower.session = follower.session.max(session);
         let agreed = self.commit_index.max(self.follower_mut().matched);
         let agrees = self.log.agrees_with(last);
-        if agrees && last.index <= self.faults.sound_to() {
+        if agrees && last.index <= self.faults.sound_to() && !self.lacks_state_of(last.index) {
             self.agree_up_to(last.index);
         } else if !agrees && last.index <= agreed {
             return Err(Ignored::ContradictsCommitted);
@@ -310,7 +344,58 @@ impl Raft {
         *receiving = Some(Receiving::new(snapshot, stored));
     }
 
-    /// Asks for parts, as long as this node follows a leader: its requests then speak of no other term.
+    /// Whom to ask first: the leader, whose term the requests then speak of. Who repairs its log, or has lost its snapshot,
+    /// asks whoever may have one.
+    fn snapshot_source(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Follower(Follower { leader: Some(heard), .. }) => Some(heard.leader),
+            Role::Leader(leader) if leader.repair.is_some() => self.snapshots.source,
+            Role::Follower(_) if self.snapshots.is_lost => self.snapshots.source,
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => None,
+        }
+    }
+
+    /// Whether this node's state is lost, and a snapshot up to `last` would do for it.
+    fn lacks_state_of(&self, last: LogIndex) -> bool {
+        self.snapshots.lost().is_some_and(|lost| lost.last.index <= last)
+    }
+
+    /// Another node asks for this one's vote: where nobody can lead before this node has its snapshot again, that one may
+    /// have it.
+    pub(crate) fn note_neighbour(&mut self, from: NodeId) {
+        if self.snapshots.is_lost {
+            self.snapshots.source = Some(from);
+            self.maybe_pull_snapshot();
+        }
+    }
+
+    /// Another node has a snapshot that stands for what this one lacks, which may be one that was given up elsewhere.
+    pub(crate) fn handle_snapshot_found(
+        &mut self,
+        from: NodeId,
+        snapshot: SnapshotId,
+    ) -> Result<(), Ignored> {
+        let last = snapshot.last;
+        let well_formed = (LogIndex(1)..=INDEX_MAX).contains(&last.index)
+            && (Term(1)..=self.current_term()).contains(&last.term)
+            && snapshot.bytes > 0;
+        if !well_formed {
+            return Err(Ignored::Malformed);
+        }
+        let lacks_entries = matches!(&self.role, Role::Leader(leader) if leader.repair.is_some())
+            && self.faults.first().is_some_and(|first| first <= last.index)
+            && self.log.contains(last);
+        let is_at_a_loss = self.snapshots.receiving.as_ref().is_none_or(|receiving| !receiving.gets_on());
+        if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || !is_at_a_loss {
+            return Err(Ignored::StaleResponse);
+        }
+        self.snapshots.source = Some(from);
+        self.receive_snapshot(from, snapshot);
+        self.maybe_pull_snapshot();
+        Ok(())
+    }
+
+    /// Asks for parts, where there is somebody to ask.
     #[inline]
     pub(crate) fn maybe_pull_snapshot(&mut self) {
         if self.snapshots.receiving.is_some() {
@@ -319,22 +404,23 @@ impl Raft {
     }
 
     fn pull_snapshot(&mut self) {
-        let Role::Follower(Follower { leader: Some(heard), .. }) = &self.role else { return };
-        let leader = heard.leader;
+        let Some(source) = self.snapshot_source() else { return };
         let Some(receiving) = &mut self.snapshots.receiving else { return };
         if !self.ledger.hard_state_is_durable() {
             // Of the requests that would be held back, only the last would be kept.
             return;
         }
         let snapshot = receiving.snapshot;
-        if snapshot.last.index <= self.commit_index.min(self.faults.sound_to()) {
+        let is_needed =
+            self.snapshots.is_lost || snapshot.last.index > self.commit_index.min(self.faults.sound_to());
+        if !is_needed {
             self.snapshots.receiving = None;
             return;
         }
         receiving.give_up_waiting(pull_patience(&self.config), self.now);
         while let Some(receiving) = &mut self.snapshots.receiving
             && let Some(ask) =
-                receiving.next_ask(leader, self.configurations.latest().members(), &self.config, self.now)
+                receiving.next_ask(source, self.configurations.latest().members(), &self.config, self.now)
         {
             let request = SnapshotRequest { snapshot, offset: ask.offset, max_bytes: ask.max_bytes };
             self.send(ask.of, Body::SnapshotRequest(request));
@@ -344,7 +430,9 @@ impl Raft {
     /// The tick at which a request has waited too long.
     pub(crate) fn pull_due_at(&self) -> u64 {
         let Some(receiving) = &self.snapshots.receiving else { return u64::MAX };
-        let Role::Follower(Follower { leader: Some(_), .. }) = &self.role else { return u64::MAX };
+        if self.snapshot_source().is_none() {
+            return u64::MAX;
+        }
         if !self.ledger.hard_state_is_durable() {
             // Until then nothing may be asked, and what reports it durable looks again.
             return u64::MAX;
@@ -417,10 +505,15 @@ impl Raft {
             self.log.reset(last);
             self.ledger.reset(last);
             self.forgive_up_to(last.index);
+            self.forget_configurations(last.index);
             self.restore(snapshot);
-        } else if last.index > self.faults.sound_to() {
+        } else if self.lacks_state_of(last.index) || last.index > self.faults.sound_to() {
+            // A leader's office may begin with it, which goes by what is committed.
+            self.restore(snapshot);
             self.forgive_up_to(last.index);
-            self.restore(snapshot);
+            if self.snapshots.configuration_is_unknown {
+                self.forget_configurations(last.index);
+            }
         }
         if !matches!(self.role, Role::Leader(_)) {
             self.agree_up_to(last.index);
@@ -449,21 +542,30 @@ impl Raft {
         }
     }
 
-    /// The log begins anew after `snapshot`, or a life does, or entries before it are lost: the state machine has to be
-    /// put there.
+    /// The log begins anew after `snapshot`, or entries before it are lost: the state machine has to be put there.
     fn restore(&mut self, snapshot: SnapshotId) {
+        self.await_state(snapshot);
+        self.snapshots.is_lost = false;
+        // One that has not been handed out is overtaken.
+        self.snapshots.actions.retain(|action| !matches!(action, SnapshotAction::Restore(_)));
+        self.snapshots.actions.push_back(SnapshotAction::Restore(snapshot));
+    }
+
+    /// Nothing is applied before the state machine is in the state of `snapshot`.
+    fn await_state(&mut self, snapshot: SnapshotId) {
         assert!(snapshot.last.index > self.last_applied, "{snapshot} would take back what is applied");
         assert!(self.log.contains(snapshot.last), "the log goes on from {snapshot}");
-        self.configurations.truncate(self.log.last_index().next());
-        self.configurations.forget(snapshot.last.index);
         self.commit_index = self.commit_index.max(snapshot.last.index);
         self.applying = snapshot.last.index;
         self.fetched_for_apply.clear();
         self.snapshots.restoring = Some(snapshot);
+    }
+
+    /// Only a snapshot of entries that this node did not have knows which configuration is in force behind `last`.
+    fn forget_configurations(&mut self, last: LogIndex) {
+        self.configurations.truncate(self.log.last_index().next());
+        self.configurations.forget(last);
         self.snapshots.configuration_is_unknown = true;
-        // One that has not been handed out is overtaken.
-        self.snapshots.actions.retain(|action| !matches!(action, SnapshotAction::Restore(_)));
-        self.snapshots.actions.push_back(SnapshotAction::Restore(snapshot));
     }
 
     pub(crate) fn handle_configuration_restored(

@@ -1,12 +1,13 @@
 //! Where disks may rot so that the cluster has to survive it (docs/fault-model.md, "Rot").
 //!
 //! The simulator knows bytes only; here it is said what they hold, and which of them may go bad now: never a record together
-//! with its slot, never both copies of a piece of metadata, and the data of an entry only where a server that would be asked
-//! has it, too, or where nobody can have been told of it. So whatever rots can be repaired, and the run must make progress.
+//! with its slot, never both copies of a piece of metadata, the data of an entry only where a server that would be asked
+//! has it, too, or where nobody can have been told of it, and a chunk of a snapshot only where such a server has one that
+//! stands for as much. So whatever rots can be repaired, and the run must make progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use squall_raft::LogPosition;
+use squall_raft::{LogIndex, LogPosition};
 use squall_sim::process::Extent;
 use squall_sim::world::Processes;
 use squall_sim::{ProcessId, SimDisk};
@@ -22,20 +23,48 @@ const SLOT: u64 = 1;
 const RECORD: u64 = 2;
 /// A record all of which its slot says, too.
 const BARE_RECORD: u64 = 3;
+/// A chunk of a whole snapshot, numbered from 1; what it stands for goes up to that term and index.
+const CHUNK: u64 = 4;
 
 /// What has gone bad, and was not written again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rot {
     entries: BTreeMap<ProcessId, BTreeSet<LogPosition>>,
+    /// By their last entries.
+    snapshots: BTreeMap<ProcessId, BTreeSet<LogIndex>>,
+}
+
+/// What has lost data.
+pub(crate) enum Rotted {
+    Entry(LogPosition),
+    Snapshot(LogIndex),
 }
 
 impl Rot {
-    /// Notes what rots. Returns the entry whose data it is, if it is any's.
-    pub(crate) fn note(&mut self, id: ProcessId, extent: &Extent) -> Option<LogPosition> {
-        let [RECORD, _, term, index] = extent.label else { return None };
-        let position = LogPosition::new(term, index);
-        self.entries.entry(id).or_default().insert(position);
-        Some(position)
+    /// Notes what rots. Returns whose data it is, if it is any's.
+    pub(crate) fn note(&mut self, id: ProcessId, extent: &Extent) -> Option<Rotted> {
+        let [kind, _, term, index] = extent.label;
+        match kind {
+            RECORD => {
+                let position = LogPosition::new(term, index);
+                self.entries.entry(id).or_default().insert(position);
+                Some(Rotted::Entry(position))
+            }
+            CHUNK => {
+                self.snapshots.entry(id).or_default().insert(LogIndex(index));
+                Some(Rotted::Snapshot(LogIndex(index)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A snapshot that ends there is whole. Returns whether it was not.
+    pub(crate) fn renewed(&mut self, id: ProcessId, last: LogIndex) -> bool {
+        self.snapshots.get_mut(&id).is_some_and(|snapshots| snapshots.remove(&last))
+    }
+
+    pub(crate) fn has_snapshot(&self, id: ProcessId, last: LogIndex) -> bool {
+        self.snapshots.get(&id).is_some_and(|snapshots| snapshots.contains(&last))
     }
 
     pub(crate) fn repaired(&mut self, id: ProcessId, position: LogPosition) {
@@ -64,6 +93,9 @@ fn extent(piece: Piece) -> Option<Extent> {
             let kind = if has_data { RECORD } else { BARE_RECORD };
             [kind, named.sequence, named.position.term.0, named.position.index.0]
         }
+        Part::SnapshotChunk { number, last } if piece.file.starts_with("snapshot-") => {
+            [CHUNK, 1 + number, last.term.0, last.index.0]
+        }
         Part::SnapshotChunk { .. } | Part::Rest | Part::Foreign => return None,
     };
     let Piece { file, offset, bytes, .. } = piece;
@@ -81,27 +113,33 @@ pub(crate) fn may_rot(
 ) -> impl Fn(usize) -> bool {
     let holdings = Holdings::of(processes, rot);
     let asked = asked_by(id, invariants);
-    // A leader gets entries back, and not yet the snapshot that has taken their place on all others.
-    let takes_snapshots = processes.setup().snapshots.is_some();
     let committed_index = invariants.committed_index();
     let has_witnesses = !invariants.witnesses().is_empty();
-    let is_spare = move |extent: &Extent| {
-        let [kind, _, term, index] = extent.label;
-        let position = LogPosition::new(term, index);
-        // A witness may come to name it, and would never deny it.
-        let can_be_denied = || {
-            !has_witnesses && position.index > committed_index && !holdings.is_named_elsewhere(id, position)
-        };
-        kind != RECORD
-            || !holdings.is_live(id, position)
-            || (!takes_snapshots && (holdings.has_another(id, position, asked) || can_be_denied()))
-    };
-    move |place| {
+    let is_witness = processes.setup().config(id).is_witness();
+    move |place: usize| {
         let extent = &extents[place];
+        if extent.label[0] == CHUNK {
+            let last = LogIndex(extent.label[3]);
+            return !is_witness && holdings.has_another_snapshot(id, last, asked);
+        }
         let is_other_half = |other: &Extent| (&other.file, other.label[1]) == (&extent.file, extent.label[1]);
         let before = place.checked_sub(1).map(|before| &extents[before]);
         let has_other_half =
             before.is_some_and(is_other_half) || extents.get(place + 1).is_some_and(is_other_half);
+        let is_spare = |extent: &Extent| {
+            let [kind, _, term, index] = extent.label;
+            let position = LogPosition::new(term, index);
+            // A witness may come to name it, and would never deny it.
+            let can_be_denied = || {
+                !has_witnesses
+                    && position.index > committed_index
+                    && !holdings.is_named_elsewhere(id, position)
+            };
+            kind != RECORD
+                || !holdings.is_live(id, position)
+                || holdings.has_another(id, position, asked)
+                || can_be_denied()
+        };
         has_other_half && is_spare(extent)
     }
 }

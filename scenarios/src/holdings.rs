@@ -24,6 +24,10 @@ struct Held {
     runs: Vec<LogPosition>,
     last_index: LogIndex,
     faulty: Vec<Faulty>,
+    /// The last entry that its newest sound snapshot stands for.
+    snapshot: LogIndex,
+    /// Where the one that it needs is lost, the last entry which that one stands for.
+    lacks_state: Option<LogIndex>,
     has_data: bool,
 }
 
@@ -41,17 +45,27 @@ impl Holdings {
         Self { all: (0..processes.count()).map(ProcessId).map(held).collect() }
     }
 
-    /// Whether no log lacks the data of any entry.
+    /// Whether no log lacks the data of any entry, and nobody its snapshot.
     pub(crate) fn are_whole(&self) -> bool {
-        self.all.iter().flatten().all(|held| held.faulty.is_empty())
+        self.all.iter().flatten().all(Held::is_whole)
+    }
+
+    /// Whether another server, one of those that `but` would ask for it, has a snapshot that stands for all up to `last`.
+    pub(crate) fn has_another_snapshot(&self, but: ProcessId, last: LogIndex, asked: NodeSet) -> bool {
+        self.others(but, asked).any(|held| held.has_snapshot(last))
+    }
+
+    fn others(&self, but: ProcessId, asked: NodeSet) -> impl Iterator<Item = &Held> {
+        let others = (0_u32..).map(ProcessId).zip(&self.all);
+        others
+            .filter(move |(id, _)| *id != but && asked.has(node_id(*id)))
+            .filter_map(|(_, held)| held.as_ref())
     }
 
     /// Whether another server, one of those that `but` would ask for it, has this entry with its data, or a snapshot that
     /// stands for it.
     pub(crate) fn has_another(&self, but: ProcessId, position: LogPosition, asked: NodeSet) -> bool {
-        let others =
-            (0_u32..).map(ProcessId).zip(&self.all).filter(|(id, _)| *id != but && asked.has(node_id(*id)));
-        others.filter_map(|(_, held)| held.as_ref()).any(|held| held.has(position.index, Some(position.term)))
+        self.others(but, asked).any(|held| held.has(position.index, Some(position.term)))
     }
 
     /// Whether a server other than `but` knows the name of this entry.
@@ -73,13 +87,17 @@ impl Holdings {
     /// Whether whatever one of these servers lacks another of them has, which it would ask.
     pub(crate) fn can_repair_themselves(&self, core: ProcessSet, invariants: &Invariants) -> bool {
         let members = || core.iter().filter_map(|id| Some((id, self.all[id.0 as usize].as_ref()?)));
-        members().filter(|(_, held)| !held.faulty.is_empty()).all(|(id, held)| {
+        members().filter(|(_, held)| !held.is_whole()).all(|(id, held)| {
             let asked = asked_by(id, invariants);
-            held.faulty.iter().all(|faulty| {
-                let term = held.term_at(faulty.index);
-                let mut others = members().filter(|(other, _)| asked.has(node_id(*other)));
-                others.any(|(_, other)| other.has(faulty.index, term))
-            })
+            let has_snapshot =
+                |last| members().any(|(other, held)| asked.has(node_id(other)) && held.has_snapshot(last));
+            let state_is_there = held.lacks_state.is_none_or(has_snapshot);
+            state_is_there
+                && held.faulty.iter().all(|faulty| {
+                    let term = held.term_at(faulty.index);
+                    let mut others = members().filter(|(other, _)| asked.has(node_id(*other)));
+                    others.any(|(_, other)| other.has(faulty.index, term))
+                })
         })
     }
 }
@@ -101,7 +119,10 @@ impl Held {
             }
         }
         let faulty = raft.faulty().collect();
-        Self { base, runs, last_index: last, faulty, has_data: !raft.config().is_witness() }
+        let snapshot = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        let (lacks_state, has_data) =
+            (raft.lost_snapshot().map(|lost| lost.last.index), !raft.config().is_witness());
+        Self { base, runs, last_index: last, faulty, snapshot, lacks_state, has_data }
     }
 
     /// A server that is up has not met yet what has rotted since it started.
@@ -110,15 +131,23 @@ impl Held {
             |at: &LogPosition| at.index > self.base.index && self.term_at(at.index) == Some(at.term);
         let rotted: Vec<_> = rot.of(id).filter(is_live).collect();
         self.faulty.extend(rotted.iter().map(|at| Faulty { index: at.index, is_doubtful: false }));
+        if rot.has_snapshot(id, self.snapshot) {
+            self.lacks_state = self.lacks_state.max(Some(self.snapshot));
+            self.snapshot = LogIndex::ZERO;
+        }
         self
     }
 
     fn of_disk(recovered: &Recovered, has_data: bool) -> Self {
         let Recovered { base, last_index, .. } = *recovered;
-        let covered = recovered.snapshot.map_or(base, |snapshot| snapshot.last);
+        let named = recovered.lost_snapshot.or(recovered.snapshot);
+        let covered = named.map_or(base, |snapshot| snapshot.last);
+        let snapshot = recovered.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        let lacks_state = recovered.lost_snapshot.map(|lost| lost.last.index);
         let is_missed = |faulty: &&Faulty| faulty.index > covered.index;
         let faulty = recovered.faulty.iter().filter(is_missed).copied().collect();
-        Self { base: covered, runs: recovered.terms.clone(), last_index, faulty, has_data }
+        let runs = recovered.terms.clone();
+        Self { base: covered, runs, last_index, faulty, snapshot, lacks_state, has_data }
     }
 
     fn term_at(&self, index: LogIndex) -> Option<Term> {
@@ -129,6 +158,16 @@ impl Held {
     /// Whether the entry is here with its data, or a snapshot stands for it.
     fn has(&self, index: LogIndex, term: Option<Term>) -> bool {
         let is_faulty = self.faulty.iter().any(|faulty| faulty.index == index);
-        self.has_data && (index <= self.base.index || (self.term_at(index) == term && !is_faulty))
+        let is_covered = index <= self.base.index && self.lacks_state.is_none();
+        let is_here = index > self.base.index && self.term_at(index) == term && !is_faulty;
+        self.has_data && (is_covered || is_here)
+    }
+
+    fn has_snapshot(&self, last: LogIndex) -> bool {
+        self.has_data && self.snapshot >= last
+    }
+
+    fn is_whole(&self) -> bool {
+        self.faulty.is_empty() && self.lacks_state.is_none()
     }
 }

@@ -60,6 +60,8 @@ pub const NAMES: &[&str] = &[
     "a snapshot came when it was not needed any more",
     "a snapshot was drawn on after an interruption",
     "a server started from a snapshot",
+    "a server lost bytes of its snapshot",
+    "a snapshot that had lost bytes is whole again",
     "a server started with a part of a snapshot",
     "a member of the core was cut off from an outside leader",
     "an entry was committed with a witness's acknowledgement",

@@ -43,13 +43,15 @@ pub enum Step {
     Started {
         /// The hard state that was recovered.
         hard_state: HardState,
-        /// The newest snapshot that was recovered.
+        /// The newest snapshot that was recovered, be it only its name ([`Step::SnapshotLost`]).
         snapshot: Option<SnapshotId>,
         /// The entry before the first that was recovered.
         base: LogPosition,
         /// The last entry that was recovered (`Appended` steps for the whole log follow), or the base.
         last_log: LogPosition,
     },
+    /// Of the snapshot that was recovered bytes are lost: its name counts, and its state is missing. Follows the log.
+    SnapshotLost(SnapshotId),
     /// Input: a message was delivered.
     Received(Envelope),
     /// Input: time passed. `status` is the state after it: a timeout may have fired.
@@ -190,6 +192,7 @@ impl Step {
             | Self::Compacted { .. }
             | Self::Appended { .. }
             | Self::Lost { .. }
+            | Self::SnapshotLost(_)
             | Self::Repaired { .. }
             | Self::Configured(_)
             | Self::WriteIssued { .. }
@@ -334,6 +337,8 @@ pub enum Content {
         answers: Span,
         /// The identifiers of those that it sends.
         entries: Span,
+        /// The sender's newest snapshot.
+        snapshot: Option<SnapshotId>,
     },
 }
 

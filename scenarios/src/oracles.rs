@@ -11,7 +11,7 @@ use squall_sim::process::{Extent, Oracle, Standing, Violation};
 use squall_sim::world::Processes;
 use squall_sim::{Draw, Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 
-use crate::atlas::Rot;
+use crate::atlas::{Rot, Rotted};
 use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::membership::NodeSet;
@@ -90,6 +90,14 @@ impl Oracles {
             } else if let Step::SnapshotTaken(snapshot) = step {
                 let is_second = self.invariants.taker(*snapshot).is_some_and(|taker| taker != node);
                 sometimes!(self.marks, marks::NAMES, "two servers took the same snapshot", is_second);
+            } else if let Step::SnapshotReceived(snapshot) = step {
+                let was_lost = self.rot.renewed(id, snapshot.last.index);
+                sometimes!(
+                    self.marks,
+                    marks::NAMES,
+                    "a snapshot that had lost bytes is whole again",
+                    was_lost
+                );
             } else if let Step::Repaired { position, .. } = step {
                 self.rot.repaired(id, *position);
             }
@@ -109,7 +117,7 @@ impl Oracles {
         // proportion to the run.
         let length = server.status().last_log.index.0;
         self.check_at_group[id.slot()] = server.groups + server.setup().recovery_check_every + length / 2;
-        let result = recovery::check(id, server, disk, &self.invariants);
+        let result = recovery::check(id, server, disk, &self.invariants, &self.rot);
         self.others.extend(result.clone().err());
         result
     }
@@ -206,8 +214,10 @@ impl Oracle<Server> for Oracles {
     }
 
     fn rotted(&mut self, id: ProcessId, extent: &Extent) {
-        if let Some(position) = self.rot.note(id, extent) {
-            self.spec.rotted(node_id(id), position);
+        match self.rot.note(id, extent) {
+            Some(Rotted::Entry(position)) => self.spec.rotted(node_id(id), position),
+            Some(Rotted::Snapshot(last)) => self.spec.snapshot_rotted(node_id(id), last),
+            None => {}
         }
     }
 

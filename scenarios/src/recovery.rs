@@ -8,6 +8,7 @@ use squall_sim::process::Violation;
 use squall_sim::{ProcessId, SimDisk};
 use squall_storage::Storage;
 
+use crate::atlas::Rot;
 use crate::invariants::Invariants;
 use crate::server::{Server, node_id};
 
@@ -17,6 +18,7 @@ pub(crate) fn check(
     server: &Server,
     disk: &SimDisk,
     invariants: &Invariants,
+    rot: &Rot,
 ) -> Result<(), Violation> {
     let setup = server.setup();
     let opened = Storage::open(&mut disk.worst_case_clone(), setup.identity(id), &setup.storage);
@@ -27,8 +29,10 @@ pub(crate) fn check(
                 .map_err(|violation| format!("less than was said: {}", violation.message))?;
             let raft = server.replica().raft();
             let known = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
-            let found = recovered.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
-            if found < known {
+            let found = recovered.lost_snapshot.or(recovered.snapshot);
+            let found = found.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+            let is_missing = found < known && !rot.has_snapshot(id, known);
+            if is_missing {
                 return Err(format!("a snapshot of {found}, where there is one of {known}"));
             }
             check_log(&recovered, raft.status().durable_index, |index| raft.term_at(index))
@@ -48,8 +52,8 @@ fn check_log(
     durable: LogIndex,
     term_at: impl Fn(LogIndex) -> Option<Term>,
 ) -> Result<(), String> {
-    let Recovered { snapshot, base, terms, last_index, .. } = recovered;
-    let kept = snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+    let Recovered { snapshot, lost_snapshot, base, terms, last_index, .. } = recovered;
+    let kept = lost_snapshot.or(*snapshot).map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
     if base.index > kept {
         return Err(format!("a log that begins after {base}, and a snapshot of {kept}"));
     }
@@ -134,7 +138,7 @@ mod tests {
 
     /// Checks a disk as that of n1.
     fn checked_disk(world: &Cluster, disk: &SimDisk, invariants: &Invariants) -> Result<(), Violation> {
-        check(N1, world.processes().process(N1).expect("it is up"), disk, invariants)
+        check(N1, world.processes().process(N1).expect("it is up"), disk, invariants, &Rot::default())
     }
 
     fn nothing_said() -> Invariants {

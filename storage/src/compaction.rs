@@ -25,7 +25,7 @@ impl Storage {
     /// Asserts that a whole snapshot stands for what a group gives up (a reset the log, a compaction its beginning).
     pub(crate) fn check_covered(&self, group: &Group) {
         let Some(given_up) = group.covered_to() else { return };
-        let covered = self.snapshots.newest().map_or(LogPosition::ZERO, |newest| newest.id.last);
+        let covered = self.snapshots.covered();
         let is_covered = given_up.index < covered.index || given_up == covered;
         assert!(is_covered, "the log is given up to {given_up}, and the newest snapshot is of {covered}");
     }
@@ -56,7 +56,7 @@ impl Storage {
         let gone = (first - self.segments_gone) as usize;
         self.void.extend(self.segments.drain(..gone).map(|segment| segment.name()));
         self.segments_gone = first;
-        let covered = self.snapshots.newest().map_or(LogPosition::ZERO, |newest| newest.id.last);
+        let covered = self.snapshots.covered();
         assert!(
             self.base().index <= covered.index,
             "the log would begin after {}, and the newest snapshot is of {covered}",

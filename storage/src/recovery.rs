@@ -84,6 +84,7 @@ pub(crate) fn open(
     while !storage.void.is_empty() {
         storage.sweep(disk)?;
     }
+    storage.begin_repair(disk)?;
     let recovered = storage.recovered(disk)?;
     Ok((storage, recovered))
 }
@@ -278,6 +279,7 @@ impl Storage {
             boot: self.hard.boot,
             hard_state: self.hard.state,
             snapshot: self.snapshot(),
+            lost_snapshot: self.lost_snapshot(),
             receiving: self.received_snapshot(),
             base: self.base(),
             terms: self.live.terms().to_vec(),

@@ -116,7 +116,7 @@ impl Header {
 }
 
 impl Snapshot {
-    /// Opens the snapshot at `index`, after a sync: what is acted upon must be durable. Reads all of it.
+    /// Opens the snapshot at `index`, after a sync: what is acted upon must be durable.
     pub(crate) fn open(
         disk: &mut impl Disk,
         identity: Identity,
@@ -133,17 +133,28 @@ impl Snapshot {
         if file_bytes(id.bytes) != Some(disk.len(file)?) {
             return Err(snapshot.damaged(0, "it is longer or shorter than it was made"));
         }
+        Ok(snapshot)
+    }
+
+    /// Reads all of it. Returns what is wrong with a chunk, where one cannot be read.
+    ///
+    /// # Errors
+    /// Where every chunk is sound and it is another snapshot all the same, or the disk fails.
+    pub(crate) fn check(&self, disk: &mut impl Disk) -> Result<Option<StorageError>, StorageError> {
         let mut checksum = Checksum::default();
         let mut offset = 0;
-        while offset < id.bytes {
-            let bytes = snapshot.read(offset, READ_BYTES_MAX, disk)?;
+        while offset < self.id.bytes {
+            let bytes = match self.read(offset, READ_BYTES_MAX, disk) {
+                Err(damage @ StorageError::Damaged { .. }) => return Ok(Some(damage)),
+                bytes => bytes?,
+            };
             checksum.update(&bytes);
             offset += bytes.len() as u64;
         }
-        if checksum.value() != id.checksum {
-            return Err(snapshot.damaged(0, "its chunks are sound, and are not what its header tells of"));
+        if checksum.value() != self.id.checksum {
+            return Err(self.damaged(0, "its chunks are sound, and are not what its header tells of"));
         }
-        Ok(snapshot)
+        Ok(None)
     }
 
     /// The bytes from `offset` on: up to `max_bytes` of them, and not too many in one call. Every chunk is checked.

@@ -12,7 +12,7 @@ use squall_raft::{LogIndex, LogPosition, SnapshotId};
 
 use crate::draft::Draft;
 use crate::segment::Segment;
-use crate::snapshot::{Header, Snapshot};
+use crate::snapshot::{CHUNK_BYTES, Header, Snapshot};
 use crate::{Identity, Storage, StorageError, envelope};
 
 const NAME_PREFIX: &str = "snapshot-";
@@ -30,6 +30,9 @@ const KEPT_MAX: usize = 2;
 pub(crate) struct Snapshots {
     /// Oldest first.
     whole: Vec<Snapshot>,
+    /// One that lost some of its chunks, and stands for what nothing else here does. It stays until another takes its
+    /// place, which takes over what can still be read of it.
+    lost: Option<Snapshot>,
     taken: Option<Draft>,
     received: Option<Draft>,
 }
@@ -110,12 +113,37 @@ impl Storage {
             let draft = Draft::create(disk, RECEIVED.to_owned(), storage.snapshot_header(id))?;
             draft.announce(disk, storage.identity)?;
             storage.snapshots.received = Some(draft);
-            Ok(0)
+            storage.take_over(disk)?;
+            Ok(storage.snapshots.received.as_ref().map_or(0, Draft::bytes))
         })
     }
 
+    /// What is left of a snapshot that is lost is the beginning of one that is received, unless a newer one is.
+    pub(crate) fn begin_repair(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
+        match self.lost_snapshot() {
+            Some(lost) if self.snapshots.received.is_none() => self.begin_received(lost, disk).map(|_| ()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What comes next of the snapshot that is received, as far as the one that is lost still has it.
+    fn take_over(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
+        let Snapshots { received: Some(draft), lost: Some(lost), .. } = &mut self.snapshots else {
+            return Ok(());
+        };
+        while lost.id == draft.header.id && draft.bytes() < lost.id.bytes {
+            let chunk_end = (draft.bytes() / CHUNK_BYTES + 1) * CHUNK_BYTES;
+            match lost.read(draft.bytes(), chunk_end - draft.bytes(), disk) {
+                Ok(bytes) => draft.append(&bytes, disk)?,
+                Err(StorageError::Damaged { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Writes bytes of the snapshot that is received, which follow those that are here; of what is here already nothing is
-    /// done. Returns how many of its bytes are durable.
+    /// done. Returns how many of its bytes are here now: more than that, where the lost one still has what comes next.
     ///
     /// # Errors
     /// Where the disk fails.
@@ -133,7 +161,8 @@ impl Storage {
             let here = draft.bytes().checked_sub(offset);
             let here = here.unwrap_or_else(|| panic!("byte {offset} is written after {}", draft.bytes()));
             draft.append(bytes.get(here as usize..).unwrap_or_default(), disk)?;
-            Ok(draft.durable_bytes())
+            storage.take_over(disk)?;
+            Ok(storage.snapshots.received.as_ref().map_or(0, Draft::bytes))
         })
     }
 
@@ -141,6 +170,12 @@ impl Storage {
     #[must_use]
     pub fn received_snapshot(&self) -> Option<(SnapshotId, u64)> {
         self.snapshots.received.as_ref().map(|draft| (draft.header.id, draft.durable_bytes()))
+    }
+
+    /// The snapshot that lost some of its bytes, where it stands for what nothing else here does.
+    #[must_use]
+    pub fn lost_snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.lost.as_ref().map(|lost| lost.id)
     }
 
     /// Makes what was received a whole snapshot, durably, if it is what was promised. Otherwise it is discarded.
@@ -205,6 +240,9 @@ impl Storage {
         while whole.len() > KEPT_MAX {
             disk.remove(&whole.remove(0).name)?;
         }
+        if let Some(lost) = self.snapshots.lost.take_if(|lost| lost.id.last.index <= id.last.index) {
+            disk.remove(&lost.name)?;
+        }
         Ok(id)
     }
 }
@@ -214,13 +252,24 @@ impl Snapshots {
         self.whole.last()
     }
 
+    /// The last entry that any of them stands for, be it only by its name.
+    pub(crate) fn covered(&self) -> LogPosition {
+        let last = |snapshot: &Snapshot| snapshot.id.last;
+        self.newest()
+            .into_iter()
+            .chain(&self.lost)
+            .map(last)
+            .max_by_key(|last| last.index)
+            .unwrap_or_default()
+    }
+
     pub(crate) fn find(&self, id: SnapshotId) -> Option<&Snapshot> {
         self.whole.iter().rev().find(|snapshot| snapshot.id == id)
     }
 
     /// A name that no snapshot at this index has.
     fn name(&self, index: LogIndex) -> String {
-        let names = self.whole.iter().filter_map(|snapshot| parse_name(&snapshot.name));
+        let names = self.whole.iter().chain(&self.lost).filter_map(|snapshot| parse_name(&snapshot.name));
         let times = names.filter(|(other, _)| *other == index.0).map(|(_, times)| times + 1).max();
         name(index.0, times.unwrap_or(0))
     }
@@ -232,6 +281,8 @@ pub(crate) struct Found {
     sound: Option<Snapshot>,
     /// What is wrong with the newest, where that is another, and the last entry that it stands for.
     damage: Option<(LogIndex, StorageError)>,
+    /// That one, where some of its chunks are all that is wrong with it.
+    lost: Option<Snapshot>,
     /// The files of all others.
     others: Vec<String>,
     has_received: bool,
@@ -245,20 +296,31 @@ impl Found {
         names: &[String],
     ) -> Result<Self, StorageError> {
         let has_received = names.iter().any(|name| name == RECEIVED);
-        let mut found = Self { sound: None, damage: None, others: Vec::new(), has_received };
+        let mut found = Self { sound: None, damage: None, lost: None, others: Vec::new(), has_received };
         for name in names.iter().rev() {
             let Some((index, _)) = parse_name(name) else { continue };
             if found.sound.is_some() {
                 found.others.push(name.clone());
                 continue;
             }
-            match Snapshot::open(disk, identity, name, LogIndex(index)) {
-                Err(error @ StorageError::Damaged { .. }) => {
-                    found.damage.get_or_insert((LogIndex(index), error));
-                    found.others.push(name.clone());
+            let index = LogIndex(index);
+            let opened = Snapshot::open(disk, identity, name, index)
+                .and_then(|snapshot| Ok((snapshot.check(disk)?, snapshot)));
+            let damage = match opened {
+                Ok((None, snapshot)) => {
+                    found.sound = Some(snapshot);
+                    continue;
                 }
-                snapshot => found.sound = Some(snapshot?),
-            }
+                Ok((Some(damage), snapshot)) if found.damage.is_none() => {
+                    found.lost = Some(snapshot);
+                    found.damage = Some((index, damage));
+                    continue;
+                }
+                Ok((Some(damage), _)) | Err(damage @ StorageError::Damaged { .. }) => damage,
+                Err(error) => return Err(error),
+            };
+            found.damage.get_or_insert((index, damage));
+            found.others.push(name.clone());
         }
         Ok(found)
     }
@@ -267,43 +329,53 @@ impl Found {
     /// damaged snapshot of which the log still has all entries is as good as none; one that goes beyond the log may have
     /// been acknowledged. The files of what is of no use are `void`.
     pub(crate) fn open(
-        self,
+        mut self,
         disk: &mut impl Disk,
         identity: Identity,
         (base, last): (LogPosition, LogIndex),
         first: Option<&Segment>,
         void: &mut Vec<String>,
     ) -> Result<Snapshots, StorageError> {
-        let covered = self.sound.as_ref().map_or(LogPosition::ZERO, |snapshot| snapshot.id.last);
-        if base.index > covered.index || (base.index == covered.index && base != covered) {
-            let file = first.map_or_else(String::new, Segment::name);
-            let what = "the log begins after this entry, and no snapshot stands for what came before";
-            let missing = StorageError::Damaged { file, offset: 0, position: Some(base), what };
-            return Err(self.damage.map_or(missing, |(_, damage)| damage));
-        }
-        if let Some((index, damage)) = self.damage
-            && index > last
-        {
-            return Err(damage);
-        }
-        void.extend(self.others);
+        let stands_for =
+            |covered: LogPosition| covered.index > base.index || covered == base || base == LogPosition::ZERO;
+        let sound = self.sound.as_ref().map_or(LogPosition::ZERO, |snapshot| snapshot.id.last);
+        let goes_beyond = self.damage.as_ref().is_some_and(|(index, _)| *index > last);
         let mut snapshots = Snapshots::default();
-        if let Some(mut snapshot) = self.sound {
-            let (index, times) = parse_name(&snapshot.name).expect("only such names are looked for");
-            let name = name(index, times + 1);
-            disk.rename(&snapshot.name, &name)?;
-            snapshot.name = name;
-            snapshots.whole.push(snapshot);
+        if goes_beyond || !stands_for(sound) {
+            let Some(lost) = self.lost.take_if(|lost| stands_for(lost.id.last)) else {
+                let file = first.map_or_else(String::new, Segment::name);
+                let what = "the log begins after this entry, and no snapshot stands for what came before";
+                let missing = StorageError::Damaged { file, offset: 0, position: Some(base), what };
+                return Err(self.damage.map_or(missing, |(_, damage)| damage));
+            };
+            // An older one, though it is sound, is of no use to whoever stands for more.
+            self.others.extend(self.sound.take().map(|sound| sound.name));
+            snapshots.lost = Some(rename(lost, disk)?);
+        }
+        self.others.extend(self.lost.map(|lost| lost.name));
+        void.extend(self.others);
+        if let Some(sound) = self.sound {
+            snapshots.whole.push(rename(sound, disk)?);
         }
         if self.has_received {
             let draft = Draft::resume(disk, identity, RECEIVED)?;
-            snapshots.received = draft.filter(|draft| draft.header.id.last.index > covered.index);
+            let least = snapshots.lost.as_ref().map_or(sound.index.next(), |lost| lost.id.last.index);
+            snapshots.received = draft.filter(|draft| draft.header.id.last.index >= least);
             if snapshots.received.is_none() {
                 void.push(RECEIVED.to_owned());
             }
         }
         Ok(snapshots)
     }
+}
+
+/// Its old name may be known to a cache only.
+fn rename(mut snapshot: Snapshot, disk: &mut impl Disk) -> Result<Snapshot, StorageError> {
+    let (index, times) = parse_name(&snapshot.name).expect("only such names are looked for");
+    let name = name(index, times + 1);
+    disk.rename(&snapshot.name, &name)?;
+    snapshot.name = name;
+    Ok(snapshot)
 }
 
 /// Whether a file of this name belongs to a snapshot.

@@ -50,6 +50,8 @@ pub enum Part {
     SnapshotChunk {
         /// Its place, from 0.
         number: u64,
+        /// The last entry that the snapshot stands for.
+        last: LogPosition,
     },
     /// A file that is none of a storage's.
     Foreign,
@@ -174,7 +176,12 @@ impl<'a, D: Disk> File<'a, D> {
                 break;
             }
             let is_readable = snapshot::decode_chunk(seed, number, &self.page(offset)?).is_some();
-            pieces.push(self.piece(offset, PAGE_BYTES, Part::SnapshotChunk { number }, is_readable));
+            pieces.push(self.piece(
+                offset,
+                PAGE_BYTES,
+                Part::SnapshotChunk { number, last: header.id.last },
+                is_readable,
+            ));
         }
         Ok(())
     }
@@ -326,7 +333,7 @@ impl fmt::Display for Part {
             Self::Record(named) => write!(f, "record {named}"),
             Self::Rest => f.write_str("nothing that can be read"),
             Self::SnapshotHeader => f.write_str("snapshot header"),
-            Self::SnapshotChunk { number } => write!(f, "chunk {number}"),
+            Self::SnapshotChunk { number, .. } => write!(f, "chunk {number}"),
             Self::Foreign => f.write_str("no file of a storage's, or one that was not finished"),
         }
     }

@@ -348,6 +348,7 @@ impl From<&RepairResponse> for schema::RepairResponse {
         Self {
             answers: response.answers.iter().map(answer).collect(),
             entries: response.entries.iter().map(schema::Entry::from).collect(),
+            snapshot: response.snapshot.map(schema::SnapshotId::from),
         }
     }
 }
@@ -364,7 +365,8 @@ impl TryFrom<schema::RepairResponse> for RepairResponse {
         let answers: Result<Vec<_>, DecodeError> = response.answers.into_iter().map(answer).collect();
         let entries: Result<Vec<Entry>, DecodeError> =
             response.entries.into_iter().map(Entry::try_from).collect();
-        Ok(Self { answers: answers?, entries: Entries::from(entries?) })
+        let snapshot = response.snapshot.map(SnapshotId::try_from).transpose()?;
+        Ok(Self { answers: answers?, entries: Entries::from(entries?), snapshot })
     }
 }
 

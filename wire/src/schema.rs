@@ -346,6 +346,8 @@ pub(crate) struct RepairResponse {
     pub(crate) answers: Vec<RepairAnswer>,
     #[prost(message, repeated, tag = "2")] // `tag::REPAIRS`
     pub(crate) entries: Vec<Entry>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) snapshot: Option<SnapshotId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]

@@ -167,6 +167,7 @@ impl Cluster {
             boot: disk.boot,
             hard_state: disk.hard_state,
             snapshot: disk.snapshots.last().map(|(id, _)| *id),
+            lost_snapshot: None,
             receiving: disk.receiving.as_ref().map(|(id, bytes)| (*id, bytes.len() as u64)),
             base: disk.base,
             terms,

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use squall_raft::{
-    Body, Config, HardState, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Raft,
-    Recovered, RoleKind, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    Action, Body, Config, Configuration, HardState, Ignored, InstallSnapshot, LogIndex, LogPosition, Message,
+    NodeId, PreVote, PreVoteResponse, Raft, Recovered, RoleKind, Session, SnapshotAction, SnapshotChunk,
+    SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::cluster::{Cluster, entry, hard_state};
@@ -409,4 +410,45 @@ fn a_log_whose_beginning_no_snapshot_stands_for_is_refused() {
     assert!(start(&Recovered { snapshot: Some(snapshot), ..recovered.clone() }).is_ok());
     let of_the_future = SnapshotId { last: LogPosition::new(4, 30), ..snapshot };
     assert!(start(&Recovered { snapshot: Some(of_the_future), ..recovered }).is_err());
+}
+
+/// Its name counts in a vote; nothing is applied and no campaign begun before it is here again.
+#[test]
+fn who_lost_its_snapshot_draws_it_from_whoever_asks_for_its_vote_and_then_may_lead() {
+    let (own, other) = (NodeId(1), NodeId(2));
+    let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 9, checksum: 7 };
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(3), ..HardState::default() },
+        lost_snapshot: Some(lost),
+        receiving: Some((lost, 4)),
+        base: lost.last,
+        last_index: LogIndex(20),
+        ..Recovered::default()
+    };
+    let mut raft = Raft::new(Config::new(own, vec![own, other]), &recovered).expect("it may start");
+    assert_eq!((raft.lost_snapshot(), raft.status().commit_index), (Some(lost), LogIndex(20)));
+    raft.tick(1_000);
+    raft.campaign();
+    assert_eq!((raft.status().role, raft.next_action()), (RoleKind::Follower, None), "it knows no members");
+    let behind = Body::PreVote(PreVote { last_log: LogPosition::new(1, 19) });
+    let ask = Message { from: other, to: own, term: Term(3), body: behind };
+    raft.receive(ask).expect("anyone may ask");
+    let refusal = Body::PreVoteResponse(PreVoteResponse { asked_in: Term(3), granted: false });
+    let rest = Body::SnapshotRequest(SnapshotRequest { snapshot: lost, offset: 4, max_bytes: 5 });
+    for expected in [refusal, rest] {
+        let Some(Action::Send(message)) = raft.next_action() else { panic!("it sends {expected:?}") };
+        assert_eq!((message.to, message.body), (other, expected));
+    }
+    let data = Bytes::from_static(b"chunk");
+    let chunk = Body::SnapshotChunk(SnapshotChunk { snapshot: lost, offset: 4, data });
+    raft.receive(Message { from: other, to: own, term: Term(3), body: chunk }).expect("it was asked for");
+    assert!(matches!(raft.next_action(), Some(Action::Snapshot(SnapshotAction::Store { offset: 4, .. }))));
+    raft.snapshot_stored(lost, 9);
+    raft.snapshot_received(lost);
+    assert_eq!(raft.next_action(), Some(Action::Snapshot(SnapshotAction::Restore(lost))));
+    raft.configuration_restored(lost, LogIndex(0), Configuration::first(&[own, other]));
+    raft.restored(lost);
+    assert_eq!((raft.lost_snapshot(), raft.status().last_applied), (None, LogIndex(20)));
+    raft.campaign();
+    assert_eq!(raft.status().role, RoleKind::Candidate);
 }

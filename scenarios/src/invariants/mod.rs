@@ -321,6 +321,8 @@ impl Invariants {
             Step::Truncated { from } => self.observe_truncation(slot, *from),
             Step::Appended { position, payload_hash } => self.observe_entry(slot, *position, *payload_hash),
             Step::Lost { position, .. } => self.observe_lost(slot, *position),
+            // Its name counts, as it did.
+            Step::SnapshotLost(_) => {}
             Step::Repaired { position, payload_hash } => {
                 self.observe_repair(slot, *position, *payload_hash);
             }
@@ -386,6 +388,12 @@ impl Invariants {
             return;
         }
         let index = status.commit_index;
+        let covered = shadow.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        if index <= covered {
+            // It counted nothing: a snapshot told it, which stands for what it had lost.
+            self.promises[slot].commit_to_check = Some(index);
+            return;
+        }
         // What a leader counts of its own is a promise like an acknowledgement.
         let own = index.min(shadow.durable_index);
         self.report.note(self.promises[slot].acknowledged.check_log(shadow, own, disk));

@@ -125,8 +125,14 @@ impl Process for Server {
             groups: 0,
         };
         server.observe_start(&recovered, &log);
-        if recovered.snapshot.is_some() {
-            sometimes!(env, marks::NAMES, "a server started from a snapshot", true);
+        sometimes!(
+            env,
+            marks::NAMES,
+            "a server lost bytes of its snapshot",
+            recovered.lost_snapshot.is_some()
+        );
+        sometimes!(env, marks::NAMES, "a server started from a snapshot", recovered.snapshot.is_some());
+        if recovered.lost_snapshot.or(recovered.snapshot).is_some() {
             // What the core asks for at once is shown with the start, and done when recovery is: before that nobody has seen
             // this life, and the disk is not to have more of it than recovery itself.
             server.drain_outputs(env);

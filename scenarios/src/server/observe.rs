@@ -21,7 +21,8 @@ use crate::observation::{Content, Envelope, Observation, Span, Step, WITHHELD};
 
 impl Server {
     pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Recalled]) {
-        let Recovered { hard_state, snapshot, base, .. } = *recovered;
+        let Recovered { hard_state, base, lost_snapshot, .. } = *recovered;
+        let snapshot = lost_snapshot.or(recovered.snapshot);
         let last_log = log.last().map_or(base, Recalled::position);
         self.observation.steps.push(Step::Started { hard_state, snapshot, base, last_log });
         for entry in log {
@@ -37,6 +38,7 @@ impl Server {
                 }
             }
         }
+        self.observation.steps.extend(lost_snapshot.map(Step::SnapshotLost));
         self.observation.status = Some(self.shown);
     }
 
@@ -508,7 +510,7 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
         Body::RepairResponse(response) => {
             let answers = span(&mut observation.answers, response.answers.iter().copied());
             let entries = span(&mut observation.entries, response.entries.iter().map(Entry::position));
-            Content::RepairResponse { answers, entries }
+            Content::RepairResponse { answers, entries, snapshot: response.snapshot }
         }
         Body::Heartbeat(Heartbeat { round, commit, .. }) => {
             Content::Heartbeat { round: *round, commit: *commit }
@@ -563,7 +565,8 @@ pub(super) fn digest_message(message: &Message) -> u64 {
                 .iter()
                 .fold(0, |digest, (at, found)| mix(&[digest, at.term.0, at.index.0, *found as u64, 0, 0]));
             let first = response.entries.first().map(Entry::position).unwrap_or_default();
-            (22, [answers, response.entries.len() as u64], position(first))
+            let snapshot = response.snapshot.map_or(0, |snapshot| snapshot.checksum);
+            (22, [answers ^ snapshot, response.entries.len() as u64], position(first))
         }
         Body::Heartbeat(request) => {
             (7, [request.round.0, request.commit.0], [u64::from(request.outranked), 0])

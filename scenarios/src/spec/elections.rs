@@ -129,8 +129,8 @@ impl Model {
             | Content::RequestVoteResponse { .. }
             | Content::Forward
             | Content::ForwardRefused
-            | Content::SnapshotRequest { .. }
             | Content::SnapshotChunk { .. } => {}
+            Content::SnapshotRequest { snapshot } => self.was_asked_for_snapshot(snapshot),
         }
     }
 

@@ -20,7 +20,7 @@ mod snapshots;
 mod tests;
 mod witnesses;
 
-use squall_raft::{LogPosition, NodeId};
+use squall_raft::{LogIndex, LogPosition, NodeId};
 
 use crate::Violation;
 use crate::membership::{Membership, NodeSet};
@@ -88,9 +88,19 @@ impl Spec {
     /// # Panics
     /// Where `node` is none of the nodes.
     pub fn rotted(&mut self, node: NodeId, position: LogPosition) {
-        let model =
-            self.models.iter_mut().find(|model| model.id == node).expect("only known nodes have disks");
-        model.rotted.insert(position);
+        self.model_of(node).rotted.insert(position);
+    }
+
+    /// A chunk of a snapshot up to `last` has gone bad on the disk of `node`.
+    ///
+    /// # Panics
+    /// Where `node` is none of the nodes.
+    pub fn snapshot_rotted(&mut self, node: NodeId, last: LogIndex) {
+        self.model_of(node).rotted_snapshots.insert(last);
+    }
+
+    fn model_of(&mut self, node: NodeId) -> &mut Model {
+        self.models.iter_mut().find(|model| model.id == node).expect("only known nodes have disks")
     }
 
     /// The rules that were broken in this run, the first violation of each, in order.

@@ -66,6 +66,10 @@ pub(super) struct Model {
     pub(super) repairs: Repairs,
     /// The entries whose data may have gone bad on disk.
     pub(super) rotted: BTreeSet<LogPosition>,
+    /// The last entries of snapshots of which chunks may have gone bad.
+    pub(super) rotted_snapshots: BTreeSet<LogIndex>,
+    /// The one whose state is lost: its name counts, and nothing is applied.
+    pub(super) lost_snapshot: Option<SnapshotId>,
     pub(super) witnesses: Witnesses,
     /// Its own clock.
     pub(super) ticks: u64,
@@ -154,6 +158,8 @@ impl Model {
             reads: Reads::default(),
             repairs: Repairs::default(),
             rotted: BTreeSet::new(),
+            rotted_snapshots: BTreeSet::new(),
+            lost_snapshot: None,
             witnesses: Witnesses::default(),
             ticks: 0,
             lease_drift_ppm,
@@ -212,6 +218,7 @@ impl Model {
                 self.cause = Cause::Started;
                 self.start(*hard_state, *snapshot, *base, *last_log);
             }
+            Step::SnapshotLost(snapshot) => self.snapshot_lost(*snapshot),
             Step::Received(message) => {
                 self.cause = Cause::Received(*message);
                 self.receive(message);

@@ -104,7 +104,8 @@ impl Model {
 
     /// What a message of this term brings for a repair.
     pub(super) fn heard_of_repair(&mut self, message: &Envelope, observation: &Observation) {
-        let Content::RepairResponse { answers, entries } = message.content else { return };
+        let Content::RepairResponse { answers, entries, snapshot } = message.content else { return };
+        self.offered.extend(snapshot);
         if self.role != RoleKind::Leader || message.term != self.current_term {
             return;
         }
@@ -224,11 +225,14 @@ impl Model {
         answers: &[(LogPosition, Found)],
         entries: &[LogPosition],
     ) {
-        self.require(self.leader == Some(to), Rule::AnsweredUnasked, |model| {
+        // A snapshot by itself is offered to whoever asked for one that is not here any more.
+        let is_asked = self.leader == Some(to) || (answers.is_empty() && entries.is_empty());
+        self.require(is_asked, Rule::AnsweredUnasked, |model| {
             format!("{} answered {to}; it follows {:?}", model.id, model.leader)
         });
         // Of a compaction it is shown only when it is written.
-        let covered = self.newest_snapshot.map_or(LogPosition::ZERO, |snapshot| snapshot.last);
+        let named = self.newest_snapshot.or(self.lost_snapshot);
+        let covered = named.map_or(LogPosition::ZERO, |snapshot| snapshot.last);
         let is_right = |(position, found): &(LogPosition, Found)| {
             let lost = self.repairs.lost.get(&position.index);
             let is_named = self.log.holds(*position);

@@ -118,6 +118,7 @@ rules! {
 
     // §7, thesis §5.
     RecoveredSnapshot = "Restart: without the newest snapshot that was durable, or with a log that no snapshot leads up to",
+    LostSnapshot = "Restart: lost bytes of a snapshot that was durable",
     TookOtherSnapshot = "TakeSnapshot: of another state than that after an entry that was applied",
     ReceivedUnoffered = "InstallSnapshot: asked for or received what no leader offered",
     SnapshotNotHere = "InstallSnapshot: offered or sent a snapshot that it does not have",

@@ -48,7 +48,8 @@ impl Model {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 self.check_repair_request(observation.span(lacking));
             }
-            Content::RepairResponse { answers, entries } => {
+            Content::RepairResponse { answers, entries, snapshot } => {
+                snapshot.into_iter().for_each(|snapshot| self.check_has_snapshot(snapshot));
                 self.check_repair_response(to, observation.answers(answers), observation.span(entries));
             }
             Content::AppendRefused { rejected, hint } => self.check_refusal(to, rejected, hint),

@@ -14,15 +14,29 @@ impl Model {
     pub(super) fn start_from_snapshot(&mut self, snapshot: Option<SnapshotId>, base: LogPosition) {
         let last = snapshot.map_or(LogPosition::ZERO, |snapshot| snapshot.last);
         let known = self.newest_snapshot.map_or(LogPosition::ZERO, |known| known.last);
-        self.require(last.index >= known.index.max(base.index), Rule::RecoveredSnapshot, |model| {
+        // Where the log goes back far enough, one that went bad is done without.
+        let least = if self.rotted_snapshots.contains(&known.index) { LogIndex::ZERO } else { known.index };
+        self.require(last.index >= least.max(base.index), Rule::RecoveredSnapshot, |model| {
             format!("{} came back with {snapshot:?} and a log after {base}; it had {known}", model.id)
         });
         self.snapshots.extend(snapshot);
         (self.newest_snapshot, self.to_restore) = (snapshot, snapshot);
+        self.lost_snapshot = None;
+        self.configuration_is_unknown = false;
         self.known_committed = self.known_committed.max(last.index);
         (self.commit_index, self.committed_before) = (last.index, last.index);
         self.to_reset = None;
         self.forget_configurations();
+    }
+
+    /// Of the one that was found bytes are missing: it stands for what it did, and has to come from others.
+    pub(super) fn snapshot_lost(&mut self, snapshot: SnapshotId) {
+        self.require(self.rotted_snapshots.contains(&snapshot.last.index), Rule::LostSnapshot, |model| {
+            format!("{} came back without some of {snapshot}", model.id)
+        });
+        self.snapshots.remove(&snapshot);
+        (self.newest_snapshot, self.to_restore, self.lost_snapshot) = (None, None, Some(snapshot));
+        self.offered.insert(snapshot);
     }
 
     /// What is in force where the snapshot ends is for the snapshot to say.
@@ -98,16 +112,26 @@ impl Model {
         self.keep(snapshot);
         let last = snapshot.last;
         if last.index > self.commit_index && !self.log.agrees_with(last) {
-            (self.to_reset, self.to_restore) = (Some(last), Some(snapshot));
-        } else if self.repairs.is_lost_up_to(last.index) && self.log.agrees_with(last) {
+            (self.to_reset, self.to_restore, self.lost_snapshot) = (Some(last), Some(snapshot), None);
+        } else if self.lacks_state_of(last)
+            || (self.repairs.is_lost_up_to(last.index) && self.log.agrees_with(last))
+        {
             // Its state takes the place of what was lost.
             self.to_restore = Some(snapshot);
-            self.forget_configurations();
+            if self.configuration_is_unknown {
+                self.forget_configurations();
+            }
             self.forgive_up_to(last.index);
             self.durable_index = self.log.durable_from(last.index.max(self.durable_index), &self.disk);
             self.commit_index = self.commit_index.max(last.index);
+            self.lost_snapshot = None;
         }
         self.learn_committed(last.index);
+    }
+
+    /// Whether a snapshot that ends there brings back the state that was lost.
+    fn lacks_state_of(&self, last: LogPosition) -> bool {
+        self.lost_snapshot.is_some_and(|lost| lost.last.index <= last.index)
     }
 
     pub(super) fn reset(&mut self, base: LogPosition) {
@@ -144,8 +168,10 @@ impl Model {
     }
 
     pub(super) fn compacted(&mut self, base: LogPosition) {
-        let covered = self.newest_snapshot.is_some_and(|snapshot| snapshot.last.index >= base.index);
-        let restored = self.to_restore.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
+        let named = self.newest_snapshot.iter().chain(&self.lost_snapshot);
+        let covered = named.into_iter().any(|snapshot| snapshot.last.index >= base.index);
+        let restored =
+            self.to_restore.or(self.lost_snapshot).map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
         let is_done = base.index <= self.last_applied.max(restored);
         let real = covered && is_done && self.log.holds(base);
         self.require(real, Rule::CompactedBeyond, |model| {
@@ -186,6 +212,13 @@ impl Model {
         self.require(has, Rule::SnapshotNotHere, |model| {
             format!("{} speaks of {snapshot:?}; its newest is {:?}", model.id, model.newest_snapshot)
         });
+    }
+
+    /// Who asks for a snapshot tells that what it stands for is committed.
+    pub(super) fn was_asked_for_snapshot(&mut self, snapshot: SnapshotId) {
+        if self.role != RoleKind::Leader && self.log.agrees_with(snapshot.last) {
+            self.known_committed = self.known_committed.max(snapshot.last.index);
+        }
     }
 
     pub(super) fn check_snapshot_request(&mut self, snapshot: SnapshotId) {

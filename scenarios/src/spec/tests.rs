@@ -553,6 +553,9 @@ const BROKEN: &[(Rule, History)] = &[
         let mut cast = n3_is_offered();
         cast.event(1, |n| n.starts(1, Some(1), &[1]))
     }),
+    (Rule::LostSnapshot, || {
+        n3_is_offered().event(1, |n| n.starts_from((1, 1), snapshot(), &[]).loses_snapshot(snapshot()))
+    }),
     (Rule::TookOtherSnapshot, || n1_leads().event(1, |n| n.takes_snapshot(snapshot()))),
     (Rule::ReceivedUnoffered, || {
         n1_leads().event(2, |n| n.ticks().sends(3, Content::SnapshotRequest { snapshot: snapshot() }))

@@ -21,24 +21,62 @@ fn compacted() -> (CrashDisk, Story) {
 }
 
 #[test]
-fn a_byte_of_a_snapshot_that_changed_is_masked_or_reported_and_never_believed() {
-    let (disk, story) = compacted();
+fn a_byte_of_a_snapshot_that_changed_is_masked_or_costs_its_chunk_and_is_never_believed() {
+    let (disk, _) = compacted();
     let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
-    let (mut masked, mut reported) = (0, 0);
+    let id = id_of(at(4), 9000);
+    let (mut masked, mut lost) = (0, 0);
     for byte in 0..disk.bytes(name).len() {
         let mut damaged = disk.clone();
         damaged.damage(name, |bytes| bytes[byte] ^= 1 << (byte % 8));
-        match story.clone().recover(&mut damaged) {
-            Ok(_) => masked += 1,
-            Err(StorageError::Damaged { file, offset, position, .. }) => {
-                assert_eq!((file, position), (name.clone(), Some(at(4))));
-                assert_eq!(offset, (byte - byte % PAGE) as u64, "the chunk is named");
-                reported += 1;
+        let (_, recovered) = open(&mut damaged).unwrap();
+        if recovered.snapshot == Some(id) {
+            masked += 1;
+            continue;
+        }
+        let sound = (byte / PAGE - 2) as u64 * CHUNK;
+        assert_eq!((recovered.snapshot, recovered.lost_snapshot), (None, Some(id)));
+        assert_eq!(recovered.receiving, Some((id, sound)), "what came before is there");
+        lost += 1;
+    }
+    assert_eq!((masked, lost), (2 * PAGE, 3 * PAGE), "the header has two copies, a chunk has one");
+}
+
+/// Whichever chunk is bad is all that has to come from elsewhere.
+#[test]
+fn a_snapshot_that_lost_chunks_is_whole_again_with_those_alone() {
+    let (disk, story) = compacted();
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    let (id, whole) = (id_of(at(4), 9000), image(at(4), 0..9000));
+    for bad in [&[0][..], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]] {
+        for restarts in [false, true] {
+            let mut disk = disk.clone();
+            disk.damage(name, |bytes| {
+                bad.iter().for_each(|chunk| bytes[chunk_at(*chunk) as usize + 99] ^= 1);
+            });
+            let (mut storage, recovered) = open(&mut disk).unwrap();
+            let (_, mut here) = recovered.receiving.expect("it is being received");
+            let mut drawn = 0;
+            while here < id.bytes {
+                if restarts {
+                    (storage, _) = open(&mut disk).unwrap();
+                }
+                let offset = storage.begin_received(id, &mut disk).unwrap();
+                assert!(offset == here || restarts, "{offset} of {here}");
+                here = offset;
+                let chunk_end = ((here / CHUNK + 1) * CHUNK).min(id.bytes);
+                drawn += chunk_end - here;
+                here = storage
+                    .write_received(here, &whole[here as usize..chunk_end as usize], &mut disk)
+                    .unwrap();
             }
-            Err(error) => panic!("{error}"),
+            let needed: u64 = bad.iter().map(|chunk| CHUNK.min(id.bytes - chunk * CHUNK)).sum();
+            assert!(drawn == needed || restarts, "{drawn} bytes instead of {needed} for {bad:?}");
+            assert_eq!(storage.finish_received(&mut disk).unwrap(), Ok(id));
+            assert_eq!((storage.snapshot(), storage.lost_snapshot()), (Some(id), None));
+            story.clone().recover(&mut disk).unwrap();
         }
     }
-    assert_eq!((masked, reported), (2 * PAGE, 3 * PAGE), "the header has two copies, a chunk has one");
 }
 
 #[test]
@@ -77,9 +115,9 @@ fn where_the_newest_is_damaged_the_one_before_serves_if_the_log_goes_back_so_far
         let names = snapshots(&disk);
         disk.damage(&names[1], |bytes| bytes[3 * PAGE] ^= 1);
         if is_compacted {
-            let error = story.recover(&mut disk).unwrap_err();
-            let said = error.to_string();
-            assert!(said.contains(&names[1]) && said.contains("1@4: a chunk of the snapshot"), "{said}");
+            let (_, recovered) = open(&mut disk).unwrap();
+            let found = (recovered.snapshot, recovered.lost_snapshot);
+            assert_eq!(found, (None, Some(id_of(at(4), 9000))), "an older one is of no use");
         } else {
             story.acknowledged.snapshot = Some(id_of(at(2), 9000));
             story.recover(&mut disk).unwrap();
@@ -89,7 +127,7 @@ fn where_the_newest_is_damaged_the_one_before_serves_if_the_log_goes_back_so_far
 
 #[test]
 fn a_chunk_from_elsewhere_is_no_chunk() {
-    let (disk, story) = compacted();
+    let (disk, _) = compacted();
     let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
     let (other, ..) = live(snapshot(5, 9000));
     let theirs = other.bytes(&snapshots(&other)[0]).to_vec();
@@ -98,8 +136,9 @@ fn a_chunk_from_elsewhere_is_no_chunk() {
     for page in [&own[..], &theirs[second..][..PAGE]] {
         let mut disk = disk.clone();
         disk.damage(name, |bytes| bytes[second..][..PAGE].copy_from_slice(page));
-        let error = story.clone().recover(&mut disk).unwrap_err();
-        assert!(matches!(error, StorageError::Damaged { offset, .. } if offset == second as u64), "{error}");
+        let (_, recovered) = open(&mut disk).unwrap();
+        assert_eq!(recovered.lost_snapshot, Some(id_of(at(4), 9000)));
+        assert_eq!(recovered.receiving, Some((id_of(at(4), 9000), CHUNK)));
     }
 }
 
@@ -190,7 +229,7 @@ fn a_chunk_damaged_while_it_runs_is_not_handed_out() {
 
 /// The core acknowledges a snapshot as soon as it is durable, and the log begins anew behind it a moment later.
 #[test]
-fn a_damaged_snapshot_of_entries_that_the_log_never_had_is_reported() {
+fn a_damaged_snapshot_of_entries_that_the_log_never_had_is_lost_and_its_name_is_not() {
     let (mut disk, _, mut storage) = live([append(1)]);
     let id = id_of(at(9), 9000);
     storage.begin_received(id, &mut disk).unwrap();
@@ -199,6 +238,6 @@ fn a_damaged_snapshot_of_entries_that_the_log_never_had_is_reported() {
     disk.restart(End::PowerDropsAll);
     let name = snapshots(&disk)[0].clone();
     disk.damage(&name, |bytes| bytes[chunk_at(1) as usize + 99] ^= 1);
-    let found = open(&mut disk).map(|(_, recovered)| recovered);
-    assert!(matches!(&found, Err(StorageError::Damaged { file, .. }) if *file == name), "{found:?}");
+    let (_, recovered) = open(&mut disk).unwrap();
+    assert_eq!((recovered.lost_snapshot, recovered.last_index), (Some(id), at(1).index));
 }

@@ -392,8 +392,12 @@ impl Story {
             }
             Act::Get(bytes) => {
                 let Received { id, bytes: start, .. } = state.received.unwrap();
-                let durable = storage.write_received(start, &image(id.last, start..start + bytes), disk)?;
-                assert_eq!(durable, state.after_act(act).received.unwrap().durable);
+                let here = storage.write_received(start, &image(id.last, start..start + bytes), disk)?;
+                let received = state.after_act(act).received.unwrap();
+                assert_eq!(
+                    (here, storage.received_snapshot()),
+                    (received.bytes, Some((id, received.durable)))
+                );
             }
             Act::Install => {
                 let promised = state.received.unwrap().id;

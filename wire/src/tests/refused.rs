@@ -55,7 +55,7 @@ fn a_field_without_which_a_message_means_nothing_is_asked_for_by_name() {
     let chunk = schema::SnapshotChunk { snapshot: None, offset: 0, data: Bytes::new() };
     assert_eq!(of_body(schema::Body::SnapshotChunk(chunk)), "snapshot_chunk.snapshot is missing");
     let answers = vec![schema::RepairAnswer { position: None, found: None }];
-    let response = schema::RepairResponse { answers, entries: Vec::new() };
+    let response = schema::RepairResponse { answers, entries: Vec::new(), snapshot: None };
     assert_eq!(of_body(schema::Body::RepairResponse(response)), "repair_answer.position is missing");
     let conflict = schema::AppendResult::Conflict(schema::Conflict { rejected: 7, hint: None });
     let response = schema::AppendEntriesResponse { session: 1, result: Some(conflict) };

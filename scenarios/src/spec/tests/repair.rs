@@ -1,9 +1,9 @@
 //! Histories of entries whose data was lost.
 
-use squall_raft::{Found, LogIndex, LogPosition, NodeId};
+use squall_raft::{Found, LogIndex, LogPosition, NodeId, SnapshotId};
 
 use super::super::rule::Rule;
-use super::{History, Spec, legal, n1_committed, n1_leads};
+use super::{History, Spec, legal, n1_committed, n1_leads, n3_is_offered, snapshot};
 use crate::observation::{Content, Span, Step};
 use crate::stage::{Cast, Puppet, commit_on_all, replicate, request_vote, vote_response};
 
@@ -19,6 +19,12 @@ impl Puppet {
                 *step = Step::Lost { position, is_doubtful: true };
             }
         }
+        self
+    }
+
+    /// Started with a snapshot of which it has the name only.
+    pub(crate) fn loses_snapshot(&mut self, snapshot: SnapshotId) -> &mut Self {
+        self.observation.steps.push(Step::SnapshotLost(snapshot));
         self
     }
 
@@ -52,7 +58,7 @@ impl Puppet {
     fn response_of(&mut self, found: &[Found], entries: &[(u64, u64)]) -> Content {
         let answers = Span { start: self.observation.answers.len() as u32, len: found.len() as u32 };
         self.observation.answers.extend(found.iter().map(|found| (LogPosition::new(1, 2), *found)));
-        Content::RepairResponse { answers, entries: self.names(entries) }
+        Content::RepairResponse { answers, entries: self.names(entries), snapshot: None }
     }
 }
 
@@ -155,6 +161,18 @@ fn what_rotted_may_be_lost_though_it_was_durable_and_nothing_else() {
         let result = cast.event(2, |n| n.starts_lacking(1, &[1], 1));
         assert_eq!(result, if is_right { Ok(()) } else { Err(Rule::RecoveredFaulty.class()) }, "{rotted}");
     }
+}
+
+#[test]
+fn a_snapshot_of_which_a_chunk_rotted_is_asked_for_again_and_restored() {
+    let mut cast = n3_is_offered();
+    cast.judge.snapshot_rotted(NodeId(1), LogIndex(1));
+    assert_eq!(cast.event(1, |n| n.starts_from((1, 1), snapshot(), &[]).loses_snapshot(snapshot())), Ok(()));
+    let asks = Content::SnapshotRequest { snapshot: snapshot() };
+    let heartbeat = Content::PreVote { last_log: LogPosition::new(1, 1) };
+    assert_eq!(cast.event(1, |n| n.receives(2, 1, heartbeat).sends(2, asks)), Ok(()));
+    assert_eq!(cast.event(1, |n| n.receives_snapshot(snapshot())), Ok(()));
+    assert_eq!(cast.event(1, |n| n.restores(snapshot(), 1)), Ok(()));
 }
 
 /// The rules about repair, and what breaks them.
