@@ -18,7 +18,7 @@ use squall_raft::LogPosition;
 
 use crate::record::{HEADER_BYTES, Header, RECORD_OVERHEAD_BYTES, SLOT_BYTES, Slot};
 use crate::segment::{Layout, Segment};
-use crate::window::Window;
+use crate::window::{WINDOW_BYTES, Window};
 use crate::{PAGE_BYTES, StorageError};
 
 /// How the log ended when it was opened. What was dropped stays dropped.
@@ -188,19 +188,21 @@ impl<'a, D: Disk> Scan<'a, D> {
         self.sequence += found.len() as u64;
     }
 
-    /// Makes sure that nothing valid of a later group stands behind the group that is not known. Returns whether
+    /// Makes sure that nothing valid of a later group stands behind the group that is not known: no slot, and no record at a
+    /// page's begin, where the first of each group stands. Returns whether
     /// anything of that group itself does.
     fn has_remains(&mut self, found: &[Slot]) -> Result<bool, StorageError> {
         let layout = self.segment.header.layout;
         let mut has_remains = false;
-        for page in self.used.slot_pages..layout.slot_pages {
-            let at = layout.slots_at(page);
-            if let Some(slot) = self.slot_at(at, at + SLOT_BYTES)? {
+        let (mut slot_at, slots_end) = (layout.slots_at(self.used.slot_pages), layout.records_at(0));
+        while slot_at < slots_end {
+            if let Some(slot) = self.slot_at(slot_at, slots_end)? {
                 if slot.header.group != self.group {
                     return Err(self.damaged(found));
                 }
                 has_remains = true;
             }
+            slot_at += SLOT_BYTES;
         }
         for page in self.used.record_pages..layout.record_pages {
             if let Some(record) = self.record_at(layout.records_at(page))? {
@@ -217,9 +219,9 @@ impl<'a, D: Disk> Scan<'a, D> {
     fn slot_at(&mut self, at: u64, end: u64) -> Result<Option<Slot>, StorageError> {
         let region_end = self.segment.header.layout.records_at(0);
         let bytes = self.slots.get(self.disk, self.segment.file, at, SLOT_BYTES, end)?;
-        let Some(length) = Slot::length(bytes).filter(|length| at + length <= region_end) else {
-            return Ok(None);
-        };
+        // What is no slot may claim any length.
+        let is_plausible = |length: &u64| *length <= WINDOW_BYTES && at + length <= region_end;
+        let Some(length) = Slot::length(bytes).filter(is_plausible) else { return Ok(None) };
         let bytes = if length <= bytes.len() as u64 {
             bytes
         } else {

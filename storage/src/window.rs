@@ -4,7 +4,8 @@ use squall_disk::{Disk, DiskError, FileId};
 
 use crate::record::CRC_BYTES;
 
-const CHUNK_BYTES: u64 = 64 << 10;
+/// What is read at a time, and so all that can be wanted at once.
+pub(crate) const WINDOW_BYTES: u64 = 64 << 10;
 
 /// The last chunk read of one file.
 #[derive(Default)]
@@ -24,10 +25,10 @@ impl Window {
         want: u64,
         end: u64,
     ) -> Result<&[u8], DiskError> {
-        debug_assert!(want <= CHUNK_BYTES && at <= end, "{want} bytes from {at} to {end}");
+        assert!(want <= WINDOW_BYTES && at <= end, "{want} bytes from {at} to {end}");
         let covered = self.start + self.bytes.len() as u64;
         if at < self.start || covered < end.min(at.saturating_add(want)) {
-            let bytes = (end - at).min(CHUNK_BYTES) as usize;
+            let bytes = (end - at).min(WINDOW_BYTES) as usize;
             self.bytes.resize(bytes, 0);
             self.start = at;
             let count = disk.read_at(file, at, &mut self.bytes)?;

@@ -171,6 +171,43 @@ fn a_repair_that_is_damaged_leaves_the_entry_lost() {
     }
 }
 
+/// The bytes that say how long a configuration is are believed when their checksum holds, and not before.
+#[test]
+fn a_configuration_of_which_the_slot_claims_any_length_is_there() {
+    let large = Options { segment_bytes: 4 << 20, ..options() };
+    let mut disk = CrashDisk::default();
+    Storage::format(&mut disk, IDENTITY, &large).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &large).unwrap();
+    let entries = vec![configuration(1, 1, 3), command(1, 2, 9)];
+    let step = Step { hard_state: Some(vote(1, 1)), entries: entries.clone(), ..Step::default() };
+    Story::default().commit(&mut storage, &[vec![step]], &mut disk).unwrap();
+    let name = segments(&disk)[0].clone();
+    for bit in 0..32 {
+        let mut damaged = disk.clone();
+        damaged.damage(&name, |bytes| bytes[PAGE + bit / 8] ^= 1 << (bit % 8));
+        let (storage, _) = Storage::open(&mut damaged, IDENTITY, &large).unwrap();
+        assert_eq!(storage.read(LogIndex(1), LogIndex(2), u64::MAX, &mut damaged).unwrap(), entries);
+    }
+}
+
+#[test]
+fn what_is_behind_two_groups_that_are_gone_is_not_dropped_with_them() {
+    let mut disk = CrashDisk::default();
+    Storage::format(&mut disk, IDENTITY, &roomy()).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &roomy()).unwrap();
+    let one = Step { hard_state: Some(vote(1, 1)), entries: vec![command(1, 1, 9)], ..Step::default() };
+    let two = Step { entries: vec![command(1, 2, 9), command(1, 3, 9)], ..Step::default() };
+    Story::default().commit(&mut storage, &[vec![one], vec![two]], &mut disk).unwrap();
+    for piece in survey(&mut disk.clone()).unwrap() {
+        let (Part::Record(named) | Part::Slot(named)) = piece.part else { continue };
+        if named.sequence < 3 {
+            disk.damage(&piece.file, |bytes| bytes[piece.offset as usize] ^= 1);
+        }
+    }
+    let error = Storage::open(&mut disk, IDENTITY, &roomy()).unwrap_err();
+    assert!(matches!(error, StorageError::Damaged { .. }), "1@3 is sound: {error}");
+}
+
 /// It stands in its slot, too: who knows that there is one knows which.
 #[test]
 fn a_configuration_survives_the_loss_of_its_record_or_of_its_slot() {
