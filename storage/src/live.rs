@@ -119,6 +119,9 @@ impl Live {
                 Payload::Withheld => Ok((Kind::Withheld, entry.position())),
             },
             Operation::Repair(entry) => match entry.payload {
+                Payload::Command(_) if !self.faulty.contains_key(&entry.index) => {
+                    Err("it repairs what is not lost")
+                }
                 Payload::Command(_) => Ok((Kind::Repaired, entry.position())),
                 Payload::Noop | Payload::Configuration(_) | Payload::Withheld => {
                     Err("only commands lose their data")
@@ -181,8 +184,9 @@ impl Live {
         Ok(())
     }
 
-    /// Takes the data of an entry that was lost; or learns that this record of it is lost, too. Where the log is read
-    /// from a later segment on than that entry stands in, it is of no use.
+    /// Takes the data of an entry that was lost; or learns that this record of it is lost, too. What a disk could not read
+    /// once, and can again, needs neither: then both are the same. Where the log is read from a later segment on than that
+    /// entry stands in, it is of no use.
     fn repair(&mut self, slot: &Slot, segment: u32) -> Result<(), &'static str> {
         let LogPosition { term, index } = slot.header.position;
         if index <= self.base.index {
@@ -191,13 +195,12 @@ impl Live {
         if self.term(index) != Some(term) {
             return Err("it repairs another entry");
         }
-        if self.faulty.remove(&index).is_none() {
-            return Err("it repairs what is not lost");
-        }
         if slot.header.kind == Kind::Repaired {
+            self.faulty.remove(&index);
             self.repaired.insert(index, Place::of(slot, segment)?);
+        } else if self.faulty.contains_key(&index) {
+            self.note_faulty(slot);
         }
-        self.note_faulty(slot);
         Ok(())
     }
 

@@ -171,6 +171,31 @@ fn a_repair_that_is_damaged_leaves_the_entry_lost() {
     }
 }
 
+/// A disk may fail to read for once what it holds.
+#[test]
+fn an_entry_that_was_repaired_and_can_be_read_again_is_there() {
+    let (mut disk, mut story) = with_a_loss();
+    let name = segments(&disk)[0].clone();
+    let (mut storage, _) = reopen(&mut disk);
+    story.acknowledged.faulty.insert(LogIndex(4));
+    let repair = Step { repairs: vec![command(1, 4, 104)], ..Step::default() };
+    let more = Step { entries: vec![command(1, 7, 10)], ..Step::default() };
+    story.commit(&mut storage, &[vec![repair], vec![more]], &mut disk).unwrap();
+    let record = record_of(&disk, &name, LogPosition::new(1, 4), 8 * PAGE);
+    disk.damage(&name, |bytes| bytes[record + 50] ^= 1);
+    for is_repair_lost in [false, true] {
+        if is_repair_lost {
+            let name = segments(&disk)[1].clone();
+            let record = record_of(&disk, &name, LogPosition::new(1, 4), 8 * PAGE);
+            disk.damage(&name, |bytes| bytes[record + 50] ^= 1);
+        }
+        let (storage, recovered) = reopen(&mut disk);
+        assert_eq!((&recovered.faulty[..], recovered.last_index), (&[][..], LogIndex(7)));
+        let read = storage.read(LogIndex(4), LogIndex(4), u64::MAX, &mut disk).unwrap();
+        assert_eq!(read, [command(1, 4, 104)]);
+    }
+}
+
 /// The bytes that say how long a configuration is are believed when their checksum holds, and not before.
 #[test]
 fn a_configuration_of_which_the_slot_claims_any_length_is_there() {
