@@ -350,13 +350,13 @@ impl Found {
             };
             // An older one, though it is sound, is of no use to whoever stands for more.
             self.others.extend(self.sound.take().map(|sound| sound.name));
-            snapshots.lost = Some(rename(lost, disk)?);
+            snapshots.lost = Some(rename(lost, &self.others, disk)?);
         }
         self.others.extend(self.lost.map(|lost| lost.name));
-        void.extend(self.others);
         if let Some(sound) = self.sound {
-            snapshots.whole.push(rename(sound, disk)?);
+            snapshots.whole.push(rename(sound, &self.others, disk)?);
         }
+        void.extend(self.others);
         if self.has_received {
             let draft = Draft::resume(disk, identity, RECEIVED)?;
             let least = snapshots.lost.as_ref().map_or(sound.index.next(), |lost| lost.id.last.index);
@@ -369,10 +369,13 @@ impl Found {
     }
 }
 
-/// Its old name may be known to a cache only.
-fn rename(mut snapshot: Snapshot, disk: &mut impl Disk) -> Result<Snapshot, StorageError> {
+/// Its old name may be known to a cache only. One of the `others`, which are of no use and soon gone, may be of the same
+/// entry.
+fn rename(mut snapshot: Snapshot, others: &[String], disk: &mut impl Disk) -> Result<Snapshot, StorageError> {
     let (index, times) = parse_name(&snapshot.name).expect("only such names are looked for");
-    let name = name(index, times + 1);
+    let others = others.iter().filter_map(|name| parse_name(name));
+    let others = others.filter(|(other, _)| *other == index).map(|(_, times)| times);
+    let name = name(index, others.fold(times, u64::max) + 1);
     disk.rename(&snapshot.name, &name)?;
     snapshot.name = name;
     Ok(snapshot)

@@ -241,3 +241,14 @@ fn a_damaged_snapshot_of_entries_that_the_log_never_had_is_lost_and_its_name_is_
     let (_, recovered) = open(&mut disk).unwrap();
     assert_eq!((recovered.lost_snapshot, recovered.last_index), (Some(id), at(1).index));
 }
+
+#[test]
+fn a_damaged_snapshot_does_not_take_the_name_of_a_sound_one_of_the_same_entry_with_it() {
+    let (mut disk, mut story) = compacted();
+    let [name] = &snapshots(&disk)[..] else { panic!("one snapshot") };
+    let next = name.strip_suffix('0').expect("it was named once");
+    disk.put(&format!("{next}1"), b"what once was a snapshot");
+    for _ in 0..2 {
+        story.recover(&mut disk).unwrap();
+    }
+}
