@@ -52,6 +52,8 @@ pub(super) struct CrashDisk {
     /// The operation, a sync, that fails.
     pub(super) fail_at: Option<u64>,
     pub(super) bytes_read: u64,
+    /// The largest buffer that was ever to be filled.
+    pub(super) longest_read: u64,
 }
 
 pub(super) struct Draws(pub(super) u64);
@@ -170,6 +172,12 @@ impl CrashDisk {
         file.disk.clone_from(&file.cache);
     }
 
+    /// A file is gone, durably.
+    pub(super) fn lose(&mut self, name: &str) {
+        self.names.remove(name);
+        self.durable_names = self.names.clone();
+    }
+
     pub(super) fn put(&mut self, name: &str, bytes: &[u8]) {
         let file = File { cache: bytes.to_vec(), disk: bytes.to_vec(), dirty: BTreeSet::new() };
         self.files.push(file);
@@ -222,6 +230,7 @@ impl Disk for CrashDisk {
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         self.bytes_read += count as u64;
+        self.longest_read = self.longest_read.max(buffer.len() as u64);
         Ok(count)
     }
 

@@ -1,5 +1,6 @@
 //! The storage against a small disk that crashes, tears and lies.
 
+mod arbitrary_damage;
 mod behaviour;
 mod compaction;
 mod crash_disk;

@@ -11,7 +11,7 @@ use crate::{Storage, StorageError};
 
 /// What an act is made of, before it is known what it follows. One that makes no sense there is left out.
 #[derive(Clone, Debug)]
-enum Seed {
+pub(super) enum Seed {
     Write {
         next_term: bool,
         truncate: Option<u64>,
@@ -33,7 +33,7 @@ enum Seed {
     Compact(u64),
 }
 
-fn seeds() -> impl Strategy<Value = Vec<Seed>> {
+pub(super) fn seeds() -> impl Strategy<Value = Vec<Seed>> {
     let size = prop_oneof![8 => 0_usize..200, 1 => 3000_usize..9000, 1 => 30_000_usize..40_000];
     let write = (
         any::<bool>(),
@@ -70,7 +70,7 @@ fn ends() -> impl Strategy<Value = End> {
 }
 
 /// The acts that continue `state`.
-fn history(mut state: State, seeds: &[Seed]) -> Vec<Act> {
+pub(super) fn history(mut state: State, seeds: &[Seed]) -> Vec<Act> {
     let (mut acts, mut group) = (Vec::new(), Vec::new());
     for seed in seeds {
         if let Seed::Write { ends_group, .. } = seed {
