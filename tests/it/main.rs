@@ -7,5 +7,6 @@ mod garbage;
 mod leases;
 mod profiles;
 mod seeds;
+mod table;
 mod tidy;
 mod worlds;
