@@ -72,6 +72,7 @@ impl Raft {
             HeartbeatResponse { session, round, received, promise, clock, priority, snapshot_received };
         self.send(from, Body::HeartbeatResponse(response));
         self.maybe_ask_again();
+        self.maybe_pull_lost_snapshot();
         Ok(())
     }
 

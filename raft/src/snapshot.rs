@@ -369,6 +369,13 @@ impl Raft {
         }
     }
 
+    /// A snapshot that is lost was offered by nobody, and so nobody offers it again: each heartbeat is an occasion.
+    pub(crate) fn maybe_pull_lost_snapshot(&mut self) {
+        if self.snapshots.is_lost {
+            self.maybe_pull_snapshot();
+        }
+    }
+
     /// Another node has a snapshot that stands for what this one lacks, which may be one that was given up elsewhere.
     pub(crate) fn handle_snapshot_found(
         &mut self,
@@ -418,9 +425,12 @@ impl Raft {
             return;
         }
         receiving.give_up_waiting(pull_patience(&self.config), self.now);
+        // Who lost its snapshot does not know the members, and asks those that there were at first.
+        let first = || Configuration::first_with_witnesses(&self.config.voters, &self.config.witnesses);
+        let first = self.snapshots.is_lost.then(first);
         while let Some(receiving) = &mut self.snapshots.receiving
-            && let Some(ask) =
-                receiving.next_ask(source, self.configurations.latest().members(), &self.config, self.now)
+            && let members = first.as_ref().unwrap_or(self.configurations.latest()).members()
+            && let Some(ask) = receiving.next_ask(source, members, &self.config, self.now)
         {
             let request = SnapshotRequest { snapshot, offset: ask.offset, max_bytes: ask.max_bytes };
             self.send(ask.of, Body::SnapshotRequest(request));

@@ -18,9 +18,6 @@ use squall_storage::{Part, Piece};
 use cluster::Cluster;
 use damage::{Draws, Expected, How, Place, Scene, entry_of, is_data};
 
-/// Whether a node gets a snapshot back that its log cannot do without. As yet it does not start, safely.
-const SNAPSHOTS_COME_BACK: bool = false;
-
 /// A cluster that can recover has so many ticks; its election timeout is 15 to 30.
 const PATIENCE: u64 = 3_000;
 /// One that cannot is watched for so many.
@@ -38,7 +35,7 @@ struct Tally {
 impl Tally {
     /// Damages a scene, and fails where it does not do what it has to.
     fn judge(&mut self, scene: &Scene, damaged: &BTreeSet<Place>, how: How) {
-        let expected = scene.expected(damaged, SNAPSHOTS_COME_BACK);
+        let expected = scene.expected(damaged);
         let ticks = match expected {
             Expected::Recovers | Expected::GoesOn => PATIENCE,
             Expected::Waits | Expected::Either => WATCHED,
@@ -370,7 +367,9 @@ fn each_part_of_a_snapshot_damaged_on_any_nodes_is_masked_or_stops_them() {
     let is_header = |piece: &Piece| piece.part == Part::SnapshotHeader;
     let headers: Vec<[Place; 2]> =
         (0..scene.count()).map(|node| pairs_of(&scene, node, is_header)[0]).collect();
-    let chunks = (0..).map(|number| scene.find(|piece| piece.part == Part::SnapshotChunk { number }));
+    let chunks = (0..).map(|number| {
+        scene.find(|piece| matches!(piece.part, Part::SnapshotChunk { number: found, .. } if found == number))
+    });
     let chunks: Vec<Vec<Place>> = chunks.take_while(|places| !places.is_empty()).collect();
     assert!(chunks.len() > 2 && chunks.iter().all(|places| places.len() == 3), "{chunks:?}");
     for how in How::ALL {

@@ -153,10 +153,11 @@ struct Twin {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Expected {
     Refusal(&'static str),
-    /// To find the log as it was when this group was the next, and this snapshot.
+    /// To find the log as it was when this group was the next, and this snapshot, or the name of this one.
     Log {
         next_group: u64,
         snapshot: Option<LogIndex>,
+        lost_snapshot: Option<LogIndex>,
     },
 }
 
@@ -326,7 +327,7 @@ impl Life {
     }
 
     fn with_snapshot(&self, next_group: u64, damaged: &CrashDisk) -> Expected {
-        let (mut sound, mut lost) = (None, None);
+        let (mut sound, mut lost) = (None, None::<(LogIndex, bool)>);
         for name in self.disk.names().iter().rev() {
             let Some((index, _)) = name.strip_prefix("snapshot-").and_then(|rest| rest.split_once('-'))
             else {
@@ -342,15 +343,20 @@ impl Life {
             }
             // A file that is missing is not missed, but for what it stood for.
             if damaged.names().contains(name) {
-                lost = lost.max(Some(index));
+                let has_name = self.has_its_length(name, damaged) && self.has_sound_head(name, damaged);
+                lost = lost.or(Some((index, has_name)));
             }
         }
         let log = self.state(next_group);
         let base = self.base.index.min(log.last_index());
-        if sound.unwrap_or_default() < base || lost.is_some_and(|lost| lost > log.last_index()) {
-            return Expected::Refusal("a snapshot");
+        if sound.unwrap_or_default() < base || lost.is_some_and(|(lost, _)| lost > log.last_index()) {
+            // The newest that is damaged, where a copy of its header is left, and the right length.
+            return match lost.filter(|(lost, has_name)| *lost >= base && *has_name) {
+                Some((lost, _)) => Expected::Log { next_group, snapshot: None, lost_snapshot: Some(lost) },
+                None => Expected::Refusal("a snapshot"),
+            };
         }
-        Expected::Log { next_group, snapshot: sound }
+        Expected::Log { next_group, snapshot: sound, lost_snapshot: None }
     }
 
     fn state(&self, next_group: u64) -> &State {
@@ -381,7 +387,7 @@ impl Life {
                 "refused"
             }
             (Ok(_), Expected::Refusal(what)) => panic!("it starts without {what}"),
-            (Ok((storage, recovered)), Expected::Log { next_group, snapshot }) => {
+            (Ok((storage, recovered)), Expected::Log { next_group, snapshot, lost_snapshot }) => {
                 let found = state_of(&storage, &recovered, &mut disk);
                 assert_eq!(found.hard_state, self.story.acknowledged.hard_state);
                 assert!(recovered.boot > self.story.boot);
@@ -389,7 +395,10 @@ impl Life {
                 // Of two copies that tell of different things neither is believed.
                 let found_snapshot = recovered.snapshot.map(|id| id.last.index);
                 assert!(found_snapshot == snapshot || is_moved, "{found_snapshot:?}, not {snapshot:?}");
-                self.check_received(&found, damaged, is_moved);
+                assert!(recovered.lost_snapshot.is_none_or(|id| self.snapshots.contains(&id)));
+                let found_lost = recovered.lost_snapshot.map(|id| id.last.index);
+                assert!(found_lost == lost_snapshot || is_moved, "{found_lost:?}, not {lost_snapshot:?}");
+                self.check_received(&found, recovered.lost_snapshot, damaged, is_moved);
                 self.check_log(next_group, &found, &recovered, damaged)
             }
         }
@@ -406,7 +415,8 @@ impl Life {
             | StorageError::UnknownVersion { .. } => false,
         };
         assert!(is_named, "{error}");
-        if let Expected::Log { next_group, snapshot } = expected {
+        if let Expected::Log { next_group, snapshot, lost_snapshot } = expected {
+            let snapshot = &snapshot.or(*lost_snapshot);
             let is_whole = Some(*next_group) == self.states.last().map(|(next, _)| *next);
             // Where the last group is gone, so may be what the log before it began with.
             let begins = self.header(&self.segments().next().unwrap()).last.index;
@@ -417,14 +427,16 @@ impl Life {
     }
 
     /// Of what was received the sound beginning is there, as far as it is still of use.
-    fn check_received(&self, found: &State, damaged: &CrashDisk, is_moved: bool) {
+    fn check_received(&self, found: &State, lost: Option<SnapshotId>, damaged: &CrashDisk, is_moved: bool) {
         const FILE: &str = "received-snapshot";
         let known = self.story.acknowledged.received;
         if let Some(found) = found.received {
             let is_known = known.is_some_and(|known| found.id == known.id && found.durable <= known.durable);
             // A whole snapshot in the place of what was received is a part of itself.
             let is_whole = self.snapshots.contains(&found.id) && found.durable <= found.id.bytes;
-            assert!(is_known || (is_moved && is_whole), "{found:?}");
+            // What is left of a snapshot that is lost is its beginning.
+            let is_of_lost = lost == Some(found.id) && found.durable <= found.id.bytes;
+            assert!(is_known || is_of_lost || (is_moved && is_whole), "{found:?}");
         }
         let Some(known) = known else { return };
         let is_chunk = |piece: &&usize| {
@@ -435,7 +447,7 @@ impl Life {
         let chunks = pieces.iter().filter(is_chunk);
         let sound = chunks.take_while(|piece| self.is_sound(**piece, damaged)).count() as u64;
         let sound = sound.min(known.id.bytes.saturating_sub(1) / CHUNK_BYTES);
-        let is_late = found.snapshot.is_some_and(|id| id.last.index >= known.id.last.index);
+        let is_late = found.snapshot.or(lost).is_some_and(|id| id.last.index >= known.id.last.index);
         if sound > 0 && !is_late && !is_moved && self.has_sound_head(FILE, damaged) {
             assert_eq!(found.received.map(|found| found.durable), Some(sound * CHUNK_BYTES));
         }

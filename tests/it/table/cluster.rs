@@ -365,10 +365,11 @@ impl Life {
                 let data = storage.read_snapshot(snapshot, offset, max_bytes, disk)?;
                 replica.snapshot_read(to, snapshot, offset, data);
             }
+            // A damaged copy had the rest.
+            SnapshotJob::Store { snapshot, .. } if storage.snapshot_extent(snapshot).is_some() => {}
             SnapshotJob::Store { snapshot, offset, data } => {
                 storage.begin_received(snapshot, disk)?;
-                storage.write_received(offset, &data, disk)?;
-                let bytes = offset + data.len() as u64;
+                let bytes = storage.write_received(offset, &data, disk)?;
                 replica.snapshot_stored(snapshot, bytes);
                 if bytes == snapshot.bytes {
                     match storage.finish_received(disk)? {

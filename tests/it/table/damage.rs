@@ -60,6 +60,8 @@ struct Remains {
     starts: bool,
     /// Whose data is gone.
     lost: BTreeSet<LogPosition>,
+    /// Of a snapshot that the log cannot do without chunks are gone: the last entry that it stands for.
+    lost_snapshot: Option<LogIndex>,
 }
 
 impl Scene {
@@ -126,15 +128,18 @@ impl Scene {
         (0..pieces.len()).find(|other| is_twin(*other)).map(|other| (node, other))
     }
 
-    fn remains(&self, node: usize, damaged: &BTreeSet<Place>, snapshots_come_back: bool) -> Remains {
-        let mut remains = Remains { starts: true, lost: BTreeSet::new() };
+    fn remains(&self, node: usize, damaged: &BTreeSet<Place>) -> Remains {
+        let mut remains = Remains { starts: true, lost: BTreeSet::new(), lost_snapshot: None };
         for place in damaged.iter().filter(|(of, _)| *of == node) {
             let piece = self.piece(*place);
             let is_last_copy = self.twin(*place).is_none_or(|twin| damaged.contains(&twin));
             match piece.part {
-                Part::SnapshotChunk { .. } | Part::SnapshotHeader if is_last_copy => {
-                    let is_needed = self.bases[node] > LogIndex::ZERO;
-                    remains.starts &= !is_needed || snapshots_come_back;
+                // Its name goes with its header.
+                Part::SnapshotHeader if is_last_copy => {
+                    remains.starts &= self.bases[node] == LogIndex::ZERO;
+                }
+                Part::SnapshotChunk { last, .. } if self.bases[node] > LogIndex::ZERO => {
+                    remains.lost_snapshot = Some(last.index);
                 }
                 Part::Record(named) if !is_last_copy => {
                     if named.kind.ends_with("command") {
@@ -170,10 +175,9 @@ impl Scene {
 
     /// What is to be expected, by the rule: the cluster recovers if of everything that was committed there is a sound copy on
     /// a node that is up, of each piece of metadata one on its own node, and of each record and its slot one.
-    pub(crate) fn expected(&self, damaged: &BTreeSet<Place>, snapshots_come_back: bool) -> Expected {
+    pub(crate) fn expected(&self, damaged: &BTreeSet<Place>) -> Expected {
         let majority = self.count() / 2 + 1;
-        let remains: Vec<Remains> =
-            (0..self.count()).map(|node| self.remains(node, damaged, snapshots_come_back)).collect();
+        let remains: Vec<Remains> = (0..self.count()).map(|node| self.remains(node, damaged)).collect();
         let up: Vec<usize> = (0..self.count()).filter(|node| remains[*node].starts).collect();
         let holders = |position: &LogPosition| {
             let position = *position;
@@ -198,8 +202,16 @@ impl Scene {
             needed.iter().all(|position| among.iter().any(|node| has_sound(*node, position)))
         };
         let all: Vec<usize> = (0..self.count()).collect();
+        // Whoever lost its snapshot needs one that stands for as much, from somebody who is up. What it has of the entries
+        // before its end is of use to others at best.
+        let snapshots_come_back = up.iter().all(|node| {
+            let lost = remains[*node].lost_snapshot;
+            lost.is_none_or(|last| up.iter().any(|other| other != node && self.covers(*other, last, damaged)))
+        });
         if up.len() < majority || !is_kept(&all) {
             Expected::Waits
+        } else if !snapshots_come_back {
+            Expected::Either
         } else if up.len() == self.count() && is_kept(&up) {
             Expected::Recovers
         } else if up.iter().all(|node| remains[*node].lost.is_empty()) && is_kept(&up) {
