@@ -304,6 +304,7 @@ fn real_files_give_back_what_was_written() {
         storage.commit(&mut group_of(&steps), &mut disk).unwrap();
         state = state.after(&steps);
     }
+    drop(disk);
     let mut disk = RealDisk::open(&path).unwrap();
     let (storage, recovered) = open(&mut disk).unwrap();
     let found = state_of(&storage, &recovered, &mut disk);

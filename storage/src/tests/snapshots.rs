@@ -269,6 +269,7 @@ fn real_files_keep_a_snapshot_and_the_log_behind_it() {
     storage.begin_received(id, &mut disk).unwrap();
     storage.write_received(0, &image(at(7), 0..5000), &mut disk).unwrap();
 
+    drop(disk);
     let (mut disk, mut storage, recovered) = start();
     assert_eq!(recovered.receiving, Some((id, CHUNK)));
     storage.write_received(CHUNK, &image(at(7), CHUNK..9000), &mut disk).unwrap();
@@ -280,6 +281,7 @@ fn real_files_keep_a_snapshot_and_the_log_behind_it() {
         storage.commit(&mut group_of(&[step]), &mut disk).unwrap();
     }
 
+    drop(disk);
     let (mut disk, storage, recovered) = start();
     let found = state_of(&storage, &recovered, &mut disk);
     let files = std::fs::read_dir(&path).unwrap().count();
