@@ -51,6 +51,8 @@ pub enum DiskErrorKind {
     AlreadyExists,
     /// The handle or the name is not valid.
     InvalidInput,
+    /// Another process uses the directory.
+    InUse,
     /// No space left.
     NoSpace,
     /// The device failed.

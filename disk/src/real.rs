@@ -1,16 +1,19 @@
 //! The trait on real files: one directory, positioned reads and writes, `fdatasync`.
 //!
 //! It decides nothing and retries nothing: an error of the system becomes a [`DiskError`] with the file and the
-//! operation. It takes no lock on the directory: that only one process uses it is its caller's care. A length that
-//! is set leaves a hole, for which the file system finds room when it is written.
+//! operation. Whoever may change the directory has it locked, and the system releases that lock when the process dies, however it
+//! dies. A length that is set leaves a hole, for which the file system finds room when it is written (see `unwritten.rs`).
+
+mod unwritten;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use self::unwritten::Unwritten;
 use crate::{Disk, DiskError, DiskErrorKind, FileId, Operation};
 
 /// The longest name that common file systems take, in bytes.
@@ -48,34 +51,46 @@ pub struct RealDisk {
 struct OpenFile {
     name: String,
     file: File,
+    /// By what it grew when its length was set.
+    unwritten: Option<Unwritten>,
 }
 
 impl RealDisk {
-    /// Opens a directory, which must exist.
+    /// Opens a directory, which must exist, for this value alone: it is locked until the value is dropped.
+    ///
+    /// # Errors
+    /// Where it does not exist, is no directory, may not be read, or is in use.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DiskError> {
+        let path = path.as_ref();
+        let disk = Self::find(path, false)?;
+        match disk.directory.try_lock() {
+            Ok(()) => Ok(disk),
+            Err(TryLockError::WouldBlock) => Err(DiskError {
+                operation: Operation::Open,
+                file: String::new(),
+                kind: DiskErrorKind::InUse,
+                detail: format!("{}: another process uses it; stop that one first", path.display()),
+            }),
+            Err(TryLockError::Error(error)) => Err(directory_error(path, &error)),
+        }
+    }
+
+    /// Opens a directory to look at, whoever uses it: whatever would change it is refused, and nothing is synced.
     ///
     /// # Errors
     /// Where it does not exist, is no directory, or may not be read.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, DiskError> {
-        let path = path.as_ref();
-        let fail = |error| {
-            let mut error = system_error(Operation::Open, "", &error);
-            error.detail = format!("{}: {}", path.display(), error.detail);
-            error
-        };
+    pub fn read_only(path: impl AsRef<Path>) -> Result<Self, DiskError> {
+        Self::find(path.as_ref(), true)
+    }
+
+    fn find(path: &Path, is_read_only: bool) -> Result<Self, DiskError> {
+        let fail = |error| directory_error(path, &error);
         if !fs::metadata(path).map_err(fail)?.is_dir() {
             return Err(fail(io::Error::new(ErrorKind::InvalidInput, "not a directory")));
         }
         let directory = File::open(path).map_err(fail)?;
         let (path, files) = (path.to_owned(), BTreeMap::new());
-        Ok(Self { path, directory, files, next_file: FileId(0), is_read_only: false })
-    }
-
-    /// Opens a directory to look at: whatever would change it is refused, and nothing is synced.
-    ///
-    /// # Errors
-    /// Where it does not exist, is no directory, or may not be read.
-    pub fn read_only(path: impl AsRef<Path>) -> Result<Self, DiskError> {
-        Ok(Self { is_read_only: true, ..Self::open(path)? })
+        Ok(Self { path, directory, files, next_file: FileId(0), is_read_only })
     }
 
     /// The directory.
@@ -101,7 +116,7 @@ impl RealDisk {
         let next = id.0.checked_add(1);
         let used_up = || invalid(operation, name, "all file handles are used up".to_owned());
         self.next_file = FileId(next.ok_or_else(used_up)?);
-        self.files.insert(id, OpenFile { name: name.to_owned(), file });
+        self.files.insert(id, OpenFile { name: name.to_owned(), file, unwritten: None });
         Ok(id)
     }
 
@@ -165,10 +180,14 @@ impl Disk for RealDisk {
     }
 
     fn write_at(&mut self, file: FileId, offset: u64, data: &[u8]) -> Result<(), DiskError> {
-        let open = self.file(Operation::Write, file)?;
-        self.check_writable(Operation::Write, &open.name)?;
-        open.file
-            .write_all_at(data, offset)
+        self.check_writable(Operation::Write, &self.file(Operation::Write, file)?.name)?;
+        let open = self.files.get_mut(&file).expect("it was just found");
+        let fill = |unwritten: &mut Unwritten| {
+            unwritten.fill(&open.file, &(offset..offset.saturating_add(data.len() as u64)))
+        };
+        let filled = open.unwritten.as_mut().map_or(Ok(()), fill);
+        filled
+            .and_then(|()| open.file.write_all_at(data, offset))
             .map_err(|error| system_error(Operation::Write, &open.name, &error))
     }
 
@@ -181,8 +200,10 @@ impl Disk for RealDisk {
     }
 
     fn set_len(&mut self, file: FileId, len: u64) -> Result<(), DiskError> {
-        let open = self.file(Operation::SetLen, file)?;
-        self.check_writable(Operation::SetLen, &open.name)?;
+        self.check_writable(Operation::SetLen, &self.file(Operation::SetLen, file)?.name)?;
+        let old = self.len(file)?;
+        let open = self.files.get_mut(&file).expect("it was just found");
+        open.unwritten = (len > old).then(|| Unwritten::new(old..len));
         open.file.set_len(len).map_err(|error| system_error(Operation::SetLen, &open.name, &error))
     }
 
@@ -228,6 +249,14 @@ impl Disk for RealDisk {
         }
         self.directory.sync_all().map_err(|error| system_error(Operation::SyncDir, "", &error))
     }
+}
+
+/// An error of the directory as a whole. One that is not there is as a rule one whose file system is not mounted.
+fn directory_error(path: &Path, error: &io::Error) -> DiskError {
+    let is_missing = error.kind() == ErrorKind::NotFound;
+    let remedy = if is_missing { "; mount the file system that holds it, or correct the path" } else { "" };
+    let error = system_error(Operation::Open, "", error);
+    DiskError { detail: format!("{}: {}{remedy}", path.display(), error.detail), ..error }
 }
 
 fn utf8_name(name: &OsStr) -> Result<String, DiskError> {

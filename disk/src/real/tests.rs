@@ -36,6 +36,7 @@ fn what_was_written_is_read_after_reopening() {
     disk.write_at(file, 4094, b"abcd").unwrap();
     disk.sync(file).unwrap();
     disk.sync_dir().unwrap();
+    drop(disk);
 
     let mut disk = directory.disk();
     let file = disk.open("log").unwrap();
@@ -115,6 +116,10 @@ fn errors_say_what_was_tried_on_which_file() {
     let missing = RealDisk::open(directory.0.join("missing")).unwrap_err();
     assert_eq!(missing.kind, DiskErrorKind::NotFound);
     assert!(missing.to_string().contains("missing"), "{missing}");
+    assert!(
+        missing.to_string().ends_with("; mount the file system that holds it, or correct the path"),
+        "{missing}"
+    );
     let file = RealDisk::open(directory.0.join("log")).unwrap_err();
     assert_eq!(file.kind, DiskErrorKind::InvalidInput, "a file is no directory");
 }
@@ -127,4 +132,43 @@ fn directories_inside_are_not_listed() {
     disk.create("b").unwrap();
     disk.create("a").unwrap();
     assert_eq!(disk.list().unwrap(), ["a", "b"]);
+}
+
+#[test]
+fn one_disk_at_a_time_may_change_a_directory() {
+    let directory = Directory::new();
+    let disk = directory.disk();
+    let error = RealDisk::open(&directory.0).unwrap_err();
+    assert_eq!(error.kind, DiskErrorKind::InUse);
+    let path = directory.0.to_str().unwrap();
+    assert!(error.to_string().contains(path) && error.to_string().contains("another process"), "{error}");
+    RealDisk::read_only(&directory.0).unwrap();
+    drop(disk);
+    directory.disk();
+}
+
+#[test]
+fn space_that_a_length_gave_reads_as_zeros_whatever_is_written_around_it() {
+    const MIB: u64 = 1 << 20;
+    let directory = Directory::new();
+    let mut disk = directory.disk();
+    let file = disk.create("log").unwrap();
+    disk.write_at(file, 0, &[1; 5000]).unwrap();
+    disk.set_len(file, 4 * MIB + 100).unwrap();
+    let writes = [(3 * MIB - 10, 20), (6000, 10), (MIB, 10), (4 * MIB, 200), (5000, 7), (3 * MIB + 50, 5)];
+    let mut expected = vec![0; 4 * MIB as usize + 200];
+    expected[..5000].fill(1);
+    for (offset, bytes) in writes {
+        disk.write_at(file, offset, &vec![2; bytes]).unwrap();
+        expected[offset as usize..][..bytes].fill(2);
+        let mut found = vec![3; expected.len() + 1];
+        let count = disk.read_at(file, 0, &mut found).unwrap();
+        assert!(found[..count] == expected[..count], "after {bytes} bytes at {offset}");
+    }
+    disk.set_len(file, MIB).unwrap();
+    disk.write_at(file, 3 * MIB, &[2]).unwrap();
+    assert_eq!(disk.len(file).unwrap(), 3 * MIB + 1);
+    let mut found = [3; 30];
+    disk.read_at(file, 3 * MIB - 29, &mut found).unwrap();
+    assert_eq!((found[..29].iter().max(), found[29]), (Some(&0), 2), "what was cut off does not come back");
 }
