@@ -7,6 +7,9 @@ use squall_raft::LogPosition;
 
 use crate::{FORMAT_VERSION, Identity};
 
+/// What an operator does about damage that storage cannot mend: nothing here knows the directory's name.
+const REMEDY: &str = "`squall log` shows what else the node's directory holds; remove the node from the cluster, and add a new one with a fresh directory";
+
 /// Why a storage cannot go on. Each of them ends the process's life; nothing is retried.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StorageError {
@@ -81,7 +84,7 @@ impl fmt::Display for StorageError {
             Self::Dead => f.write_str("an earlier write failed; restart the node, so that it recovers from its disk"),
             Self::InvalidOption { field, value, expected } => write!(f, "{field} is {value}; expected {expected}"),
             Self::NotFormatted { found: None } => {
-                f.write_str("the directory is empty; a new node needs an explicit format, and a node that lost its disk must come back as a new member")
+                f.write_str("the directory is empty: mount the file system that holds the node's files; a new node needs an explicit format, and one that lost its disk must come back as a new member")
             }
             Self::NotFormatted { found: Some(file) } => write!(
                 f,
@@ -96,9 +99,12 @@ impl fmt::Display for StorageError {
             Self::UnknownVersion { file, found } => {
                 write!(f, "{file} has format {found}; this build reads format {FORMAT_VERSION}")
             }
-            Self::Damaged { file, offset, position: None, what } => write!(f, "{file} at byte {offset}: {what}"),
-            Self::Damaged { file, offset, position: Some(position), what } => {
-                write!(f, "{file} at byte {offset}, {position}: {what}")
+            Self::Damaged { file, offset, position, what } => {
+                write!(f, "{file} at byte {offset}")?;
+                if let Some(position) = position {
+                    write!(f, ", {position}")?;
+                }
+                write!(f, ": {what}. {REMEDY}")
             }
         }
     }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes};
 use squall_raft::{Configuration, Entry, LogPosition, Payload};
 
+use crate::PAGE_BYTES;
+
 pub(crate) const HEADER_BYTES: u64 = 48;
 pub(crate) const CRC_BYTES: u64 = 4;
 /// What a record takes beside its payload.
@@ -117,7 +119,9 @@ impl Header {
         slot_bytes(self.kind == Kind::Configuration, u64::from(self.payload_bytes))
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self) -> [u8; HEADER_BYTES as usize] {
+        let mut bytes = [0; HEADER_BYTES as usize];
+        let mut out = &mut bytes[..];
         out.put_u32_le(self.payload_bytes);
         out.put_u32_le(self.kind.number());
         out.put_u32_le(self.ordinal);
@@ -126,6 +130,7 @@ impl Header {
         out.put_u64_le(self.group);
         out.put_u64_le(self.position.term.0);
         out.put_u64_le(self.position.index.0);
+        bytes
     }
 
     /// The header at the front of `bytes`, where they can be one; whether they are, the checksum tells.
@@ -159,11 +164,15 @@ impl Slot {
 
     fn encode(&self, seed: u32, out: &mut Vec<u8>) {
         let start = out.len();
-        self.header.encode(out);
-        out.put_u64_le(self.offset);
-        out.put_u32_le(self.record_crc);
-        let crc = crc32c::crc32c_append(crc32c::crc32c_append(seed, &out[start..]), &self.payload);
-        out.put_u32_le(crc);
+        let mut bytes = [0; SLOT_BYTES as usize];
+        let (head, crc) = bytes.split_at_mut((SLOT_BYTES - CRC_BYTES) as usize);
+        head[..HEADER_BYTES as usize].copy_from_slice(&self.header.encode());
+        let mut rest = &mut head[HEADER_BYTES as usize..];
+        rest.put_u64_le(self.offset);
+        rest.put_u32_le(self.record_crc);
+        let checksum = crc32c::crc32c_append(crc32c::crc32c_append(seed, head), &self.payload);
+        crc.copy_from_slice(&checksum.to_le_bytes());
+        out.extend_from_slice(&bytes);
         out.extend_from_slice(&self.payload);
         out.resize(start + self.header.slot_bytes() as usize, 0);
     }
@@ -211,6 +220,13 @@ impl Encoder {
         self.slots.clear();
     }
 
+    /// Fills up the last pages, so that the system need not read them before they are written.
+    pub(crate) fn fill_pages(&mut self) {
+        for bytes in [&mut self.records, &mut self.slots] {
+            bytes.resize(bytes.len().next_multiple_of(PAGE_BYTES as usize), 0);
+        }
+    }
+
     /// Appends a record and its slot; `start` is where the group's records begin in the file.
     pub(crate) fn push(&mut self, header: Header, payload: &[u8], start: u64, seed: u32) -> Slot {
         assert_eq!(
@@ -219,12 +235,13 @@ impl Encoder {
             "a header tells its payload's length"
         );
         let begin = self.records.len();
-        header.encode(&mut self.records);
+        self.records.extend_from_slice(&header.encode());
         self.records.extend_from_slice(payload);
         let record_crc = crc32c::crc32c_append(seed, &self.records[begin..]);
         self.records.put_u32_le(record_crc);
-        let in_slot = if header.kind == Kind::Configuration { payload } else { &[] };
-        let (offset, payload) = (start + begin as u64, Bytes::copy_from_slice(in_slot));
+        let is_in_slot = header.kind == Kind::Configuration;
+        let payload = if is_in_slot { Bytes::copy_from_slice(payload) } else { Bytes::new() };
+        let offset = start + begin as u64;
         let slot = Slot { header, offset, record_crc, payload, has_record: true };
         slot.encode(seed, &mut self.slots);
         slot

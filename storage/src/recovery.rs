@@ -72,6 +72,7 @@ pub(crate) fn open(
         live,
         compact_to: base.index,
         void,
+        spares: Vec::new(),
         snapshots,
         next_group,
         next_sequence,
@@ -251,7 +252,8 @@ impl Storage {
             })?;
         }
         self.next_group += u64::from(!group.is_empty());
-        self.segments.push(Segment::create(disk, self.identity, header, &self.encoder)?);
+        self.encoder.fill_pages();
+        self.segments.push(Segment::create(disk, self.identity, header, &self.encoder, None)?);
         Ok(())
     }
 

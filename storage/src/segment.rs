@@ -9,7 +9,10 @@
 //!
 //! A segment gets its name only when its length and its header are durable, so a file of another length is damaged.
 //! The length reserves no space: on a disk that fills up, a later write into the segment fails, and ends the life of
-//! the process like any other failed write. The header says with which group the segment begins: from that group
+//! the process like any other failed write. A segment may stand in the file of one that was let go. Its slots are then made
+//! zeros, all of them, before it has its name; so slots that were never written are zeros in any segment. Its records are
+//! not: where no record was written there are zeros or records of an older segment, and those never pass for this one's, for
+//! they are numbered lower, and their checksums begin from another salt. The header says with which group the segment begins: from that group
 //! on, earlier segments are void. It also says with which entry the log ended before, so that a segment may be the first.
 
 use core::ops::Range;
@@ -25,6 +28,8 @@ const MAGIC: &[u8; 8] = b"sqlsegmt";
 const HEADER_BYTES: usize = Identity::BYTES + 9 * 8;
 const NAME_PREFIX: &str = "log-";
 const NUMBER_DIGITS: usize = 20;
+/// How much of a used file is zeroed with one write.
+const ZEROED_BYTES: u64 = 1 << 20;
 
 /// The pages of both regions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +79,11 @@ impl Layout {
     /// What a group takes of which slots and records are so long.
     pub(crate) fn of_group(slot_bytes: u64, record_bytes: u64) -> Self {
         Self { slot_pages: slot_bytes.div_ceil(PAGE_BYTES), record_pages: record_bytes.div_ceil(PAGE_BYTES) }
+    }
+
+    /// What this many pages are.
+    fn bytes(self) -> u64 {
+        (self.slot_pages + self.record_pages) * PAGE_BYTES
     }
 
     pub(crate) fn union(self, other: Self) -> Self {
@@ -154,20 +164,28 @@ impl Header {
 }
 
 impl Segment {
-    /// Makes a segment, durable when this returns; where it carries a group, `encoder` holds it.
+    /// Makes a segment, durable when this returns; where it carries a group, `encoder` holds it. It gets a new file, or
+    /// that of a segment that was let go.
     pub(crate) fn create(
         disk: &mut impl Disk,
         identity: Identity,
         header: Header,
         encoder: &Encoder,
+        spare: Option<Self>,
     ) -> Result<Self, StorageError> {
         assert_eq!(header.carries, !encoder.slots.is_empty(), "what a segment carries is encoded for it");
         let layout = header.layout;
         let file_bytes = layout.file_bytes().expect("options and groups are far below the end of u64");
         let name = name(header.number);
         let head = header.encode(identity);
-        let file = envelope::create_aside(disk, &name)?;
-        disk.set_len(file, file_bytes)?;
+        let file = match spare {
+            Some(spare) => spare.recycle(disk, &name, &header)?,
+            None => {
+                let file = envelope::create_aside(disk, &name)?;
+                disk.set_len(file, file_bytes)?;
+                file
+            }
+        };
         disk.write_at(file, 0, &head)?;
         disk.write_at(file, file_bytes - PAGE_BYTES, &head)?;
         let mut segment = Self { file, header, seed: record::seed(header.salt), used: Layout::NONE };
@@ -176,6 +194,27 @@ impl Segment {
         }
         envelope::publish(disk, &name, file)?;
         Ok(segment)
+    }
+
+    /// Makes this file, which nothing durable refers to any more, the one of which `header` will tell: under the name of
+    /// an unfinished file, with slots that are all zeros. The old header and the old records are left where they are.
+    fn recycle(self, disk: &mut impl Disk, name: &str, header: &Header) -> Result<FileId, StorageError> {
+        let layout = self.header.layout;
+        assert_eq!(layout, header.layout, "{} becomes {name}", self.name());
+        assert!(
+            self.header.number < header.number && self.header.salt != header.salt,
+            "{:?} {header:?}",
+            self.header
+        );
+        disk.rename(&self.name(), &envelope::aside(name))?;
+        let zeros = vec![0; ZEROED_BYTES.min(layout.slot_pages * PAGE_BYTES) as usize];
+        let (mut at, end) = (layout.slots_at(0), layout.records_at(0));
+        while at < end {
+            let count = (end - at).min(ZEROED_BYTES);
+            disk.write_at(self.file, at, &zeros[..count as usize])?;
+            at += count;
+        }
+        Ok(self.file)
     }
 
     /// Opens a segment, after a sync: what is acted upon must be durable.
@@ -230,6 +269,7 @@ impl Segment {
     fn write(&mut self, disk: &mut impl Disk, encoder: &Encoder) -> Result<(), StorageError> {
         let (records, slots) = (&encoder.records, &encoder.slots);
         let group = Layout::of_group(slots.len() as u64, records.len() as u64);
+        assert_eq!(group.bytes(), (slots.len() + records.len()) as u64, "a group is whole pages");
         assert!(self.has_room(group), "{}: {group:?} after {:?}", self.name(), self.used);
         disk.write_at(self.file, self.next_record_at(), records)?;
         disk.write_at(self.file, self.header.layout.slots_at(self.used.slot_pages), slots)?;

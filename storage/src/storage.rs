@@ -53,6 +53,9 @@ pub struct Storage {
     pub(crate) compact_to: LogIndex,
     /// Files that nothing durable refers to any more.
     pub(crate) void: Vec<String>,
+    /// Segments that were let go, of which the files are used again. Invariant: their numbers are below that of the first
+    /// segment, and so they hold nothing that counts; their layout is that of the options.
+    pub(crate) spares: Vec<Segment>,
     pub(crate) snapshots: Snapshots,
     pub(crate) next_group: u64,
     pub(crate) next_sequence: u64,
@@ -192,7 +195,8 @@ impl Storage {
         if is_new_segment {
             self.encoder.clear();
             let header = self.next_header(size, false);
-            self.segments.push(Segment::create(disk, self.identity, header, &self.encoder)?);
+            let spare = self.take_spare(header.layout);
+            self.segments.push(Segment::create(disk, self.identity, header, &self.encoder, spare)?);
             self.hard.newest_segment = header.number;
         }
         if let Some(state) = group.hard_state() {
@@ -237,6 +241,7 @@ impl Storage {
                 );
             }
         }
+        self.encoder.fill_pages();
         self.next_group += 1;
     }
 

@@ -7,6 +7,7 @@ use super::story::{Act, Step, Story, command, formatted, group_of, id_of, noop, 
 use crate::Storage;
 use crate::live::Live;
 use crate::record::{Header, Kind, Slot};
+use crate::segment::Segment;
 
 fn append(term: u64, indices: core::ops::RangeInclusive<u64>) -> Act {
     let entries: Vec<Entry> = indices.map(|index| command(term, index, 10)).collect();
@@ -52,8 +53,8 @@ fn what_a_snapshot_stands_for_goes_when_the_next_segment_is_made_and_no_sooner()
     let (mut disk, mut story, mut storage) = live(log_of_ten().chain([compact(LogPosition::new(1, 7))]));
     assert_eq!((segments(&disk), storage.base()), (5, LogPosition::ZERO));
     story.live(&mut storage, &[roll(1, 11)], &mut disk).unwrap();
-    // Entry 7 shares a segment with 8, which is needed.
-    assert_eq!((segments(&disk), storage.base()), (3, LogPosition::new(1, 6)));
+    // Entry 7 shares a segment with 8, which is needed. Of the three that went, two wait to be used again.
+    assert_eq!((segments(&disk), storage.base()), (3 + 2, LogPosition::new(1, 6)));
     let read = |first, disk: &mut _| storage.read(LogIndex(first), LogIndex(11), u64::MAX, disk).unwrap();
     assert_eq!(read(7, &mut disk), story.acknowledged.log[6..]);
     assert_eq!(read(6, &mut disk), [], "what is gone is not read, nor what follows in its place");
@@ -82,7 +83,7 @@ fn a_log_of_which_nothing_is_left_goes_on_behind_its_base() {
     // The last segment holds 9 and 10, and is written to.
     assert_eq!(storage.base(), LogPosition::new(1, 8));
     story.live(&mut storage, &[roll(2, 11)], &mut disk).unwrap();
-    assert_eq!((storage.base(), segments(&disk)), (all, 1));
+    assert_eq!((storage.base(), segments(&disk)), (all, 1 + 2));
     disk.restart(End::PowerDropsAll);
     let mut storage = story.recover(&mut disk).unwrap();
     let replace = Step { truncate_from: Some(LogIndex(11)), entries: vec![noop(2, 11)], ..Step::default() };
@@ -118,10 +119,38 @@ fn compaction_costs_no_sync_and_removes_a_few_files_at_a_time() {
     let (with, mut disk, mut story, mut storage) =
         cost(appends().chain(snapshot(last)).chain([compact(last)]).collect());
     assert_eq!((with, segments(&disk)), (without + 4, 17), "four removals, and nothing else");
-    for left in [14, 11, 8, 5, 6] {
+    // Two files are used again, and then there are new ones.
+    for left in [13, 9, 6, 5, 6] {
         let index = storage.last_index().next().0;
         story.live(&mut storage, &[roll(1, index)], &mut disk).unwrap();
         assert_eq!(segments(&disk), left);
+    }
+}
+
+/// Entries of one segment each, of which the first were given up: of the next segments two stand in files that were used before.
+fn log_that_used_files_again() -> (CrashDisk, Story, Storage) {
+    let last = LogPosition::new(1, 6);
+    let large = |index| Act::Commit(vec![Step { entries: vec![command(1, index, 3000)], ..Step::default() }]);
+    let first = (2..=7).map(large);
+    let acts = [append(1, 1..=1)].into_iter().chain(first).chain(snapshot(last)).chain([compact(last)]);
+    live(acts.chain((8..=10).map(|index| roll(1, index))))
+}
+
+#[test]
+fn a_file_that_is_used_again_has_empty_slots_and_old_records_that_nobody_believes() {
+    let (mut disk, mut story, storage) = log_that_used_files_again();
+    assert_eq!(storage.spares.len(), 0, "both were used");
+    for segment in &storage.segments[2..] {
+        let (layout, name) = (segment.header.layout, segment.name());
+        let bytes = disk.bytes(&name);
+        let slots = &bytes[layout.slots_at(0) as usize..layout.records_at(0) as usize];
+        let count = slots.chunks(64).filter(|slot| slot.iter().any(|byte| *byte != 0)).count();
+        assert_eq!(count, 1, "{name}");
+    }
+    for end in [End::Process, End::PowerDropsAll, End::PowerKeepsAll] {
+        disk.restart(end);
+        let storage = story.recover(&mut disk).unwrap();
+        assert_eq!(storage.tail(), crate::Tail::Whole);
     }
 }
 
@@ -150,7 +179,7 @@ fn a_log_that_was_truncated_can_be_read_from_the_middle_of_the_story_on() {
     let acts = acts.into_iter().chain(snapshot(covered)).chain([compact(covered)]);
     let vote_again = Act::Commit(vec![Step { hard_state: Some(vote(3, 3)), ..Step::default() }]);
     let (mut disk, mut story, storage) = live(acts.chain([vote_again]));
-    assert_eq!((storage.base(), segments(&disk)), (LogPosition::new(1, 3), 1));
+    assert_eq!((storage.base(), segments(&disk)), (LogPosition::new(1, 3), 1 + 2));
     for _ in 0..3 {
         disk.restart(End::PowerDropsAll);
         let storage = story.recover(&mut disk).unwrap();
@@ -198,9 +227,8 @@ fn a_reset_in_the_last_group_of_all_is_carried_like_any_other() {
 #[test]
 fn the_first_segment_of_a_compacted_log_is_missed() {
     let last = LogPosition::new(1, 4);
-    let (disk, ..) = live(log_of_ten().chain([compact(last), roll(1, 11)]));
-    let names: Vec<_> = disk.names().into_iter().filter(|name| name.starts_with("log-")).collect();
-    for name in names {
+    let (disk, _, storage) = live(log_of_ten().chain([compact(last), roll(1, 11)]));
+    for name in storage.segments.iter().map(Segment::name) {
         let mut rest = CrashDisk::default();
         for other in disk.names().into_iter().filter(|other| *other != name) {
             rest.put(&other, disk.bytes(&other));
