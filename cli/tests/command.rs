@@ -386,7 +386,7 @@ fn data_directory(name: &str) -> (PathBuf, Vec<(PathBuf, Vec<u8>)>) {
     let _none_from_before = fs::remove_dir_all(&directory);
     fs::create_dir(&directory).expect("the folder for temporary files can be written");
     let mut disk = RealDisk::open(&directory).expect("it was just made");
-    let (identity, options) = (Identity { node: NodeId(3), cluster: 7 }, Options::default());
+    let (identity, options) = (Identity { node: NodeId(3), cluster: 7, incarnation: 0 }, Options::default());
     Storage::format(&mut disk, identity, &options).expect("the directory is empty");
     let (mut storage, recovered) =
         Storage::open(&mut disk, identity, &options).expect("it was just formatted");

@@ -11,21 +11,25 @@ use crate::{StorageError, envelope};
 pub(crate) const FILE: &str = "identity";
 const MAGIC: &[u8; 8] = b"sqlident";
 
-/// A node of a cluster. Both numbers are chosen once and never reused.
+/// A node of a cluster. All numbers are chosen once and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The node.
     pub node: NodeId,
     /// The cluster.
     pub cluster: u128,
+    /// Which of the node's disks this is. A node that lost its disk, was removed and is added again under its old number gets
+    /// a higher one; should the lost disk, or a copy of it, turn up again, it does not start.
+    pub incarnation: u64,
 }
 
 impl Identity {
-    pub(crate) const BYTES: usize = 24;
+    pub(crate) const BYTES: usize = 32;
 
     pub(crate) fn encode(self, out: &mut Vec<u8>) {
         out.put_u64_le(self.node.0);
         out.put_u128_le(self.cluster);
+        out.put_u64_le(self.incarnation);
     }
 
     /// What the body of the file says.
@@ -34,7 +38,8 @@ impl Identity {
     }
 
     fn take(body: &mut &[u8]) -> Self {
-        Self { node: NodeId(body.get_u64_le()), cluster: body.get_u128_le() }
+        let (node, cluster) = (NodeId(body.get_u64_le()), body.get_u128_le());
+        Self { node, cluster, incarnation: body.get_u64_le() }
     }
 
     /// Takes an identity from the front of `body`, which holds one, and checks that it is this one.
@@ -60,6 +65,6 @@ impl Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of cluster {:032x}", self.node, self.cluster)
+        write!(f, "{} of cluster {:032x}, incarnation {}", self.node, self.cluster, self.incarnation)
     }
 }

@@ -7,11 +7,13 @@
 //! # Files
 //!
 //! - `identity`: whose files these are. It is written last by [`Storage::format`], so its presence is the mark
-//!   that formatting was finished. An empty directory never starts by itself.
+//!   that formatting was finished. An empty directory never starts by itself, and one of another node, cluster or
+//!   incarnation not at all.
 //! - `hard-state`: term, vote, boot number, with which segment the log begins. It is replaced as a whole (see
 //!   `envelope.rs`).
-//! - `log-<number>`: a segment, made at its full length. Records fill its larger part; a small *slot* that names
-//!   each record stands physically apart from it, in the same file (see `segment.rs`).
+//! - `log-<number>`: a segment, made at its full length, in a new file or in that of a segment that was let go. Records fill
+//!   its larger part; a small *slot* that names each record stands physically apart from it, in the same file (see
+//!   `segment.rs`).
 //! - `snapshot-<index>-<times named>`: a whole snapshot, in chunks of a page (see `snapshot.rs`).
 //! - `received-snapshot`: one that is being received (see `draft.rs`).
 //!
@@ -98,7 +100,7 @@ pub use storage::Storage;
 pub use survey::{Named, Part, Piece, owner, survey};
 
 /// The format of every file here. A reader refuses any other.
-const FORMAT_VERSION: u32 = 3;
+const FORMAT_VERSION: u32 = 4;
 
 /// A group begins on a fresh page; a device writes a page, or tears it, without touching the next.
 const PAGE_BYTES: u64 = 4096;

@@ -23,7 +23,7 @@ use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
 /// let path = std::env::temp_dir().join(format!("squall-storage-example-{}", std::process::id()));
 /// std::fs::create_dir(&path)?;
 /// let mut disk = RealDisk::open(&path)?;
-/// let (identity, options) = (Identity { node: NodeId(1), cluster: 7 }, Options::default());
+/// let (identity, options) = (Identity { node: NodeId(1), cluster: 7, incarnation: 0 }, Options::default());
 /// Storage::format(&mut disk, identity, &options)?;
 /// let (mut storage, recovered) = Storage::open(&mut disk, identity, &options)?;
 ///

@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 fn identity(node: NodeId) -> Identity {
-    Identity { node, cluster: 0x5EED }
+    Identity { node, cluster: 0x5EED, incarnation: 0 }
 }
 
 impl Server {

@@ -136,7 +136,7 @@ impl Server {
 }
 
 fn identity(node: NodeId) -> Identity {
-    Identity { node, cluster: 0x5EED }
+    Identity { node, cluster: 0x5EED, incarnation: 0 }
 }
 
 /// Lets time pass until there is a leader and all have applied all of its log; returns its place.

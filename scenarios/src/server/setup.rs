@@ -64,7 +64,7 @@ impl Setup {
     /// Who a server is, as its disk knows it.
     #[must_use]
     pub fn identity(&self, id: ProcessId) -> Identity {
-        Identity { node: node_id(id), cluster: CLUSTER }
+        Identity { node: node_id(id), cluster: CLUSTER, incarnation: 0 }
     }
 
     /// The shortest election timeout, in microseconds of a server's own clock.

@@ -9,7 +9,7 @@ use squall_raft::{Entry, HardState, LogIndex, LogPosition, NodeId, Payload, Term
 use squall_storage::{Group, Identity, Options, Storage};
 
 pub(crate) const ENTRY_BYTES: usize = 256;
-pub(crate) const IDENTITY: Identity = Identity { node: NodeId(1), cluster: 1 };
+pub(crate) const IDENTITY: Identity = Identity { node: NodeId(1), cluster: 1, incarnation: 0 };
 const TERM: Term = Term(1);
 
 pub(crate) struct Log<D> {

@@ -24,6 +24,7 @@ pub(crate) fn measure(directory: &Path) {
         while length(&path) < LOG_BYTES {
             log.run(20);
         }
+        drop(log);
         let (mut reading, mut opening) = (Vec::new(), Vec::new());
         let mut count = 0;
         for _ in 0..ROUNDS {

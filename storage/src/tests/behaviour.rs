@@ -35,7 +35,12 @@ fn a_directory_with_anything_in_it_is_not_formatted() {
 fn another_nodes_directory_is_refused_untouched() {
     let mut disk = formatted();
     let before = disk.bytes("hard-state").to_vec();
-    for other in [Identity { node: NodeId(4), ..IDENTITY }, Identity { cluster: 1, ..IDENTITY }] {
+    let others = [
+        Identity { node: NodeId(4), ..IDENTITY },
+        Identity { cluster: 1, ..IDENTITY },
+        Identity { incarnation: 1, ..IDENTITY },
+    ];
+    for other in others {
         let error = Storage::open(&mut disk, other, &options()).unwrap_err();
         assert_eq!(
             error,

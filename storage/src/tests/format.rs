@@ -36,29 +36,29 @@ fn every_byte_stands_where_it_always_stood() {
     assert_eq!([&hard_state[..], identity, segment], ["hard-state", "identity", "log-00000000000000000001"]);
     assert_eq!(snapshot, "snapshot-00000000000000000001-0000000000");
     let identity = disk.bytes(identity);
-    assert_eq!(identity.len(), 4096 + 44);
-    assert_eq!(identity[..44], identity[4096..]);
-    assert_eq!(hex(&identity[..44]), IDENTITY_FILE);
+    assert_eq!(identity.len(), 4096 + 52);
+    assert_eq!(identity[..52], identity[4096..]);
+    assert_eq!(hex(&identity[..52]), IDENTITY_FILE);
 
     let hard_state = disk.bytes(hard_state);
-    assert_eq!(hard_state.len(), 4096 + 100);
-    assert_eq!(hard_state[..100], hard_state[4096..]);
-    assert_eq!(hex(&hard_state[..100]), HARD_STATE_FILE);
+    assert_eq!(hard_state.len(), 4096 + 108);
+    assert_eq!(hard_state[..108], hard_state[4096..]);
+    assert_eq!(hex(&hard_state[..108]), HARD_STATE_FILE);
 
     let segment = disk.bytes(segment);
     assert_eq!(segment.len(), 16 << 10);
-    assert_eq!(hex(&segment[..116]), SEGMENT_HEADER);
+    assert_eq!(hex(&segment[..124]), SEGMENT_HEADER);
     assert_eq!(segment[..4096], segment[3 * 4096..]);
     assert_eq!(hex(&segment[4096..4096 + 256]), SLOTS);
     assert_eq!(hex(&segment[8192..8192 + 214]), RECORDS);
-    check_holes(segment, &[116..4096, 4096 + 256..8192, 8192 + 214..3 * 4096]);
+    check_holes(segment, &[124..4096, 4096 + 256..8192, 8192 + 214..3 * 4096]);
 
     let snapshot = disk.bytes(snapshot);
     assert_eq!(snapshot.len(), 3 * 4096);
-    assert_eq!(hex(&snapshot[..84]), SNAPSHOT_HEADER);
+    assert_eq!(hex(&snapshot[..92]), SNAPSHOT_HEADER);
     assert_eq!(snapshot[..4096], snapshot[4096..8192]);
     assert_eq!(hex(&snapshot[8192..8192 + 21]), CHUNK);
-    check_holes(snapshot, &[84..4096, 8192 + 21..3 * 4096]);
+    check_holes(snapshot, &[92..4096, 8192 + 21..3 * 4096]);
 }
 
 fn check_holes(file: &[u8], holes: &[core::ops::Range<usize>]) {
@@ -83,26 +83,26 @@ const CONFIGURATION_RECORD: &str = "\
     0500000000000000 0100000000000000 0100000000000000 0000000000000000 \
     00e9030000000000 0000000000000000 0002bfc43d37";
 
-/// Magic; version and length; node; cluster; checksum.
+/// Magic; version and length; node; cluster; incarnation; checksum.
 const IDENTITY_FILE: &str = "\
-    73716c6964656e74 0300000018000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 aadcd19b";
+    73716c6964656e74 0400000020000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 0000000000000000 ee80d11a";
 
-/// Magic; version and length; node; cluster; boot; newest and oldest segment; term; has voted; for whom;
+/// Magic; version and length; node; cluster; incarnation; boot; newest and oldest segment; term; has voted; for whom;
 /// longest promise; checksum.
 const HARD_STATE_FILE: &str = "\
-    73716c6861726473 0300000050000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 0100000000000000 0100000000000000 0100000000000000 \
-    0500000000000000 0100000000000000 0200000000000000 0f00000000000000 \
-    69605400";
+    73716c6861726473 0400000058000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 0000000000000000 0100000000000000 0100000000000000 \
+    0100000000000000 0500000000000000 0100000000000000 0200000000000000 \
+    0f00000000000000 d1b4ed54";
 
-/// Magic; version and length; node; cluster; number; first group; first sequence; term and index of the last entry before;
+/// Magic; version and length; node; cluster; incarnation; number; first group; first sequence; term and index of the last entry before;
 /// salt; carries; pages of slots; of records; checksum.
 const SEGMENT_HEADER: &str = "\
-    73716c7365676d74 0300000060000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 0100000000000000 0100000000000000 0100000000000000 \
-    0000000000000000 0000000000000000 dda1a1b5cb045ff7 0000000000000000 \
-    0100000000000000 0100000000000000 e60593f8";
+    73716c7365676d74 0400000068000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 0000000000000000 0100000000000000 0100000000000000 \
+    0100000000000000 0000000000000000 0000000000000000 dda1a1b5cb045ff7 \
+    0000000000000000 0100000000000000 0100000000000000 2e09552d";
 
 /// Payload length and kind; ordinal and count; sequence; group; term; index; offset; record's and slot's checksum.
 const SLOTS: &str = "\
@@ -125,11 +125,11 @@ const RECORDS: &str = "\
     0200000003000000 0400000004000000 0000000001000000 0000000005000000 \
     0000000003000000 0000000073717561 6c6c1817088b";
 
-/// Magic; version and length; node; cluster; term and index of the last entry; bytes; checksum; salt; checksum.
+/// Magic; version and length; node; cluster; incarnation; term and index of the last entry; bytes; checksum; salt; checksum.
 const SNAPSHOT_HEADER: &str = "\
-    73716c736e617073 0300000040000000 0300000000000000 0100000000000000 \
-    0000000000eeffc0 0500000000000000 0100000000000000 0500000000000000 \
-    efcba570950a5e8a befe1fe103383c0e 7b167a1b";
+    73716c736e617073 0400000048000000 0300000000000000 0100000000000000 \
+    0000000000eeffc0 0000000000000000 0500000000000000 0100000000000000 \
+    0500000000000000 efcba570950a5e8a befe1fe103383c0e 044b030d";
 
 /// Checksum; piece; number; content.
 const CHUNK: &str = "\

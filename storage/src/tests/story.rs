@@ -16,7 +16,7 @@ use crate::snapshot::CHUNK_BYTES;
 use crate::{Group, Identity, Options, Storage, StorageError};
 
 pub(super) const IDENTITY: Identity =
-    Identity { node: NodeId(3), cluster: 0xC0FF_EE00_0000_0000_0000_0000_0000_0001 };
+    Identity { node: NodeId(3), cluster: 0xC0FF_EE00_0000_0000_0000_0000_0000_0001, incarnation: 0 };
 
 /// The smallest segments there are: every history rolls.
 pub(super) fn options() -> Options {

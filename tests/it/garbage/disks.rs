@@ -16,7 +16,7 @@ use squall_sim::disk::DiskParameters;
 use squall_sim::{Choice, ProcessId, SimDisk};
 use squall_storage::{Group, Identity, Options, Storage};
 
-const IDENTITY: Identity = Identity { node: NodeId(2), cluster: 0x0051_5541_4c4c };
+const IDENTITY: Identity = Identity { node: NodeId(2), cluster: 0x0051_5541_4c4c, incarnation: 0 };
 
 fn options() -> Options {
     Options { segment_bytes: 16 << 10, tail_bytes: 2_000, salt_seed: 5 }
