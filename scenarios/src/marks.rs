@@ -31,6 +31,7 @@ pub const NAMES: &[&str] = &[
     "one write carried several entries",
     "a torn tail was dropped",
     "a tail was in doubt",
+    "a segment was made in a file that was used before",
     "a lost entry was repaired",
     "a server met damage while it ran, and started anew",
     "a proposal was refused because of a bound",

@@ -41,6 +41,12 @@ impl Storage {
         Some(Extent { file, offset: 0, bytes: snapshot::file_bytes(id.bytes)? })
     }
 
+    /// How many segments of this life were made in the files of earlier ones.
+    #[must_use]
+    pub fn files_reused(&self) -> u64 {
+        self.files_reused
+    }
+
     /// The hard state that a disk holds.
     ///
     /// # Errors

@@ -73,6 +73,7 @@ pub(crate) fn open(
         compact_to: base.index,
         void,
         spares: Vec::new(),
+        files_reused: 0,
         snapshots,
         next_group,
         next_sequence,

@@ -56,6 +56,7 @@ pub struct Storage {
     /// Segments that were let go, of which the files are used again. Invariant: their numbers are below that of the first
     /// segment, and so they hold nothing that counts; their layout is that of the options.
     pub(crate) spares: Vec<Segment>,
+    pub(crate) files_reused: u64,
     pub(crate) snapshots: Snapshots,
     pub(crate) next_group: u64,
     pub(crate) next_sequence: u64,
@@ -196,6 +197,7 @@ impl Storage {
             self.encoder.clear();
             let header = self.next_header(size, false);
             let spare = self.take_spare(header.layout);
+            self.files_reused += u64::from(spare.is_some());
             self.segments.push(Segment::create(disk, self.identity, header, &self.encoder, spare)?);
             self.hard.newest_segment = header.number;
         }

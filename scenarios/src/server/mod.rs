@@ -408,7 +408,11 @@ impl Server {
         } else if !self.group.is_empty() {
             self.turn_to_snapshots = true;
             self.groups += 1;
-            self.storage.commit(&mut self.group, env.disk()).map(Job::Write)
+            let reused = self.storage.files_reused();
+            let written = self.storage.commit(&mut self.group, env.disk());
+            let is_reused = self.storage.files_reused() > reused;
+            sometimes!(env, marks::NAMES, "a segment was made in a file that was used before", is_reused);
+            written.map(Job::Write)
         } else if let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() {
             self.turn_to_snapshots = true;
             let last = last.min(self.storage.last_index());

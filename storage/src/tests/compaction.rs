@@ -3,11 +3,13 @@
 use squall_raft::{Entry, LogIndex, LogPosition};
 
 use super::crash_disk::{CrashDisk, End};
-use super::story::{Act, Step, Story, command, formatted, group_of, id_of, noop, open, state_of, vote};
-use crate::Storage;
+use super::story::{
+    Act, IDENTITY, Step, Story, command, formatted, group_of, id_of, noop, open, options, state_of, vote,
+};
 use crate::live::Live;
 use crate::record::{Header, Kind, Slot};
 use crate::segment::Segment;
+use crate::{Options, Storage};
 
 fn append(term: u64, indices: core::ops::RangeInclusive<u64>) -> Act {
     let entries: Vec<Entry> = indices.map(|index| command(term, index, 10)).collect();
@@ -127,30 +129,42 @@ fn compaction_costs_no_sync_and_removes_a_few_files_at_a_time() {
     }
 }
 
-/// Entries of one segment each, of which the first were given up: of the next segments two stand in files that were used before.
-fn log_that_used_files_again() -> (CrashDisk, Story, Storage) {
-    let last = LogPosition::new(1, 6);
-    let large = |index| Act::Commit(vec![Step { entries: vec![command(1, index, 3000)], ..Step::default() }]);
-    let first = (2..=7).map(large);
-    let acts = [append(1, 1..=1)].into_iter().chain(first).chain(snapshot(last)).chain([compact(last)]);
-    live(acts.chain((8..=10).map(|index| roll(1, index))))
-}
-
 #[test]
 fn a_file_that_is_used_again_has_empty_slots_and_old_records_that_nobody_believes() {
-    let (mut disk, mut story, storage) = log_that_used_files_again();
-    assert_eq!(storage.spares.len(), 0, "both were used");
-    for segment in &storage.segments[2..] {
-        let (layout, name) = (segment.header.layout, segment.name());
-        let bytes = disk.bytes(&name);
-        let slots = &bytes[layout.slots_at(0) as usize..layout.records_at(0) as usize];
-        let count = slots.chunks(64).filter(|slot| slot.iter().any(|byte| *byte != 0)).count();
-        assert_eq!(count, 1, "{name}");
+    let options = Options { segment_bytes: 64 << 10, ..options() };
+    let mut disk = CrashDisk::default();
+    Storage::format(&mut disk, IDENTITY, &options).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &options).unwrap();
+    let mut commit =
+        |storage: &mut Storage, step: Step| storage.commit(&mut group_of(&[step]), &mut disk).unwrap();
+    commit(&mut storage, Step { hard_state: Some(vote(1, 1)), ..Step::default() });
+    // Three groups in each segment, of three pages each.
+    for index in 1..=9 {
+        commit(&mut storage, Step { entries: vec![command(1, index, 12_000)], ..Step::default() });
     }
-    for end in [End::Process, End::PowerDropsAll, End::PowerKeepsAll] {
+    let last = LogPosition::new(1, 9);
+    storage.begin_snapshot(last, &mut disk).unwrap();
+    storage.finish_snapshot(&mut disk).unwrap();
+    let mut commit =
+        |storage: &mut Storage, step: Step| storage.commit(&mut group_of(&[step]), &mut disk).unwrap();
+    commit(&mut storage, Step { compact_to: Some(last), ..Step::default() });
+    for index in 10..=14 {
+        commit(&mut storage, Step { entries: vec![noop(1, index)], ..Step::default() });
+    }
+    assert_eq!((storage.base(), storage.files_reused()), (last, 1));
+
+    let segment = storage.segments.last().unwrap();
+    let (layout, used) = (segment.header.layout, segment.used);
+    let file = disk.bytes(&segment.name());
+    let is_zero = |from: u64, to: u64| file[from as usize..to as usize].iter().all(|byte| *byte == 0);
+    assert!(is_zero(layout.slots_at(used.slot_pages), layout.records_at(0)), "no slot is left");
+    let end = layout.records_at(layout.record_pages);
+    assert!(!is_zero(layout.records_at(used.record_pages), end), "old records are");
+    for end in [End::Process, End::PowerDropsAll] {
         disk.restart(end);
-        let storage = story.recover(&mut disk).unwrap();
-        assert_eq!(storage.tail(), crate::Tail::Whole);
+        let (storage, recovered) = Storage::open(&mut disk, IDENTITY, &options).unwrap();
+        assert_eq!((storage.tail(), recovered.last_index), (crate::Tail::Whole, LogIndex(14)));
+        assert_eq!(recovered.tail, (10..=14).map(|index| noop(1, index)).collect::<Vec<_>>());
     }
 }
 
