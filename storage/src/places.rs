@@ -56,7 +56,11 @@ impl Places {
     pub(crate) fn push(&mut self, place: Place) {
         match self.blocks.back_mut().filter(|block| block.len() < PER_BLOCK) {
             Some(block) => block.push(place),
-            None => self.blocks.push_back(vec![place]),
+            None => {
+                let mut block = Vec::with_capacity(PER_BLOCK);
+                block.push(place);
+                self.blocks.push_back(block);
+            }
         }
     }
 

@@ -170,7 +170,7 @@ impl Slot {
         let mut rest = &mut head[HEADER_BYTES as usize..];
         rest.put_u64_le(self.offset);
         rest.put_u32_le(self.record_crc);
-        let checksum = crc32c::crc32c_append(crc32c::crc32c_append(seed, head), &self.payload);
+        let checksum = slot_checksum(seed, head, &self.payload);
         crc.copy_from_slice(&checksum.to_le_bytes());
         out.extend_from_slice(&bytes);
         out.extend_from_slice(&self.payload);
@@ -188,13 +188,20 @@ impl Slot {
         let header = Header::decode(slot)?;
         let in_slot = if header.kind == Kind::Configuration { header.payload_bytes as usize } else { 0 };
         let payload = bytes[SLOT_BYTES as usize..].get(..in_slot)?;
-        if crc.get_u32_le() != crc32c::crc32c_append(crc32c::crc32c_append(seed, slot), payload) {
+        if crc.get_u32_le() != slot_checksum(seed, slot, payload) {
             return None;
         }
         let mut rest = &slot[HEADER_BYTES as usize..];
         let (offset, record_crc) = (rest.get_u64_le(), rest.get_u32_le());
-        Some(Self { header, offset, record_crc, payload: Bytes::copy_from_slice(payload), has_record: true })
+        let payload = if payload.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(payload) };
+        Some(Self { header, offset, record_crc, payload, has_record: true })
     }
+}
+
+/// The checksum of a slot; as a rule there is no payload in it.
+fn slot_checksum(seed: u32, head: &[u8], payload: &[u8]) -> u32 {
+    let checksum = crc32c::crc32c_append(seed, head);
+    if payload.is_empty() { checksum } else { crc32c::crc32c_append(checksum, payload) }
 }
 
 /// What the slot of a record takes.

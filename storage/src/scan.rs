@@ -219,14 +219,15 @@ impl<'a, D: Disk> Scan<'a, D> {
     fn slot_at(&mut self, at: u64, end: u64) -> Result<Option<Slot>, StorageError> {
         let region_end = self.segment.header.layout.records_at(0);
         let bytes = self.slots.get(self.disk, self.segment.file, at, SLOT_BYTES, end)?;
-        // What is no slot may claim any length.
-        let is_plausible = |length: &u64| *length <= WINDOW_BYTES && at + length <= region_end;
-        let Some(length) = Slot::length(bytes).filter(is_plausible) else { return Ok(None) };
-        let bytes = if length <= bytes.len() as u64 {
-            bytes
-        } else {
-            self.slots.get(self.disk, self.segment.file, at, length, at + length)?
-        };
+        if let Some(slot) = Slot::decode(self.segment.seed, bytes) {
+            return Ok(Some(slot).filter(|slot| at + slot.header.slot_bytes() <= region_end));
+        }
+        // That of a configuration may go on behind what is at hand; what is no slot may claim any length.
+        let at_hand = bytes.len() as u64;
+        let is_longer =
+            |length: &u64| (at_hand + 1..=WINDOW_BYTES).contains(length) && at + *length <= region_end;
+        let Some(length) = Slot::length(bytes).filter(is_longer) else { return Ok(None) };
+        let bytes = self.slots.get(self.disk, self.segment.file, at, length, at + length)?;
         Ok(Slot::decode(self.segment.seed, bytes))
     }
 

@@ -48,6 +48,12 @@ impl Window {
         record_bytes: u64,
         end: u64,
     ) -> Result<Option<u32>, DiskError> {
+        let bytes = self.get(disk, file, offset, 1, end)?;
+        if let Some(record) = bytes.get(..record_bytes as usize) {
+            let (body, stored) = record.split_at((record_bytes - CRC_BYTES) as usize);
+            let crc = crc32c::crc32c_append(seed, body);
+            return Ok((stored == crc.to_le_bytes()).then_some(crc));
+        }
         let body_end = offset + record_bytes - CRC_BYTES;
         let (mut at, mut crc) = (offset, seed);
         while at < body_end {
