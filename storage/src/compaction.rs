@@ -7,7 +7,7 @@
 //! what a crash leaves of them has a lower number than the first, and is swept up by the next start.
 //!
 //! Two files are kept in place of being removed, and become the next new segments: to write where blocks are already is
-//! faster than to have them found, on ext4 by half. Such a file keeps its old name, below the first segment's, until it is
+//! faster than to have them found. Such a file keeps its old name, below the first segment's, until it is
 //! taken. It is then renamed to that of an unfinished file, written, synced, and given its new name; whichever of the two
 //! names a crash leaves, the next start removes it. A start takes over none: it cannot know what was last written there.
 

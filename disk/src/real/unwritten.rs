@@ -1,8 +1,8 @@
 //! Space that a file was given and that nothing was written to yet.
 //!
-//! The file system finds blocks for it when it is written, and a sync that has to make this durable waits for the file
-//! system's journal: on ext4 twice as long as for the data alone. So space is filled with zeros a good stretch at a time, when
-//! the first byte of a stretch is written, and the syncs of all that follows in it find the blocks there.
+//! The file system finds blocks for it when it is written, and a sync that has to make this durable, too, takes longer than
+//! one of the data alone: half as long again and more. So space is filled with zeros a good stretch at a time, when the first
+//! byte of a stretch is written, and the syncs of all that follows in it find the blocks there.
 
 use std::collections::BTreeSet;
 use std::fs::File;
