@@ -17,9 +17,9 @@ use squall_storage::{Group, Identity, Options, Storage};
 const IDENTITY: Identity = Identity { node: NodeId(1), cluster: 1, incarnation: 0 };
 const DIRECTORIES: u64 = 4;
 const KILLS: u64 = 250;
-const MESSAGES_MAX: u64 = 30;
+const MESSAGES_MAX: u64 = 20;
 /// A snapshot is taken, and the log compacted, at about every so many entries.
-const SNAPSHOT_ENTRIES: u64 = 60;
+const SNAPSHOT_ENTRIES: u64 = 40;
 /// Tells the process where to write; its own test has it not.
 const DIRECTORY: &str = "SQUALL_KILLED_DIRECTORY";
 const SIGKILL: i32 = 9;
