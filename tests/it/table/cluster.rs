@@ -25,7 +25,7 @@ pub(crate) fn options() -> Options {
 }
 
 pub(crate) fn identity(node: usize) -> Identity {
-    Identity { node: node_id(node), cluster: 0x7AB1_E000 }
+    Identity { node: node_id(node), cluster: 0x7AB1_E000, incarnation: 0 }
 }
 
 fn node_id(node: usize) -> NodeId {
