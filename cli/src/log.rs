@@ -86,6 +86,9 @@ fn show_recovery(
         Tail::Torn { group } => {
             line(&format!("group {group} is torn, was never acknowledged, and is dropped"));
         }
+        Tail::Uncertain { group } => line(&format!(
+            "group {group} cannot be read, and is dropped: torn, or damaged after it was acknowledged"
+        )),
         Tail::Doubtful { group, position } => line(&format!(
             "group {group} is the last one and lacks data from {position} on: torn, or damaged; its names are kept"
         )),

@@ -1,7 +1,7 @@
 //! The driver's disk, in memory: what was written to it, and what a restart finds.
 
 use squall_raft::{
-    Entry, Faulty, HardState, LogIndex, LogPosition, Payload, Recovered, SnapshotId, Write, WriteToken,
+    Entry, Faulty, HardState, LogIndex, LogPosition, Payload, Recovered, SnapshotId, Term, Write, WriteToken,
 };
 
 /// A disk's contents.
@@ -16,6 +16,8 @@ pub(crate) struct Disk {
     pub(crate) faulty: Vec<Faulty>,
     /// A snapshot that is being received, and so many of its bytes.
     pub(crate) receiving: Option<(SnapshotId, u64)>,
+    /// Up to which term entries were lost at the log's end.
+    pub(crate) uncertain: Term,
 }
 
 /// A write that outlives the core's next input.
@@ -106,7 +108,7 @@ impl Disk {
             Payload::Noop | Payload::Command(_) | Payload::Withheld => None,
         });
         let configurations = configurations.collect();
-        let Self { hard_state, base, snapshot, receiving, .. } = *self;
+        let Self { hard_state, base, snapshot, receiving, uncertain, .. } = *self;
         let last_index = self.last_index();
         let is_withheld = self.entries.iter().any(|entry| entry.payload == Payload::Withheld);
         Recovered {
@@ -121,6 +123,7 @@ impl Disk {
             faulty: self.faulty.clone(),
             configurations,
             is_withheld,
+            uncertain,
         }
     }
 }

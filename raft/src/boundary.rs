@@ -43,6 +43,8 @@ pub struct Recovered {
     pub configurations: Vec<(LogIndex, Arc<Configuration>)>,
     /// The data of some entry was withheld: the disk is a witness's.
     pub is_withheld: bool,
+    /// Entries of terms up to this one may have stood at the end of the log, and been acknowledged; 0 where none was lost.
+    pub uncertain: Term,
 }
 
 /// A new life of a replica.

@@ -8,7 +8,7 @@ use crate::{Identity, StorageError, envelope};
 
 pub(crate) const FILE: &str = "hard-state";
 const MAGIC: &[u8; 8] = b"sqlhards";
-const BODY_BYTES: usize = Identity::BYTES + 7 * 8;
+const BODY_BYTES: usize = Identity::BYTES + 8 * 8;
 
 /// What the file holds, beside whose it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,6 +21,9 @@ pub(crate) struct HardRecord {
     /// is missed.
     pub(crate) oldest_segment: u64,
     pub(crate) state: HardState,
+    /// Entries of terms up to this one may have been acknowledged, and lost from the log's end; 0 where none was. It never
+    /// falls.
+    pub(crate) uncertain: Term,
 }
 
 impl HardRecord {
@@ -34,7 +37,8 @@ impl HardRecord {
         let (has_voted, voted_for) = (body.get_u64_le(), NodeId(body.get_u64_le()));
         let (voted_for, longest_promise) = ((has_voted != 0).then_some(voted_for), body.get_u64_le());
         let state = HardState { current_term, voted_for, longest_promise };
-        Ok(Self { boot, newest_segment, oldest_segment, state })
+        let uncertain = Term(body.get_u64_le());
+        Ok(Self { boot, newest_segment, oldest_segment, state, uncertain })
     }
 
     pub(crate) fn write(&self, disk: &mut impl Disk, identity: Identity) -> Result<(), StorageError> {
@@ -49,6 +53,7 @@ impl HardRecord {
             u64::from(vote.is_some()),
             vote.map_or(0, |node| node.0),
             self.state.longest_promise,
+            self.uncertain.0,
         ];
         for word in words {
             body.put_u64_le(word);

@@ -9,8 +9,8 @@
 //! - `identity`: whose files these are. It is written last by [`Storage::format`], so its presence is the mark
 //!   that formatting was finished. An empty directory never starts by itself, and one of another node, cluster or
 //!   incarnation not at all.
-//! - `hard-state`: term, vote, boot number, with which segment the log begins. It is replaced as a whole (see
-//!   `envelope.rs`).
+//! - `hard-state`: term, vote, boot number, with which segment the log begins, up to which term its end is uncertain. It
+//!   is replaced as a whole (see `envelope.rs`).
 //! - `log-<number>`: a segment, made at its full length, in a new file or in that of a segment that was let go. Records fill
 //!   its larger part; a small *slot* that names each record stands physically apart from it, in the same file (see
 //!   `segment.rs`).
@@ -45,7 +45,9 @@
 //! proves all before it to have been synced. So only the last group of all can be torn (see `scan.rs`). An entry of which the slot
 //! alone can be read is *faulty*: its name is known and its data is lost, which the core is told, and brings back. Faulty
 //! entries of the last group are *doubtful*, for a tear looks the same. Where record and slot are both gone elsewhere, nobody can
-//! tell what stood there: [`StorageError::Damaged`].
+//! tell what stood there: [`StorageError::Damaged`]. Of the last group a slot that is gone was never written, or it was, and then the
+//! group may have been acknowledged: the log's head is *uncertain*, which the core is told, now and after every later start
+//! ([`Recovered::uncertain`]).
 //!
 //! What a process reads at start may be a page cache that lies: of a group whose sync failed it shows what the
 //! disk does not hold. Every life ends with its first failed write or sync, so a lie can cover the last group

@@ -2,7 +2,8 @@
 //!
 //! The order is the argument. (1) Every file is synced before it is read: a device that fails shall say so before
 //! anything is built on it. (What follows would be right without it.) (2) The last group, which alone a lying
-//! page cache can show, goes into a new segment that is complete and durable before it has a name. (3) The hard
+//! page cache can show, goes into a new segment that is complete and durable before it has a name. Where the tail is
+//! uncertain, that is in the hard state before: for good, since nobody finds that tail any more afterwards. (3) The hard
 //! state, with the boot counted and the first segment named, is written anew. (4) Files that hold nothing any more are
 //! removed. A crash before the name of (2) is durable leaves the log as it was. After it, the new segment voids the old copy of the group
 //! and all behind it, a dropped tail included, and no group has been written behind it yet: the next `open` finds
@@ -81,6 +82,7 @@ pub(crate) fn open(
         encoder: Encoder::default(),
         is_dead: false,
     };
+    storage.keep_uncertainty(disk)?;
     storage.carry_forward(disk, &last_group, &records)?;
     storage.count_boot(disk)?;
     while !storage.void.is_empty() {
@@ -226,6 +228,18 @@ fn read_group(
 }
 
 impl Storage {
+    /// What was dropped, and may have been acknowledged, is of no later term than the hard state's, which was durable before it.
+    /// This alone is written: nothing has changed as yet, and a crash changes nothing either.
+    fn keep_uncertainty(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
+        let term = self.hard.state.current_term;
+        let is_uncertain = matches!(self.tail, Tail::Uncertain { .. });
+        if !is_uncertain || self.hard.uncertain == term {
+            return Ok(());
+        }
+        self.hard.uncertain = term;
+        self.hard.write(disk, self.identity)
+    }
+
     /// Writes the last group anew, into a new segment, and takes it into the log.
     fn carry_forward(
         &mut self,
@@ -291,6 +305,7 @@ impl Storage {
             faulty: self.live.faulty().collect(),
             configurations: self.configurations(disk)?,
             is_withheld: self.live.is_withheld(),
+            uncertain: self.hard.uncertain,
         })
     }
 

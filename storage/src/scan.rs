@@ -6,8 +6,16 @@
 //!
 //! - A later group leaves a valid slot or record: its sync returned before that group began. *Damage* beyond knowing.
 //! - A later segment begins behind it, or it was copied into this segment before the segment had its name: the same.
-//! - It is the last of all: one sync covered slot and record, and a record is never lost together with its slot but by a
-//!   tear. It was not acknowledged. *Torn*, and dropped.
+//! - It is the last of all, and in the gap the slot's place is as it was made, all zeros, to the end of its page: the slot
+//!   never arrived. One sync covered slot and record, so it did not return, and the group was not acknowledged. *Torn*, and
+//!   dropped.
+//! - It is the last of all, and something stands there that is no slot: a write that tore with garbage looks like this, and
+//!   so would damage to what was acknowledged. The group is dropped, for nobody can tell what was in it; but that it may
+//!   have been acknowledged is not forgotten. *Uncertain*.
+//!
+//! So an acknowledged group is taken for torn only where the slot was *zeroed* and its record damaged as well, and no slot
+//! of its page stands behind it. That no checksum can tell. What stands in the record's place is no evidence: what a write
+//! leaves of a record that did not arrive as a whole may be anything.
 //!
 //! Of the last group of all, a lost entry may also have been torn: a tear looks like this, and so would damage; no log can
 //! tell ("Protocol-Aware Recovery", §3.3.2). It is *doubtful*: kept, as lost, and said to be so.
@@ -29,6 +37,12 @@ pub enum Tail {
     Whole,
     /// With a group that provably was never acknowledged, and was dropped.
     Torn {
+        /// The group's number.
+        group: u64,
+    },
+    /// With a group that was dropped, although it may have been acknowledged: neither a record nor its slot can be read, and
+    /// the slot's place is not as it was before it was written.
+    Uncertain {
         /// The group's number.
         group: u64,
     },
@@ -81,7 +95,10 @@ impl<'a, D: Disk> Scan<'a, D> {
         if limit.is_some() || self.is_carried(self.group) {
             return Err(self.damaged(if is_full { &[] } else { found }));
         }
-        if self.has_remains(found)? {
+        let has_remains = self.has_remains(found)?;
+        if !is_full && !self.slot_never_arrived(found)? {
+            *tail = Tail::Uncertain { group: self.group };
+        } else if has_remains {
             *tail = Tail::Torn { group: self.group };
         }
         Ok(false)
@@ -213,6 +230,17 @@ impl<'a, D: Disk> Scan<'a, D> {
             }
         }
         Ok(has_remains)
+    }
+
+    /// Whether the slot that is lacking behind what was found of a group, and those behind it in its page, were never
+    /// written.
+    fn slot_never_arrived(&mut self, found: &[Slot]) -> Result<bool, StorageError> {
+        let layout = self.segment.header.layout;
+        let before: u64 = found.iter().map(|slot| slot.header.slot_bytes()).sum();
+        let at = layout.slots_at(self.used.slot_pages) + before;
+        let end = (at + 1).next_multiple_of(PAGE_BYTES).min(layout.records_at(0)).max(at);
+        let bytes = self.slots.get(self.disk, self.segment.file, at, end - at, end)?;
+        Ok(bytes.iter().take((end - at) as usize).all(|byte| *byte == 0))
     }
 
     /// The valid slot at `at`; the window may read on to `end`.

@@ -176,6 +176,7 @@ impl Cluster {
             faulty: disk.faulty.clone(),
             configurations: disk.log.iter().filter_map(configuration_of).collect(),
             is_withheld: disk.log.iter().any(|entry| entry.payload == Payload::Withheld),
+            uncertain: Term::ZERO,
         };
         let recovered = Recovered { tail: recovered.tail.into_iter().rev().collect(), ..recovered };
         let mut config = Config { witnesses, ..Config::new(id, voters) };

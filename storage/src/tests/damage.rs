@@ -1,8 +1,8 @@
 //! Bytes that were durable and changed: masked where a second place holds them, else found and placed.
 
-use squall_raft::{Faulty, LogIndex, LogPosition, Recovered};
+use squall_raft::{Faulty, LogIndex, LogPosition, Recovered, Term};
 
-use super::crash_disk::CrashDisk;
+use super::crash_disk::{CrashDisk, End};
 use super::story::{
     IDENTITY, Step, Story, command, configuration, formatted, noop, open, options, state_of, vote,
 };
@@ -418,9 +418,8 @@ fn of_two_groups() -> (CrashDisk, String, usize) {
 }
 
 #[test]
-fn the_last_group_is_torn_where_record_and_slot_are_gone_and_in_doubt_where_only_the_record_is() {
-    let (disk, last, record) = of_two_groups();
-    let mut doubtful = disk.clone();
+fn the_last_group_is_in_doubt_where_only_a_record_is_gone() {
+    let (mut doubtful, last, record) = of_two_groups();
     doubtful.damage(&last, |bytes| bytes[record] ^= 1);
     let (storage, recovered) = open(&mut doubtful).unwrap();
     assert_eq!(storage.tail(), Tail::Doubtful { group: 2, position: LogPosition::new(1, 4) });
@@ -428,15 +427,102 @@ fn the_last_group_is_torn_where_record_and_slot_are_gone_and_in_doubt_where_only
     assert_eq!((&recovered.faulty[..], recovered.last_index), (&[faulty][..], LogIndex(4)));
     let (storage, recovered) = open(&mut doubtful).unwrap();
     assert_eq!((storage.tail(), &recovered.faulty[..]), (Tail::Whole, &[faulty][..]), "the mark stays");
+}
 
-    let mut torn = disk;
-    torn.damage(&last, |bytes| {
+/// What a tear or damage makes of a place.
+type Change = fn(&mut [u8]);
+
+const FLIPPED: Change = |bytes| bytes[20] ^= 4;
+const ZEROED: Change = |bytes| bytes.fill(0);
+const GARBLED: Change = |bytes| bytes.fill(0xA5);
+const CUT: Change = |bytes| bytes[30..].fill(0);
+
+/// Only a slot that never arrived proves that a group was not acknowledged; whatever else is left of it is no proof.
+#[test]
+fn a_last_group_without_record_and_slot_is_torn_or_uncertain() {
+    let (disk, last, second) = of_two_groups();
+    let first = second - 52;
+    let [torn, uncertain] = [Tail::Torn { group: 2 }, Tail::Uncertain { group: 2 }];
+    for (record, slot, expected) in [
+        (ZEROED, ZEROED, torn),
+        (CUT, ZEROED, torn),
+        (ZEROED, FLIPPED, uncertain),
+        (ZEROED, CUT, uncertain),
+        (FLIPPED, FLIPPED, uncertain),
+        (GARBLED, GARBLED, uncertain),
+        (FLIPPED, GARBLED, uncertain),
+    ] {
+        for (record_at, slot_at) in [(first, PAGE), (second, PAGE + 64)] {
+            let mut damaged = disk.clone();
+            damaged.damage(&last, |bytes| {
+                record(&mut bytes[record_at..record_at + 52]);
+                slot(&mut bytes[slot_at..slot_at + 64]);
+            });
+            let (storage, recovered) = open(&mut damaged).unwrap();
+            // A slot that stands behind one that is not there proves that both were written.
+            let expected = if slot_at == PAGE { uncertain } else { expected };
+            assert_eq!(storage.tail(), expected, "at {slot_at}");
+            let up_to = if expected == uncertain { Term(1) } else { Term::ZERO };
+            assert_eq!((recovered.last_index, recovered.uncertain), (LogIndex(2), up_to), "at {slot_at}");
+        }
+    }
+    let mut nothing = disk.clone();
+    nothing.damage(&last, |bytes| bytes[PAGE..3 * PAGE].fill(0));
+    let (storage, recovered) = open(&mut nothing).unwrap();
+    assert_eq!((storage.tail(), recovered.uncertain), (Tail::Whole, Term::ZERO), "nothing was ever written");
+    let mut all = disk;
+    all.damage(&last, |bytes| bytes[PAGE..3 * PAGE].fill(0xA5));
+    let (storage, recovered) = open(&mut all).unwrap();
+    assert_eq!((storage.tail(), recovered.uncertain), (uncertain, Term(1)));
+}
+
+/// A disk whose last group is uncertain.
+fn with_an_uncertain_head() -> CrashDisk {
+    let (mut disk, last, record) = of_two_groups();
+    disk.damage(&last, |bytes| {
         bytes[record] ^= 1;
         bytes[PAGE + 64] ^= 1;
     });
-    let (storage, recovered) = open(&mut torn).unwrap();
-    assert_eq!(storage.tail(), Tail::Torn { group: 2 });
-    assert_eq!((&recovered.faulty[..], recovered.last_index), (&[][..], LogIndex(2)));
+    disk
+}
+
+#[test]
+fn an_uncertain_head_is_never_forgotten_whenever_recovery_stops() {
+    let disk = with_an_uncertain_head();
+    let mut crashes = 0;
+    for crash_at in 0.. {
+        let mut crashed = disk.clone();
+        crashed.operations = 0;
+        crashed.crash_at = Some(crash_at);
+        let has_crashed = open(&mut crashed).is_err();
+        for end in [End::Process, End::PowerKeepsAll, End::PowerDropsAll, End::PowerTears(crash_at)] {
+            let mut disk = crashed.clone();
+            disk.restart(end);
+            for _ in 0..2 {
+                let (_, recovered) = open(&mut disk).unwrap();
+                assert_eq!((recovered.last_index, recovered.uncertain), (LogIndex(2), Term(1)), "{crash_at}");
+            }
+        }
+        if !has_crashed {
+            break;
+        }
+        crashes += 1;
+    }
+    assert!(crashes > 10, "{crashes}");
+}
+
+#[test]
+fn an_uncertain_head_is_of_the_term_it_was_found_in_and_stays_so_until_another_is() {
+    let mut disk = with_an_uncertain_head();
+    let (mut storage, recovered) = open(&mut disk).unwrap();
+    let mut story = Story::default();
+    story.acknowledged = state_of(&storage, &recovered, &mut disk);
+    let entries = vec![noop(4, 3), command(4, 4, 9)];
+    let group = vec![Step { hard_state: Some(vote(4, 1)), entries, ..Step::default() }];
+    story.commit(&mut storage, &[group], &mut disk).unwrap();
+    let (storage, recovered) = open(&mut disk).unwrap();
+    assert_eq!((storage.tail(), recovered.uncertain), (Tail::Whole, Term(1)));
+    assert_eq!(recovered.last_index, LogIndex(4));
 }
 
 #[test]

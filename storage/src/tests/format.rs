@@ -89,12 +89,12 @@ const IDENTITY_FILE: &str = "\
     0000000000eeffc0 0000000000000000 ee80d11a";
 
 /// Magic; version and length; node; cluster; incarnation; boot; newest and oldest segment; term; has voted; for whom;
-/// longest promise; checksum.
+/// longest promise; up to which term the log's end is uncertain; checksum.
 const HARD_STATE_FILE: &str = "\
-    73716c6861726473 0400000058000000 0300000000000000 0100000000000000 \
+    73716c6861726473 0400000060000000 0300000000000000 0100000000000000 \
     0000000000eeffc0 0000000000000000 0100000000000000 0100000000000000 \
     0100000000000000 0500000000000000 0100000000000000 0200000000000000 \
-    0f00000000000000 d1b4ed54";
+    0f00000000000000 0000000000000000 66b365c2";
 
 /// Magic; version and length; node; cluster; incarnation; number; first group; first sequence; term and index of the last entry before;
 /// salt; carries; pages of slots; of records; checksum.
