@@ -61,6 +61,7 @@ enum HostileBody {
     PreVoteResponse {
         asked_in: Number,
         granted: bool,
+        is_conditional: bool,
     },
     RequestVote {
         last_log: Position,
@@ -68,6 +69,7 @@ enum HostileBody {
     },
     RequestVoteResponse {
         granted: bool,
+        is_conditional: bool,
     },
     AppendEntries {
         session: Number,
@@ -84,6 +86,7 @@ enum HostileBody {
         session: Number,
         rejected: Number,
         hint: Position,
+        is_uncertain: bool,
     },
     Lacking {
         session: Number,
@@ -213,15 +216,15 @@ impl HostileMessage {
             HostileBody::PreVote { last_log: theirs } => {
                 Body::PreVote(PreVote { last_log: theirs.near(last_log) })
             }
-            HostileBody::PreVoteResponse { asked_in, granted } => Body::PreVoteResponse(PreVoteResponse {
-                asked_in: Term(asked_in.near(context.term.0)),
-                granted,
-            }),
+            HostileBody::PreVoteResponse { asked_in, granted, is_conditional } => {
+                let asked_in = Term(asked_in.near(context.term.0));
+                Body::PreVoteResponse(PreVoteResponse { asked_in, granted, is_conditional })
+            }
             HostileBody::RequestVote { last_log: theirs, leadership_transfer } => {
                 Body::RequestVote(RequestVote { last_log: theirs.near(last_log), leadership_transfer })
             }
-            HostileBody::RequestVoteResponse { granted } => {
-                Body::RequestVoteResponse(RequestVoteResponse { granted })
+            HostileBody::RequestVoteResponse { granted, is_conditional } => {
+                Body::RequestVoteResponse(RequestVoteResponse { granted, is_conditional })
             }
             HostileBody::AppendEntries { session: number, prev_log, entries, leader_commit } => {
                 let index = LogIndex(prev_log.index.near(last_log.index.0));
@@ -243,11 +246,11 @@ impl HostileMessage {
                 };
                 Body::AppendEntriesResponse(AppendEntriesResponse { session, result })
             }
-            HostileBody::Conflict { session: number, rejected, hint } => {
+            HostileBody::Conflict { session: number, rejected, hint, is_uncertain } => {
                 let before =
                     LogPosition { term: asked.term, index: LogIndex(asked.index.0.saturating_sub(1)) };
                 let rejected = LogIndex(rejected.near(asked.index.0));
-                let result = AppendResult::Conflict { rejected, hint: hint.near(before) };
+                let result = AppendResult::Conflict { rejected, hint: hint.near(before), is_uncertain };
                 Body::AppendEntriesResponse(AppendEntriesResponse { session: session(number), result })
             }
             HostileBody::Lacking { session: number, first, named } => {

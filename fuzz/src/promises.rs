@@ -54,7 +54,7 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
                 let covered = durable.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
                 assert!(whole_to.is_none_or(|lost| lost <= covered), "{message:?} promises what is lost");
             }
-            AppendResult::Conflict { rejected, hint } => assert!(hint.index <= rejected, "{message:?}"),
+            AppendResult::Conflict { rejected, hint, .. } => assert!(hint.index <= rejected, "{message:?}"),
         },
         Body::AppendEntries(append) => {
             voted_for(SELF);

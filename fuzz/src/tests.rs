@@ -49,7 +49,7 @@ fn a_message_of_a_term_that_is_not_durable_is_found() {
 #[test]
 #[should_panic(expected = "reveals a vote that is not durable")]
 fn a_vote_that_is_not_durable_is_found() {
-    let vote = RequestVoteResponse { granted: true };
+    let vote = RequestVoteResponse { granted: true, is_conditional: false };
     check_promise(&message(0, Body::RequestVoteResponse(vote)), &Disk::default());
 }
 

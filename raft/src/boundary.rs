@@ -395,6 +395,12 @@ impl Raft {
         leader.transfer.map(|transfer| Handover { to: transfer.to, reason: transfer.reason })
     }
 
+    /// Whether nothing that this node acknowledged can be missing from its log: else its vote is conditional.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.head_is_certain()
+    }
+
     /// The entries whose data is lost here and has not come back, in log order.
     pub fn faulty(&self) -> impl Iterator<Item = Faulty> {
         self.faults.lacking()

@@ -1,6 +1,6 @@
 //! Elections: timeouts, pre-votes and votes (§5.2, §5.4.1; thesis §9.6).
 
-use crate::ballot::Count;
+use crate::ballot::{Count, Vote};
 use crate::role::Role;
 use crate::{Body, Ignored, NodeId, PreVote, PreVoteResponse, Raft, RequestVote, RequestVoteResponse, Term};
 
@@ -27,7 +27,8 @@ impl Raft {
         request: PreVote,
     ) -> Result<(), Ignored> {
         let granted = request.last_log >= self.log.last() && !self.leader_is_heard() && !self.is_promised();
-        self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted }));
+        let is_conditional = granted && !self.head_is_certain();
+        self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in: term, granted, is_conditional }));
         self.note_neighbour(from);
         Ok(())
     }
@@ -42,7 +43,8 @@ impl Raft {
         if !voters.votes(from).any() {
             return Err(Ignored::UnknownSender);
         }
-        if response.asked_in != term || !ballot.record(from, response.granted) {
+        let vote = Vote::of(response.granted, response.is_conditional);
+        if response.asked_in != term || !ballot.record(from, vote) {
             return Err(Ignored::StaleResponse);
         }
         match ballot.count(voters) {
@@ -78,7 +80,8 @@ impl Raft {
             self.become_follower(current_term);
             self.set_term_and_vote(current_term, Some(from));
         }
-        self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted }));
+        let is_conditional = granted && !self.head_is_certain();
+        self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted, is_conditional }));
         self.note_neighbour(from);
         Ok(())
     }
@@ -92,7 +95,7 @@ impl Raft {
         if !self.configurations.latest().votes(from).any() {
             return Err(Ignored::UnknownSender);
         }
-        if !candidate.ballot.record(from, response.granted) {
+        if !candidate.ballot.record(from, Vote::of(response.granted, response.is_conditional)) {
             return Err(Ignored::StaleResponse);
         }
         self.maybe_win();
@@ -101,11 +104,11 @@ impl Raft {
 
     /// A candidate's own vote counts like any other: once it is durable.
     pub(crate) fn maybe_count_own_vote(&mut self) {
-        let id = self.config.id;
+        let (id, own_vote) = (self.config.id, self.own_vote());
         let durable = self.ledger.hard_state_is_durable();
         if let Role::Candidate(candidate) = &mut self.role
             && durable
-            && candidate.ballot.record(id, true)
+            && candidate.ballot.record(id, own_vote)
         {
             self.maybe_win();
         }

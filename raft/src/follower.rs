@@ -29,7 +29,8 @@ impl Raft {
             let Some(hint) = self.log.latest_within(index, prev_log.term) else {
                 return Err(Ignored::ContradictsCommitted);
             };
-            let result = AppendResult::Conflict { rejected: prev_log.index, hint };
+            let is_uncertain = !self.head_is_certain();
+            let result = AppendResult::Conflict { rejected: prev_log.index, hint, is_uncertain };
             self.send(from, Body::AppendEntriesResponse(AppendEntriesResponse { session, result }));
             return Ok(());
         }

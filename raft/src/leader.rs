@@ -190,14 +190,19 @@ impl Raft {
                 leader.replication_due = true;
                 self.maybe_commit(first.prev());
             }
-            AppendResult::Conflict { rejected, hint } => {
+            AppendResult::Conflict { rejected, hint, is_uncertain } => {
                 let current = match &progress.mode {
                     Mode::Probe { .. } => rejected == progress.next_index.prev(),
                     Mode::Replicate(_) => rejected < progress.next_index,
                     Mode::Snapshot(_) => false,
                 };
-                if !current || rejected <= progress.match_index || hint.index > rejected {
+                // Who may have lost what it acknowledged, and refuses the last of it, has (`certainty.rs`).
+                let has_lost_it = is_uncertain && rejected == progress.match_index;
+                if !current || (rejected <= progress.match_index && !has_lost_it) || hint.index > rejected {
                     return Err(Ignored::StaleResponse);
+                }
+                if has_lost_it {
+                    progress.match_index = LogIndex::ZERO;
                 }
                 // Where the logs part before this one begins, what the follower lacks first was compacted.
                 let may_agree = log.latest_within(hint.index, hint.term);

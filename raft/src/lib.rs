@@ -31,6 +31,7 @@ extern crate alloc;
 mod action;
 mod ballot;
 mod boundary;
+mod certainty;
 mod change;
 mod config;
 mod configuration;

@@ -82,6 +82,8 @@ pub struct PreVoteResponse {
     pub asked_in: Term,
     /// Whether this vote would be given.
     pub granted: bool,
+    /// Whether it would count only where all voters grant theirs.
+    pub is_conditional: bool,
 }
 
 /// Asks for a vote.
@@ -98,6 +100,8 @@ pub struct RequestVote {
 pub struct RequestVoteResponse {
     /// Whether the vote was given.
     pub granted: bool,
+    /// Whether it counts only where all voters grant theirs: the sender's log may lack entries that it acknowledged.
+    pub is_conditional: bool,
 }
 
 /// Replicates entries.
@@ -145,6 +149,8 @@ pub enum AppendResult {
         /// The latest entry of the follower's log that may match: its index at most `rejected`, its term
         /// at most the one asked for.
         hint: LogPosition,
+        /// The follower may have acknowledged that entry, and lost it.
+        is_uncertain: bool,
     },
 }
 
@@ -280,7 +286,7 @@ pub enum Found {
     Named,
     /// It lost the data, too; and had it.
     Lost,
-    /// It lacks the data, and perhaps never had it: it was of the last sync group on its disk.
+    /// It lacks the data, and perhaps never had it: it was of the last sync group on its disk, or may have been.
     Doubtful,
     /// Its log begins behind that index: whatever was committed there, it has been applied.
     Compacted,
@@ -294,18 +300,24 @@ impl fmt::Display for Message {
 
 impl fmt::Display for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answer = |granted| if granted { "granted" } else { "refused" };
+        let answer = |granted, is_conditional| match (granted, is_conditional) {
+            (false, _) => "refused",
+            (true, false) => "granted",
+            (true, true) => "granted if all do",
+        };
         match self {
             Self::PreVote(request) => write!(f, "PreVote last {}", request.last_log),
             Self::PreVoteResponse(response) => {
-                write!(f, "PreVoteResponse {} asked in {}", answer(response.granted), response.asked_in)
+                let answer = answer(response.granted, response.is_conditional);
+                write!(f, "PreVoteResponse {answer} asked in {}", response.asked_in)
             }
             Self::RequestVote(request) => {
                 let transfer = if request.leadership_transfer { " by transfer" } else { "" };
                 write!(f, "RequestVote last {}{transfer}", request.last_log)
             }
             Self::RequestVoteResponse(response) => {
-                write!(f, "RequestVoteResponse {}", answer(response.granted))
+                let answer = answer(response.granted, response.is_conditional);
+                write!(f, "RequestVoteResponse {answer}")
             }
             Self::AppendEntries(request) => {
                 write!(f, "AppendEntries prev {} [", request.prev_log)?;
@@ -322,7 +334,7 @@ impl fmt::Display for Body {
                 AppendResult::Lacking { first, named } => {
                     write!(f, "AppendEntriesResponse lacks {first}, has the names up to {named}")
                 }
-                AppendResult::Conflict { rejected, hint } => {
+                AppendResult::Conflict { rejected, hint, is_uncertain: _ } => {
                     write!(f, "AppendEntriesResponse conflict at {rejected}, perhaps {hint}")
                 }
             },

@@ -37,6 +37,8 @@ pub struct Raft {
     pub(crate) now: u64,
     pub(crate) hard_state: HardState,
     pub(crate) log: Log,
+    /// Entries of terms up to this one may be missing at the log's end (`certainty.rs`).
+    pub(crate) uncertain: Term,
     /// Of the entries in the log, and the one that it begins with.
     pub(crate) configurations: Configurations,
     pub(crate) ledger: Ledger,
@@ -109,7 +111,7 @@ impl Raft {
         self.drop_reads();
         self.draw_election_timeout();
         let mut ballot = Ballot::default();
-        ballot.record(self.config.id, true);
+        ballot.record(self.config.id, self.own_vote());
         let won = ballot.count(self.configurations.latest()) == Count::Won;
         self.role = Role::PreCandidate(ballot);
         if won {

@@ -45,6 +45,13 @@ impl Raft {
                 expected: "no less than the term of the last entry, and of a snapshot's",
             });
         }
+        if recovered.uncertain > recovered.hard_state.current_term {
+            return Err(ConfigError {
+                field: "recovered.uncertain",
+                value: recovered.uncertain.0,
+                expected: "no more than the term of the hard state: it was durable before any entry",
+            });
+        }
         let Some(configurations) = recover_configurations(&config, recovered) else {
             return Err(ConfigError {
                 field: "recovered.configurations",
@@ -65,6 +72,7 @@ impl Raft {
             hard_state: recovered.hard_state,
             ledger: Ledger::new(recovered.boot, log.last_index()),
             log,
+            uncertain: recovered.uncertain,
             faults,
             configurations,
             commit_index: LogIndex::ZERO,
@@ -189,10 +197,12 @@ impl Raft {
         match body {
             Body::PreVote(_) => {
                 let asked_in = self.current_term();
-                self.send(from, Body::PreVoteResponse(PreVoteResponse { asked_in, granted: false }));
+                let refused = PreVoteResponse { asked_in, granted: false, is_conditional: false };
+                self.send(from, Body::PreVoteResponse(refused));
             }
             Body::RequestVote(_) => {
-                self.send(from, Body::RequestVoteResponse(RequestVoteResponse { granted: false }));
+                let refused = RequestVoteResponse { granted: false, is_conditional: false };
+                self.send(from, Body::RequestVoteResponse(refused));
             }
             Body::AppendEntries(request) => {
                 self.send(from, heartbeat_response(request.session));

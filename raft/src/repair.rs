@@ -9,7 +9,7 @@
 //! - It is *discarded*, with all behind it, where those that may have it are no quorum, in every configuration from the
 //!   last one before it to the log's end: of two voters one that denies it is enough, of three or four two are. Who does
 //!   so is in this leader's term, durably, and so never takes it from an earlier leader any more. This leader, whose log
-//!   has the name, may have it; so may a witness, and whoever keeps silent.
+//!   has the name, may have it; so may a witness, whoever keeps silent, and one whose log's head is uncertain (`certainty.rs`).
 //! - Or, if it was of the last sync group here, where *every* voter has answered, and none has the data, or had it for
 //!   certain. A loss of power looks like this, and stalls a whole cluster otherwise. It would be wrong only if all
 //!   copies of an acknowledged entry had been damaged, each while it was the last thing on its disk.
@@ -278,7 +278,7 @@ impl Raft {
             return Some(Found::Compacted);
         }
         if !self.log.contains(position) {
-            return Some(Found::Absent);
+            return Some(if self.may_have_lost(position) { Found::Doubtful } else { Found::Absent });
         }
         match self.faults.at(position.index) {
             _ if self.config.is_witness() => Some(Found::Named),

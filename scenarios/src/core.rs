@@ -5,8 +5,10 @@
 //! bring, those of servers outside the core among them, and those to which learners that are promoted by themselves
 //! would lead.
 //!
+//! Who may have lost what it acknowledged votes on condition only: so the core holds certain majorities, or is all there are.
+//!
 //! A witness keeps names of entries, and neither leads nor has data to give. So those of the core that keep data are to be
-//! majorities without it; or one of them is to have a log that no other node's is ahead of, and nobody outside is heard who
+//! majorities without it, and certain; or one of them is to have a log that no other node's is ahead of, and nobody outside is heard who
 //! could lengthen a witness's before that one leads. Anything less may wait for good for a node outside the core: an entry
 //! that a copy and a witness committed is out of reach while that copy is.
 
@@ -31,8 +33,10 @@ pub(crate) fn choose(
 ) -> Option<ProcessSet> {
     let has_witnesses = !invariants.witnesses().is_empty();
     let holdings = Holdings::of(processes, rot);
+    let uncertain = holdings.uncertain();
     let are_whole = holdings.are_whole();
-    if invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses && are_whole {
+    let is_usual = invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses;
+    if is_usual && are_whole && uncertain.is_empty() {
         return None;
     }
     let all = || (0..processes.count()).map(ProcessId);
@@ -47,11 +51,22 @@ pub(crate) fn choose(
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
     let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
     let core = spare(&candidates, &memberships, |core, membership| {
-        can_lead(invariants, heard, core, membership) && holdings.can_repair_themselves(core, invariants)
+        let certain = core.iter().map(node_id).collect::<NodeSet>().without(uncertain);
+        membership.has_lasting_quorum(certain)
+            && can_lead(invariants, heard, core, uncertain, membership)
+            && holdings.can_repair_themselves(core, invariants)
     });
-    // Of a core that is drawn at random nothing is known where there are witnesses. To give an entry up it may take everybody.
+    // Of a core that is drawn at random nothing is known where there are witnesses. To give an entry up it may take everybody, and
+    // so it may to elect somebody; but a witness grants nobody whose log is behind its own, and leads nobody itself.
+    let may_be_granted = |id: &ProcessId| {
+        !invariants.witnesses().has(node_id(*id)) && invariants.is_ahead_of_all(node_id(*id))
+    };
+    let needs_all = !uncertain.is_empty();
     match core {
-        None if !are_whole => Some(candidates.into_iter().collect()),
+        None if has_witnesses && needs_all && !candidates.iter().any(may_be_granted) => {
+            Some(ProcessSet::EMPTY)
+        }
+        None if !are_whole || needs_all => Some(candidates.into_iter().collect()),
         None if has_witnesses => Some(ProcessSet::EMPTY),
         core => core,
     }
@@ -59,10 +74,16 @@ pub(crate) fn choose(
 
 /// Whether somebody in the core can come to lead it. Of the servers outside it, only those in `heard` can still tell it
 /// anything.
-fn can_lead(invariants: &Invariants, heard: ProcessSet, core: ProcessSet, membership: &Membership) -> bool {
+fn can_lead(
+    invariants: &Invariants,
+    heard: ProcessSet,
+    core: ProcessSet,
+    uncertain: NodeSet,
+    membership: &Membership,
+) -> bool {
     let witnesses = invariants.witnesses();
     let copies: NodeSet = core.iter().map(node_id).collect::<NodeSet>().without(witnesses);
-    if witnesses.is_empty() || membership.has_lasting_quorum(copies) {
+    if witnesses.is_empty() || membership.has_lasting_quorum(copies.without(uncertain)) {
         return true;
     }
     let is_ahead = |id: ProcessId| {
@@ -153,7 +174,7 @@ mod tests {
 
     /// Whether n1 n2 n3, of which n3 is a witness, can come to lead such a core, where these are heard.
     fn can(cast: &Cast<Invariants>, heard: &[u32], core: &[u32]) -> bool {
-        can_lead(&cast.judge, set(heard), set(core), &plain(&[1, 2, 3]))
+        can_lead(&cast.judge, set(heard), set(core), NodeSet::EMPTY, &plain(&[1, 2, 3]))
     }
 
     #[test]

@@ -29,6 +29,8 @@ struct Held {
     /// Where the one that it needs is lost, the last entry which that one stands for.
     lacks_state: Option<LogIndex>,
     has_data: bool,
+    /// Nothing that it acknowledged can be missing.
+    is_certain: bool,
 }
 
 impl Holdings {
@@ -60,6 +62,14 @@ impl Holdings {
         others
             .filter(move |(id, _)| *id != but && asked.has(node_id(*id)))
             .filter_map(|(_, held)| held.as_ref())
+    }
+
+    /// Who may be missing something that it acknowledged, and so votes on condition only; one whose disk cannot be opened
+    /// does not vote.
+    pub(crate) fn uncertain(&self) -> NodeSet {
+        let held = (0_u32..).map(ProcessId).zip(&self.all);
+        let is_uncertain = |held: &Option<Held>| held.as_ref().is_none_or(|held| !held.is_certain);
+        held.filter(|(_, held)| is_uncertain(held)).map(|(id, _)| node_id(id)).collect()
     }
 
     /// Whether another server, one of those that `but` would ask for it, has this entry with its data, or a snapshot that
@@ -122,7 +132,8 @@ impl Held {
         let snapshot = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
         let (lacks_state, has_data) =
             (raft.lost_snapshot().map(|lost| lost.last.index), !raft.config().is_witness());
-        Self { base, runs, last_index: last, faulty, snapshot, lacks_state, has_data }
+        let is_certain = raft.is_certain();
+        Self { base, runs, last_index: last, faulty, snapshot, lacks_state, has_data, is_certain }
     }
 
     /// A server that is up has not met yet what has rotted since it started.
@@ -146,8 +157,10 @@ impl Held {
         let lacks_state = recovered.lost_snapshot.map(|lost| lost.last.index);
         let is_missed = |faulty: &&Faulty| faulty.index > covered.index;
         let faulty = recovered.faulty.iter().filter(is_missed).copied().collect();
+        let last_term = recovered.terms.last().map_or(covered.term, |run| run.term.max(covered.term));
+        let is_certain = recovered.uncertain == Term::ZERO || last_term > recovered.uncertain;
         let runs = recovered.terms.clone();
-        Self { base: covered, runs, last_index, faulty, snapshot, lacks_state, has_data }
+        Self { base: covered, runs, last_index, faulty, snapshot, lacks_state, has_data, is_certain }
     }
 
     fn term_at(&self, index: LogIndex) -> Option<Term> {

@@ -32,6 +32,8 @@ pub const NAMES: &[&str] = &[
     "a torn tail was dropped",
     "a tail was in doubt",
     "a segment was made in a file that was used before",
+    "a head was uncertain",
+    "a leader was elected by the word of every voter, not all of them certain",
     "a lost entry was repaired",
     "a server met damage while it ran, and started anew",
     "a proposal was refused because of a bound",

@@ -49,6 +49,8 @@ pub enum Step {
         base: LogPosition,
         /// The last entry that was recovered (`Appended` steps for the whole log follow), or the base.
         last_log: LogPosition,
+        /// Entries of terms up to this one may have been lost behind it; 0 where none were.
+        uncertain: Term,
     },
     /// Of the snapshot that was recovered bytes are lost: its name counts, and its state is missing. Follows the log.
     SnapshotLost(SnapshotId),
@@ -228,6 +230,8 @@ pub enum Content {
     PreVoteResponse {
         /// Whether it would get the vote.
         granted: bool,
+        /// Only if all others grant theirs.
+        is_conditional: bool,
     },
     /// Asks for a vote.
     RequestVote {
@@ -240,6 +244,8 @@ pub enum Content {
     RequestVoteResponse {
         /// Whether the vote was given.
         granted: bool,
+        /// It counts only if all others grant theirs.
+        is_conditional: bool,
     },
     /// Replicates entries.
     AppendEntries {
@@ -270,6 +276,8 @@ pub enum Content {
         rejected: LogIndex,
         /// Where it may match.
         hint: LogPosition,
+        /// The sender may have acknowledged that entry, and lost it.
+        is_uncertain: bool,
     },
     /// Holds the office.
     Heartbeat {

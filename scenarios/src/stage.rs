@@ -243,7 +243,13 @@ impl Puppet {
         self.status.current_term = Term(term);
         self.status.voted_for = vote.map(NodeId);
         let (hard_state, last_log) = (self.hard_state(), self.status.last_log);
-        self.step(Step::Started { hard_state, snapshot: None, base: LogPosition::ZERO, last_log });
+        self.step(Step::Started {
+            hard_state,
+            snapshot: None,
+            base: LogPosition::ZERO,
+            last_log,
+            uncertain: Term::ZERO,
+        });
         for (place, term) in log.iter().enumerate() {
             let position = LogPosition::new(*term, place as u64 + 1);
             self.step(Step::Appended { position, payload_hash: payload_hash(position) });
@@ -263,7 +269,13 @@ impl Puppet {
         self.status.commit_index = base.index;
         self.status.is_voter = false;
         let (hard_state, last_log) = (self.hard_state(), self.status.last_log);
-        self.step(Step::Started { hard_state, snapshot: Some(snapshot), base, last_log });
+        self.step(Step::Started {
+            hard_state,
+            snapshot: Some(snapshot),
+            base,
+            last_log,
+            uncertain: Term::ZERO,
+        });
         for (term, index) in log.iter().zip(base.index.0 + 1..) {
             let position = LogPosition::new(*term, index);
             self.step(Step::Appended { position, payload_hash: payload_hash(position) });
@@ -528,7 +540,7 @@ pub(crate) fn request_vote(term: u64, index: u64) -> Content {
 }
 
 pub(crate) fn vote_response(granted: bool) -> Content {
-    Content::RequestVoteResponse { granted }
+    Content::RequestVoteResponse { granted, is_conditional: false }
 }
 
 /// `winner` is elected in the next term by all that may vote for it, and writes its no-op.

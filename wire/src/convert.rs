@@ -49,8 +49,12 @@ impl From<&Body> for schema::Body {
             Body::PreVote(PreVote { last_log }) => {
                 Self::PreVote(schema::PreVote { last_log: Some((*last_log).into()) })
             }
-            Body::PreVoteResponse(PreVoteResponse { asked_in, granted }) => {
-                Self::PreVoteResponse(schema::PreVoteResponse { asked_in: asked_in.0, granted: *granted })
+            Body::PreVoteResponse(PreVoteResponse { asked_in, granted, is_conditional }) => {
+                Self::PreVoteResponse(schema::PreVoteResponse {
+                    asked_in: asked_in.0,
+                    granted: *granted && !is_conditional,
+                    is_conditional: *is_conditional,
+                })
             }
             Body::RequestVote(RequestVote { last_log, leadership_transfer }) => {
                 Self::RequestVote(schema::RequestVote {
@@ -58,8 +62,11 @@ impl From<&Body> for schema::Body {
                     leadership_transfer: *leadership_transfer,
                 })
             }
-            Body::RequestVoteResponse(RequestVoteResponse { granted }) => {
-                Self::RequestVoteResponse(schema::RequestVoteResponse { granted: *granted })
+            Body::RequestVoteResponse(RequestVoteResponse { granted, is_conditional }) => {
+                Self::RequestVoteResponse(schema::RequestVoteResponse {
+                    granted: *granted && !is_conditional,
+                    is_conditional: *is_conditional,
+                })
             }
             Body::AppendEntries(append) => Self::AppendEntries(append.into()),
             Body::AppendEntriesResponse(response) => Self::AppendEntriesResponse((*response).into()),
@@ -131,15 +138,17 @@ impl TryFrom<schema::Body> for Body {
             }
             schema::Body::PreVoteResponse(response) => Self::PreVoteResponse(PreVoteResponse {
                 asked_in: Term(response.asked_in),
-                granted: response.granted,
+                granted: response.granted || response.is_conditional,
+                is_conditional: response.is_conditional,
             }),
             schema::Body::RequestVote(request) => Self::RequestVote(RequestVote {
                 last_log: required(request.last_log, "request_vote.last_log")?.into(),
                 leadership_transfer: request.leadership_transfer,
             }),
-            schema::Body::RequestVoteResponse(response) => {
-                Self::RequestVoteResponse(RequestVoteResponse { granted: response.granted })
-            }
+            schema::Body::RequestVoteResponse(response) => Self::RequestVoteResponse(RequestVoteResponse {
+                granted: response.granted || response.is_conditional,
+                is_conditional: response.is_conditional,
+            }),
             schema::Body::AppendEntries(append) => Self::AppendEntries(append.try_into()?),
             schema::Body::AppendEntriesResponse(response) => {
                 Self::AppendEntriesResponse(response.try_into()?)
@@ -254,10 +263,10 @@ impl From<AppendEntriesResponse> for schema::AppendEntriesResponse {
             AppendResult::Lacking { first, named } => {
                 schema::AppendResult::Lacking(schema::Lacking { first: first.0, named: named.0 })
             }
-            AppendResult::Conflict { rejected, hint } => schema::AppendResult::Conflict(schema::Conflict {
-                rejected: rejected.0,
-                hint: Some(hint.into()),
-            }),
+            AppendResult::Conflict { rejected, hint, is_uncertain } => {
+                let (rejected, hint) = (rejected.0, Some(hint.into()));
+                schema::AppendResult::Conflict(schema::Conflict { rejected, hint, is_uncertain })
+            }
         };
         Self { session: response.session.0, result: Some(result) }
     }
@@ -276,6 +285,7 @@ impl TryFrom<schema::AppendEntriesResponse> for AppendEntriesResponse {
             schema::AppendResult::Conflict(conflict) => AppendResult::Conflict {
                 rejected: LogIndex(conflict.rejected),
                 hint: required(conflict.hint, "conflict.hint")?.into(),
+                is_uncertain: conflict.is_uncertain,
             },
         };
         Ok(Self { session: Session(response.session), result })

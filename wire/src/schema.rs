@@ -99,8 +99,11 @@ pub(crate) struct PreVote {
 pub(crate) struct PreVoteResponse {
     #[prost(uint64, tag = "1")]
     pub(crate) asked_in: u64,
+    /// Without a condition: to a version that does not know `is_conditional` a conditional vote is a refusal.
     #[prost(bool, tag = "2")]
     pub(crate) granted: bool,
+    #[prost(bool, tag = "3")]
+    pub(crate) is_conditional: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]
@@ -113,8 +116,11 @@ pub(crate) struct RequestVote {
 
 #[derive(Clone, Copy, PartialEq, Derive)]
 pub(crate) struct RequestVoteResponse {
+    /// As in [`PreVoteResponse`].
     #[prost(bool, tag = "1")]
     pub(crate) granted: bool,
+    #[prost(bool, tag = "2")]
+    pub(crate) is_conditional: bool,
 }
 
 #[derive(Clone, PartialEq, Derive)]
@@ -187,6 +193,8 @@ pub(crate) struct Conflict {
     pub(crate) rejected: u64,
     #[prost(message, optional, tag = "2")]
     pub(crate) hint: Option<Position>,
+    #[prost(bool, tag = "3")]
+    pub(crate) is_uncertain: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Derive)]

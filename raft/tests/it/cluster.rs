@@ -23,6 +23,8 @@ struct Disk {
     log: Vec<Entry>,
     /// The entries whose data is lost.
     faulty: Vec<Faulty>,
+    /// Up to which term entries were lost at the log's end.
+    uncertain: Term,
     waiting: Vec<Waiting>,
     /// The last two whole snapshots, and the beginning of one that is being received.
     snapshots: Vec<(SnapshotId, Bytes)>,
@@ -176,7 +178,7 @@ impl Cluster {
             faulty: disk.faulty.clone(),
             configurations: disk.log.iter().filter_map(configuration_of).collect(),
             is_withheld: disk.log.iter().any(|entry| entry.payload == Payload::Withheld),
-            uncertain: Term::ZERO,
+            uncertain: disk.uncertain,
         };
         let recovered = Recovered { tail: recovered.tail.into_iter().rev().collect(), ..recovered };
         let mut config = Config { witnesses, ..Config::new(id, voters) };
@@ -318,6 +320,14 @@ impl Cluster {
         found.payload = Payload::Command(Bytes::from_static(b"damaged"));
         disk.faulty.push(Faulty { index, is_doubtful });
         disk.faulty.sort_by_key(|faulty| faulty.index);
+    }
+
+    /// Nothing can be read any more from an entry on: its disk holds no names of what stood there.
+    pub(crate) fn lose_end(&mut self, id: u64, from: u64) {
+        let disk = self.disks.get_mut(&NodeId(id)).expect("a known node");
+        disk.log.retain(|entry| entry.index.0 < from);
+        disk.faulty.retain(|faulty| faulty.index.0 < from);
+        disk.uncertain = disk.hard_state.current_term;
     }
 
     /// The data on disk of a node's entries, as far as it is there.

@@ -30,14 +30,20 @@ impl Leader {
         let mut leader = Self { raft, fetches: Vec::new(), sent: Vec::new() };
         leader.raft.campaign();
         leader.drain();
-        leader.receive(3, Body::RequestVoteResponse(RequestVoteResponse { granted: true }));
+        leader.receive(
+            3,
+            Body::RequestVoteResponse(RequestVoteResponse { granted: true, is_conditional: false }),
+        );
         leader
     }
 
     /// Node 2 has nothing, so that it must be sent the log from its beginning.
     fn asked_for_node_2() -> Self {
         let mut leader = Self::elected();
-        leader.answer(2, AppendResult::Conflict { rejected: LogIndex(3), hint: LogPosition::ZERO });
+        leader.answer(
+            2,
+            AppendResult::Conflict { rejected: LogIndex(3), hint: LogPosition::ZERO, is_uncertain: false },
+        );
         assert_eq!(leader.fetched_since(), [(FOR_N2, 1, 3)]);
         leader.sent.clear();
         leader

@@ -74,7 +74,7 @@ fn answers_of_strangers_count_for_nothing() {
     let mut cluster = Cluster::new(3);
     cluster.campaign(1);
     for stranger in 4..9 {
-        let body = Body::RequestVoteResponse(RequestVoteResponse { granted: true });
+        let body = Body::RequestVoteResponse(RequestVoteResponse { granted: true, is_conditional: false });
         let vote = Message { from: NodeId(stranger), to: NodeId(1), term: Term(1), body };
         assert_eq!(cluster.deliver(vote), Err(Ignored::UnknownSender));
     }

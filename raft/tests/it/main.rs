@@ -1,6 +1,7 @@
 //! The core from outside: golden scripts, the paper's tables, and random schedules.
 
 mod bounds;
+mod certainty;
 mod cluster;
 mod config;
 mod fetched;

@@ -295,13 +295,14 @@ fn entries_that_were_compacted_while_they_were_read_are_not_sent() {
         |result| Body::AppendEntriesResponse(AppendEntriesResponse { session: Session::default(), result });
     raft.campaign();
     drive(&mut raft);
-    let vote = Body::RequestVoteResponse(RequestVoteResponse { granted: true });
+    let vote = Body::RequestVoteResponse(RequestVoteResponse { granted: true, is_conditional: false });
     raft.receive(of_term_2(2, vote)).expect("a vote");
     drive(&mut raft);
     raft.receive(of_term_2(2, answer(AppendResult::Matched(LogIndex(31))))).expect("an acknowledgement");
     drive(&mut raft);
     assert_eq!(raft.status().last_applied, LogIndex(31));
-    let refusal = AppendResult::Conflict { rejected: LogIndex(30), hint: LogPosition::new(1, 9) };
+    let refusal =
+        AppendResult::Conflict { rejected: LogIndex(30), hint: LogPosition::new(1, 9), is_uncertain: false };
     raft.receive(of_term_2(3, answer(refusal))).expect("a refusal");
     let fetch = drive(&mut raft).expect("what n3 lacks is on disk");
     assert_eq!(fetch.first, LogIndex(10));

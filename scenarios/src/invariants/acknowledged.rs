@@ -130,7 +130,6 @@ impl Acknowledged {
 mod tests {
     use super::*;
     use crate::membership::Membership;
-    use crate::observation::Content;
     use squall_raft::{NodeId, Term};
 
     /// A disk on which a power loss would leave two entries and this hard state.
@@ -163,7 +162,7 @@ mod tests {
     }
 
     fn grant(to: u64) -> Envelope {
-        let content = Content::RequestVoteResponse { granted: true };
+        let content = crate::stage::vote_response(true);
         Envelope { from: NodeId(2), to: NodeId(to), term: Term(3), content }
     }
 

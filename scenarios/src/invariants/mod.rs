@@ -263,7 +263,7 @@ impl Invariants {
 
     fn observe_step(&mut self, slot: usize, step: &Step, disk: &impl DurableView) {
         match step {
-            Step::Started { hard_state, snapshot, base, last_log } => {
+            Step::Started { hard_state, snapshot, base, last_log, uncertain: _ } => {
                 self.observe_start(slot, *hard_state, *snapshot, *base, *last_log);
             }
             Step::Persisted { durable_index, .. } => {

@@ -19,7 +19,7 @@ pub(super) struct Revealed {
 /// The vote that a message reveals, if it does.
 pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
     match message.content {
-        Content::RequestVoteResponse { granted: true } => Some(message.to),
+        Content::RequestVoteResponse { granted: true, .. } => Some(message.to),
         Content::RequestVote { .. }
         | Content::AppendEntries { .. }
         | Content::Heartbeat { .. }
@@ -28,7 +28,7 @@ pub(super) fn vote_revealed_by(message: &Envelope) -> Option<NodeId> {
         | Content::InstallSnapshot { .. } => Some(message.from),
         Content::PreVote { .. }
         | Content::PreVoteResponse { .. }
-        | Content::RequestVoteResponse { granted: false }
+        | Content::RequestVoteResponse { granted: false, .. }
         | Content::AppendAcknowledged { .. }
         | Content::AppendRefused { .. }
         | Content::HeartbeatResponse { .. }
@@ -98,7 +98,7 @@ mod tests {
 
     fn after_a_vote_for_n2_in_term_5() -> Revealed {
         let mut oracle = Revealed::default();
-        assert_eq!(oracle.check_sent(&says(N2, 5, Content::RequestVoteResponse { granted: true })), Ok(()));
+        assert_eq!(oracle.check_sent(&says(N2, 5, crate::stage::vote_response(true))), Ok(()));
         oracle
     }
 
@@ -110,7 +110,7 @@ mod tests {
     fn a_second_vote_in_one_term_is_caught() {
         let mut oracle = after_a_vote_for_n2_in_term_5();
         let violation = oracle
-            .check_sent(&says(N3, 5, Content::RequestVoteResponse { granted: true }))
+            .check_sent(&says(N3, 5, crate::stage::vote_response(true)))
             .expect_err("n2 has the vote of term 5");
         assert_eq!(violation.message, "in term 5 n1 voted for n2, and then for n3");
     }
@@ -149,8 +149,8 @@ mod tests {
     fn the_same_vote_twice_and_another_in_a_later_term_are_right() {
         let mut oracle = after_a_vote_for_n2_in_term_5();
         assert_eq!(oracle.check_recovered(N1, recovered(5, Some(N2))), Ok(()));
-        assert_eq!(oracle.check_sent(&says(N2, 5, Content::RequestVoteResponse { granted: true })), Ok(()));
+        assert_eq!(oracle.check_sent(&says(N2, 5, crate::stage::vote_response(true))), Ok(()));
         assert_eq!(oracle.check_recovered(N1, recovered(6, None)), Ok(()));
-        assert_eq!(oracle.check_sent(&says(N3, 6, Content::RequestVoteResponse { granted: true })), Ok(()));
+        assert_eq!(oracle.check_sent(&says(N3, 6, crate::stage::vote_response(true))), Ok(()));
     }
 }

@@ -26,6 +26,7 @@ use squall_storage::{Group, Identity, Storage, StorageError};
 use crate::atlas;
 use crate::machine::Machine;
 use crate::marks;
+use crate::membership::NodeSet;
 use crate::observation::{Observation, Step};
 use observe_witnesses::Told;
 use operator::{Deed, Servers};
@@ -61,6 +62,9 @@ pub struct Server {
     written_index: LogIndex,
     /// The state as the oracles know it.
     shown: Status,
+    /// Up to which term its log may have lost entries, and whose votes of this term it was given without a condition.
+    uncertain: Term,
+    certain_votes: NodeSet,
     /// What happened since the oracles last looked.
     pub observation: Observation,
     /// Sync groups committed in this life.
@@ -110,6 +114,8 @@ impl Process for Server {
             setup: setup.clone(),
             identity: setup.identity(id),
             shown: replica.status(),
+            uncertain: recovered.uncertain,
+            certain_votes: NodeSet::EMPTY,
             replica,
             storage,
             group: Group::default(),

@@ -4,8 +4,9 @@
 
 use squall_raft::{
     AppendResult, Body, Configuration, Entry, Faulty, FollowerStatus, HandoverReason, Heartbeat,
-    HeartbeatResponse, Ignored, LogIndex, LogPosition, Member, Message, Payload, ProposeError, ReadError,
-    ReadId, ReadIndex, ReadIndexResponse, Recovered, RoleKind, SnapshotId, Standing, Status, Write,
+    HeartbeatResponse, Ignored, LogIndex, LogPosition, Member, Message, Payload, PreVoteResponse,
+    ProposeError, ReadError, ReadId, ReadIndex, ReadIndexResponse, Recovered, RequestVoteResponse, RoleKind,
+    SnapshotId, Standing, Status, Term, Write,
 };
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
 use squall_sim::{Env, sometimes};
@@ -16,15 +17,15 @@ use super::snapshots::Done;
 use super::{Recalled, Server};
 use crate::machine::Machine;
 use crate::marks;
-use crate::membership::Membership;
+use crate::membership::{Membership, NodeSet};
 use crate::observation::{Content, Envelope, Observation, Span, Step, WITHHELD};
 
 impl Server {
     pub(super) fn observe_start(&mut self, recovered: &Recovered, log: &[Recalled]) {
-        let Recovered { hard_state, base, lost_snapshot, .. } = *recovered;
+        let Recovered { hard_state, base, lost_snapshot, uncertain, .. } = *recovered;
         let snapshot = lost_snapshot.or(recovered.snapshot);
         let last_log = log.last().map_or(base, Recalled::position);
-        self.observation.steps.push(Step::Started { hard_state, snapshot, base, last_log });
+        self.observation.steps.push(Step::Started { hard_state, snapshot, base, last_log, uncertain });
         for entry in log {
             let position = entry.position();
             match entry {
@@ -56,6 +57,9 @@ impl Server {
                 && self.shown.role == RoleKind::Candidate
                 && message.term == self.shown.current_term;
             sometimes!(env, marks::NAMES, "a candidate was refused in its own term", is_split);
+            if response.granted && !response.is_conditional && message.term == self.shown.current_term {
+                self.certain_votes = self.certain_votes.with(message.from);
+            }
         }
         if let Body::RequestVote(request) = message.body {
             let is_behind = !is_stale && request.last_log < self.shown.last_log;
@@ -220,6 +224,7 @@ impl Server {
         if after.commit_index > before.commit_index {
             self.mark_commit(&after, env);
         }
+        self.mark_election(&before, &after, env);
         let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
         let uncommitted = before.last_log.index > before.commit_index;
         sometimes!(
@@ -238,6 +243,28 @@ impl Server {
             && (after.role == RoleKind::PreCandidate
                 || (after.role == RoleKind::Candidate && after.current_term > before.current_term));
         sometimes!(env, marks::NAMES, "a campaign ended without a winner", split);
+    }
+
+    /// A leader that was not elected by certain votes alone has everybody's.
+    fn mark_election(&mut self, before: &Status, after: &Status, env: &mut Env<'_, Self>) {
+        let is_certain = self.uncertain == Term::ZERO || before.last_log.term > self.uncertain;
+        let elected = before.role != RoleKind::Leader && after.role == RoleKind::Leader;
+        let votes = self.certain_votes;
+        let is_by_all = elected
+            && !self
+                .replica
+                .raft()
+                .configuration()
+                .has_quorum(|id| votes.has(id) || (id == after.id && is_certain));
+        sometimes!(
+            env,
+            marks::NAMES,
+            "a leader was elected by the word of every voter, not all of them certain",
+            is_by_all
+        );
+        if after.current_term > before.current_term {
+            self.certain_votes = NodeSet::EMPTY;
+        }
     }
 
     /// The office goes to another, and no operator asked for it.
@@ -272,6 +299,8 @@ pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
     sometimes!(env, marks::NAMES, "a server started with a part of a snapshot", is_half);
     sometimes!(env, marks::NAMES, "a torn tail was dropped", matches!(storage.tail(), Tail::Torn { .. }));
     sometimes!(env, marks::NAMES, "a tail was in doubt", matches!(storage.tail(), Tail::Doubtful { .. }));
+    let is_uncertain = matches!(storage.tail(), Tail::Uncertain { .. });
+    sometimes!(env, marks::NAMES, "a head was uncertain", is_uncertain);
 }
 
 /// `is_voter` is whether the sender votes, by its own log.
@@ -482,12 +511,16 @@ fn span<T>(list: &mut Vec<T>, new: impl Iterator<Item = T>) -> Span {
 fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
     let content = match &message.body {
         Body::PreVote(request) => Content::PreVote { last_log: request.last_log },
-        Body::PreVoteResponse(response) => Content::PreVoteResponse { granted: response.granted },
+        Body::PreVoteResponse(PreVoteResponse { granted, is_conditional, .. }) => {
+            Content::PreVoteResponse { granted: *granted, is_conditional: *is_conditional }
+        }
         Body::RequestVote(request) => Content::RequestVote {
             last_log: request.last_log,
             leadership_transfer: request.leadership_transfer,
         },
-        Body::RequestVoteResponse(response) => Content::RequestVoteResponse { granted: response.granted },
+        Body::RequestVoteResponse(RequestVoteResponse { granted, is_conditional }) => {
+            Content::RequestVoteResponse { granted: *granted, is_conditional: *is_conditional }
+        }
         Body::AppendEntries(request) => {
             let entries = span(&mut observation.entries, request.entries.iter().map(Entry::position));
             let (prev_log, leader_commit) = (request.prev_log, request.leader_commit);
@@ -501,7 +534,9 @@ fn envelope(observation: &mut Observation, message: &Message) -> Envelope {
                 Content::AppendAcknowledged { match_index, as_witness: true }
             }
             AppendResult::Lacking { first, named } => Content::AppendLacking { first, named },
-            AppendResult::Conflict { rejected, hint } => Content::AppendRefused { rejected, hint },
+            AppendResult::Conflict { rejected, hint, is_uncertain } => {
+                Content::AppendRefused { rejected, hint, is_uncertain }
+            }
         },
         Body::RepairRequest(request) => {
             let lacking = span(&mut observation.entries, request.lacking.iter().copied());
@@ -541,11 +576,15 @@ pub(super) fn digest_message(message: &Message) -> u64 {
     let position = |position: LogPosition| [position.term.0, position.index.0];
     let (tag, first, second): (u64, [u64; 2], [u64; 2]) = match &message.body {
         Body::PreVote(request) => (0, position(request.last_log), [0; 2]),
-        Body::PreVoteResponse(response) => (1, [u64::from(response.granted), response.asked_in.0], [0; 2]),
+        Body::PreVoteResponse(PreVoteResponse { granted, is_conditional, asked_in }) => {
+            (1, [u64::from(*granted), asked_in.0], [u64::from(*is_conditional), 0])
+        }
         Body::RequestVote(request) => {
             (2, position(request.last_log), [u64::from(request.leadership_transfer), 0])
         }
-        Body::RequestVoteResponse(response) => (3, [u64::from(response.granted), 0], [0; 2]),
+        Body::RequestVoteResponse(RequestVoteResponse { granted, is_conditional }) => {
+            (3, [u64::from(*granted), u64::from(*is_conditional)], [0; 2])
+        }
         Body::AppendEntries(request) => {
             (4, position(request.prev_log), [request.entries.len() as u64, request.leader_commit.0])
         }
@@ -553,7 +592,9 @@ pub(super) fn digest_message(message: &Message) -> u64 {
             AppendResult::Matched(index) => (5, [index.0, 0], [0; 2]),
             AppendResult::Witnessed(index) => (5, [index.0, 1], [0; 2]),
             AppendResult::Lacking { first, named } => (5, [first.0, 2], [named.0, 0]),
-            AppendResult::Conflict { rejected, hint } => (6, [rejected.0, 0], position(hint)),
+            AppendResult::Conflict { rejected, hint, is_uncertain } => {
+                (6, [rejected.0, u64::from(is_uncertain)], position(hint))
+            }
         },
         Body::RepairRequest(request) => {
             let first = request.lacking.first().copied().unwrap_or_default();

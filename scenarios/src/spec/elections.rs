@@ -6,6 +6,7 @@
 
 use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 
+use super::certainty::Tally;
 use super::model::{Cause, Model};
 use super::rule::Rule;
 use crate::membership::NodeSet;
@@ -28,8 +29,10 @@ impl Model {
     /// What counts although its sender may be in an earlier term.
     fn receive_of_any_term(&mut self, message: &Envelope) {
         match message.content {
-            Content::PreVoteResponse { granted: true } if self.role == RoleKind::PreCandidate => {
-                self.pre_votes = self.pre_votes.with(message.from);
+            Content::PreVoteResponse { granted: true, is_conditional }
+                if self.role == RoleKind::PreCandidate =>
+            {
+                self.pre_votes = self.pre_votes.with(message.from, is_conditional);
             }
             Content::AppendEntries { prev_log, .. } => {
                 self.heard = self.heard.with(message.from);
@@ -62,8 +65,10 @@ impl Model {
 
     fn receive_of_this_term(&mut self, message: &Envelope) {
         match message.content {
-            Content::RequestVoteResponse { granted: true } if self.role == RoleKind::Candidate => {
-                self.votes = self.votes.with(message.from);
+            Content::RequestVoteResponse { granted: true, is_conditional }
+                if self.role == RoleKind::Candidate =>
+            {
+                self.votes = self.votes.with(message.from, is_conditional);
             }
             Content::AppendEntries { prev_log, entries, leader_commit } => {
                 if self.hears_leader(message.from) {
@@ -103,7 +108,12 @@ impl Model {
                     *matched = before.max(*matched);
                 }
             }
-            Content::AppendRefused { .. } => self.was_in_reach(message.from),
+            Content::AppendRefused { rejected, is_uncertain, .. } => {
+                self.was_in_reach(message.from);
+                if is_uncertain && self.match_index.get(&message.from) == Some(&rejected) {
+                    self.repairs.told_of.insert(message.from, LogIndex::ZERO);
+                }
+            }
             Content::RepairRequest { .. } => {
                 self.hears_leader(message.from);
             }
@@ -149,8 +159,8 @@ impl Model {
         self.acknowledged = LogIndex::ZERO;
         self.refusals.clear();
         self.heard = NodeSet::EMPTY;
-        self.votes = NodeSet::EMPTY;
-        self.pre_votes = NodeSet::EMPTY;
+        self.votes = Tally::default();
+        self.pre_votes = Tally::default();
         self.reads.adopt_term();
         self.repairs.adopt_term();
     }
@@ -235,8 +245,8 @@ impl Model {
         };
         self.require(self.role != RoleKind::Leader, Rule::CampaignInOffice, details);
         self.check_may_campaign();
-        let pre_votes = self.pre_votes.with(self.id);
-        let pre_elected = self.role == RoleKind::PreCandidate && self.in_force().has_quorum(pre_votes);
+        let pre_votes = self.pre_votes.with(self.id, !self.is_certain());
+        let pre_elected = self.role == RoleKind::PreCandidate && pre_votes.elects(&self.in_force());
         match self.cause {
             Cause::Administered => {}
             Cause::Ticked => {
@@ -265,6 +275,9 @@ impl Model {
     /// HandleRequestVoteRequest(i, j): one vote per term, for a log that is not behind.
     fn check_vote(&mut self, vote: Option<NodeId>) {
         let former = std::mem::replace(&mut self.voted_for, vote);
+        if vote != former {
+            self.voted_certain = self.is_certain();
+        }
         let Some(candidate) = vote.filter(|_| vote != former) else {
             self.require(vote == former, Rule::VoteForgotten, |model| {
                 format!("{} had voted for {former:?} in term {}", model.id, model.current_term)
@@ -317,7 +330,7 @@ impl Model {
                 let prompted = matches!(self.cause, Cause::Ticked | Cause::Administered);
                 self.require(prompted, Rule::CampaignUnprompted, details);
                 self.check_may_campaign();
-                self.pre_votes = NodeSet::EMPTY;
+                self.pre_votes = Tally::default();
             }
             RoleKind::Candidate => self.require(false, Rule::CampaignSameTerm, |model| {
                 format!("{}, {former:?} of term {}", model.id, model.current_term)
@@ -332,10 +345,7 @@ impl Model {
         self.require(former == RoleKind::Candidate, Rule::LeaderNotCandidate, |model| {
             format!("{} was {former:?} of term {term}", model.id)
         });
-        let votes = self.votes.with(self.id);
-        self.require(self.in_force().has_quorum(votes), Rule::LeaderWithoutQuorum, |model| {
-            format!("{} has the votes of {votes} in term {term}; {}", model.id, model.in_force())
-        });
+        self.check_elected();
         let kept = self.disk.hard_state;
         let durable = kept.current_term == term && kept.voted_for == Some(self.id);
         self.require(durable, Rule::LeaderVoteNotDurable, |model| {

@@ -6,6 +6,7 @@
 //! between nodes is the business of the invariants, and progress is judged elsewhere. It shares no code with
 //! the core.
 
+mod certainty;
 mod configurations;
 mod disk;
 mod elections;

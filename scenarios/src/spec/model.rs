@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId, Status, Term};
 
+use super::certainty::Tally;
 use super::disk::{Disk, Log};
 use super::reads::Reads;
 use super::repair::Repairs;
@@ -29,6 +30,10 @@ pub(super) struct Model {
     pub(super) current_term: Term,
     pub(super) voted_for: Option<NodeId>,
     pub(super) longest_promise: u64,
+    /// Entries of terms up to this one may be missing at its log's end; outlives a crash.
+    pub(super) uncertain: Term,
+    /// It was certain of its log when it gave its vote of this term, in this life.
+    pub(super) voted_certain: bool,
     pub(super) log: Log,
     pub(super) disk: Disk,
     pub(super) durable_index: LogIndex,
@@ -54,8 +59,8 @@ pub(super) struct Model {
     pub(super) passed_on: NodeSet,
 
     // Of this term, as a candidate and as a leader.
-    pub(super) votes: NodeSet,
-    pub(super) pre_votes: NodeSet,
+    pub(super) votes: Tally,
+    pub(super) pre_votes: Tally,
     pub(super) match_index: BTreeMap<NodeId, LogIndex>,
     /// What the input that is being digested led it to commit, and who was told to hold that.
     pub(super) counted: Option<(LogIndex, NodeSet)>,
@@ -137,6 +142,8 @@ impl Model {
             current_term: Term::ZERO,
             voted_for: None,
             longest_promise: 0,
+            uncertain: Term::ZERO,
+            voted_certain: false,
             log: Log::default(),
             disk: Disk::default(),
             durable_index: LogIndex::ZERO,
@@ -150,8 +157,8 @@ impl Model {
             refusals: BTreeMap::new(),
             heard: NodeSet::EMPTY,
             passed_on: NodeSet::EMPTY,
-            votes: NodeSet::EMPTY,
-            pre_votes: NodeSet::EMPTY,
+            votes: Tally::default(),
+            pre_votes: Tally::default(),
             match_index: BTreeMap::new(),
             counted: None,
             first_own: LogIndex::ZERO,
@@ -214,8 +221,9 @@ impl Model {
 
     fn step(&mut self, step: &Step, observation: &Observation) {
         match step {
-            Step::Started { hard_state, snapshot, base, last_log } => {
+            Step::Started { hard_state, snapshot, base, last_log, uncertain } => {
                 self.cause = Cause::Started;
+                self.recovered_uncertain(*uncertain, *hard_state);
                 self.start(*hard_state, *snapshot, *base, *last_log);
             }
             Step::SnapshotLost(snapshot) => self.snapshot_lost(*snapshot),

@@ -237,10 +237,11 @@ impl Model {
             let lost = self.repairs.lost.get(&position.index);
             let is_named = self.log.holds(*position);
             match found {
-                Found::Absent => !self.log.agrees_with(*position),
+                Found::Absent => !self.log.agrees_with(*position) && !self.may_have_lost(*position),
                 Found::Named => is_named && self.is_witness(),
                 Found::Lost => is_named && lost.is_some_and(|lost| !lost.is_doubtful),
-                Found::Doubtful => is_named && lost.is_some_and(|lost| lost.is_doubtful),
+                Found::Doubtful if is_named => lost.is_some_and(|lost| lost.is_doubtful),
+                Found::Doubtful => self.may_have_lost(*position),
                 // Which entry stood there, nobody knows any more.
                 Found::Compacted => position.index <= covered.index,
             }

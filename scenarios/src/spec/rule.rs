@@ -29,6 +29,7 @@ rules! {
     RecoveredHardState = "Restart: recovered another term or vote than was written",
     RecoveredLog = "Restart: recovered a log that no prefix of its writes leaves",
     RecoveredTermBehindLog = "Restart: the log holds a term beyond the recovered one",
+    RecoveredUncertain = "Restart: its log may have lost entries up to another term than was kept or than it is in",
     WroteOtherHardState = "Persist: wrote another term or vote than the node has",
     PersistedUnknownWrite = "Persist: reported a write that was never asked for",
     DurableBeyondWrites = "Persist: claims durability that no completed write gives",
@@ -46,9 +47,11 @@ rules! {
     VoteForgotten = "HandleRequestVoteRequest: forgot its vote within the term",
     VoteUnasked = "HandleRequestVoteRequest: voted for a node that did not ask",
     VoteForStaleLog = "HandleRequestVoteRequest: voted for an out-of-date log",
+    VoteUnconditional = "HandleRequestVoteRequest: made no condition though its log may have lost entries",
     TransferIgnored = "HandleRequestVoteRequest: did not hear a campaign that the leader wished",
     LeaderNotCandidate = "BecomeLeader: was no candidate of this term",
     LeaderWithoutQuorum = "BecomeLeader: without the votes of a quorum",
+    LeaderUncertain = "BecomeLeader: with the certain votes of no quorum, and not with everybody's",
     LeaderVoteNotDurable = "BecomeLeader: its own vote is not durable",
 
     // §5.3, §5.4.

@@ -25,14 +25,13 @@ impl Model {
                 self.check_sender(message, RoleKind::PreCandidate, Rule::PreVoteByOther);
                 self.check_last_log(last_log);
             }
-            Content::PreVoteResponse { granted } => self.check_pre_vote(to, granted),
+            Content::PreVoteResponse { .. } => self.check_pre_vote(message),
             Content::RequestVote { last_log, .. } => {
                 self.check_sender(message, RoleKind::Candidate, Rule::RequestVoteByOther);
                 self.check_last_log(last_log);
                 self.check_durable_vote(self.id);
             }
-            Content::RequestVoteResponse { granted: true } => self.check_grant(to),
-            Content::RequestVoteResponse { granted: false } => {}
+            Content::RequestVoteResponse { .. } => self.check_grant(message),
             Content::AppendEntries { prev_log, entries, leader_commit } => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 self.check_entries(prev_log, entries, leader_commit, observation);
@@ -52,7 +51,7 @@ impl Model {
                 snapshot.into_iter().for_each(|snapshot| self.check_has_snapshot(snapshot));
                 self.check_repair_response(to, observation.answers(answers), observation.span(entries));
             }
-            Content::AppendRefused { rejected, hint } => self.check_refusal(to, rejected, hint),
+            Content::AppendRefused { rejected, hint, .. } => self.check_refusal(to, rejected, hint),
             Content::Heartbeat { round, commit } => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
                 self.check_heartbeat(to, commit);
@@ -139,21 +138,25 @@ impl Model {
         });
     }
 
-    fn check_pre_vote(&mut self, to: NodeId, granted: bool) {
+    fn check_pre_vote(&mut self, response: &Envelope) {
+        let Content::PreVoteResponse { granted: true, is_conditional } = response.content else { return };
         let request = self.handling(|content| matches!(content, Content::PreVote { .. }));
         let Some(Envelope { from, content: Content::PreVote { last_log }, .. }) = request else { return };
-        let behind = from == to && self.is_behind(last_log);
-        self.require(!(granted && behind), Rule::PreVoteForStaleLog, |model| {
+        let to = response.to;
+        self.require(from != to || !self.is_behind(last_log), Rule::PreVoteForStaleLog, |model| {
             format!("{}, with {}, would vote for {to}, with {last_log}", model.id, model.log.last())
         });
+        self.check_condition(to, is_conditional, false);
     }
 
-    fn check_grant(&mut self, to: NodeId) {
-        let vote = self.voted_for;
+    fn check_grant(&mut self, response: &Envelope) {
+        let Content::RequestVoteResponse { granted: true, is_conditional } = response.content else { return };
+        let (to, vote) = (response.to, self.voted_for);
         self.require(vote == Some(to), Rule::GrantedWithoutVote, |model| {
             format!("{} granted {to}; its vote in term {} is {vote:?}", model.id, model.current_term)
         });
         self.check_durable_vote(to);
+        self.check_condition(to, is_conditional, self.voted_certain);
         let request = self.handling(|content| matches!(content, Content::RequestVote { .. }));
         let Some(Envelope { from, content: Content::RequestVote { last_log, .. }, .. }) = request else {
             return;

@@ -1,5 +1,6 @@
 //! Legal histories pass; and for each rule there is a change that breaks it, and is refused by its name.
 
+mod certainty;
 mod repair;
 mod witnesses;
 
@@ -45,7 +46,8 @@ fn word(up_to: u64, index: u64) -> Content {
 }
 
 fn refuses(rejected: u64, hint: (u64, u64)) -> Content {
-    Content::AppendRefused { rejected: LogIndex(rejected), hint: LogPosition::new(hint.0, hint.1) }
+    let (rejected, hint) = (LogIndex(rejected), LogPosition::new(hint.0, hint.1));
+    Content::AppendRefused { rejected, hint, is_uncertain: false }
 }
 
 fn proposal(term: u64, index: u64) -> Step {
@@ -279,7 +281,7 @@ fn a_pre_vote_and_a_transfer_lead_to_office() {
         n.status.leader = None;
         n.ticks().becomes(RoleKind::PreCandidate).sends(3, pre_vote)
     }));
-    let granted = Content::PreVoteResponse { granted: true };
+    let granted = Content::PreVoteResponse { granted: true, is_conditional: false };
     legal(cast.event(3, |n| n.receives(2, 1, pre_vote).sends(2, granted)));
     legal(cast.event(2, |n| n.receives(3, 1, granted).campaigns(2)));
     elect(&mut cast, 1);
@@ -414,12 +416,16 @@ const BROKEN: &[(Rule, History)] = &[
     (Rule::CampaignWithoutPreVotes, || {
         let mut cast = Cast::of_spec(3);
         legal(cast.event(1, |n| n.ticks().becomes(RoleKind::PreCandidate)));
-        cast.event(1, |n| n.receives(2, 0, Content::PreVoteResponse { granted: false }).campaigns(1))
+        cast.event(1, |n| {
+            n.receives(2, 0, Content::PreVoteResponse { granted: false, is_conditional: false }).campaigns(1)
+        })
     }),
     (Rule::PreVoteChangedState, || n1_leads().event(2, |n| n.receives(3, 2, PRE_VOTE).adopts(2))),
     (Rule::PreVoteForStaleLog, || {
-        n1_leads()
-            .event(1, |n| n.receives(2, 1, PRE_VOTE).sends(2, Content::PreVoteResponse { granted: true }))
+        n1_leads().event(1, |n| {
+            n.receives(2, 1, PRE_VOTE)
+                .sends(2, Content::PreVoteResponse { granted: true, is_conditional: false })
+        })
     }),
     (Rule::SecondVote, || n1_leads().event(2, |n| n.receives(3, 1, request_vote(0, 0)).votes(1, 3))),
     (Rule::VoteForgotten, || n1_leads().event(2, |n| n.ticks().adopts(1))),
@@ -662,7 +668,7 @@ const BROKEN: &[(Rule, History)] = &[
 
 #[test]
 fn each_rule_has_a_history_that_breaks_it_and_is_refused_by_its_name() {
-    let broken = || BROKEN.iter().chain(witnesses::BROKEN).chain(repair::BROKEN);
+    let broken = || BROKEN.iter().chain(certainty::BROKEN).chain(witnesses::BROKEN).chain(repair::BROKEN);
     for (rule, history) in broken() {
         assert_eq!(history(), Err(rule.class()), "{rule:?}");
     }

@@ -21,7 +21,11 @@ fn golden() -> Vec<(Body, &'static str)> {
     vec![
         (Body::PreVote(PreVote { last_log }), "53715701 0f000000 a5cb5567 08011002180322070a05080310ac02"),
         (
-            Body::PreVoteResponse(PreVoteResponse { asked_in: Term(2), granted: true }),
+            Body::PreVoteResponse(PreVoteResponse {
+                asked_in: Term(2),
+                granted: true,
+                is_conditional: false,
+            }),
             "53715701 0c000000 f045526a 0801100218032a0408021001",
         ),
         (
@@ -29,8 +33,16 @@ fn golden() -> Vec<(Body, &'static str)> {
             "53715701 11000000 27900582 08011002180332090a05080310ac021001",
         ),
         (
-            Body::RequestVoteResponse(RequestVoteResponse { granted: false }),
+            Body::RequestVoteResponse(RequestVoteResponse { granted: false, is_conditional: false }),
             "53715701 08000000 e624ecdf 0801100218033a00",
+        ),
+        (
+            Body::PreVoteResponse(PreVoteResponse { asked_in: Term(2), granted: true, is_conditional: true }),
+            "53715701 0c000000 488646f7 0801100218032a0408021801",
+        ),
+        (
+            Body::RequestVoteResponse(RequestVoteResponse { granted: true, is_conditional: true }),
+            "53715701 0a000000 31b5192e 0801100218033a021001",
         ),
         (
             Body::AppendEntries(AppendEntries {
@@ -55,7 +67,11 @@ fn golden() -> Vec<(Body, &'static str)> {
         (
             Body::AppendEntriesResponse(AppendEntriesResponse {
                 session,
-                result: AppendResult::Conflict { rejected: LogIndex(300), hint: LogPosition::new(2, 250) },
+                result: AppendResult::Conflict {
+                    rejected: LogIndex(300),
+                    hint: LogPosition::new(2, 250),
+                    is_uncertain: false,
+                },
             }),
             "53715701 16000000 6de04bb5 0801100218034a0e08091a0a08ac021205080210fa01",
         ),

@@ -91,8 +91,9 @@ fn append_result() -> impl Strategy<Value = AppendResult> {
         (number(), number()).prop_map(|(first, named)| {
             AppendResult::Lacking { first: LogIndex(first), named: LogIndex(named) }
         }),
-        (number(), position())
-            .prop_map(|(rejected, hint)| AppendResult::Conflict { rejected: LogIndex(rejected), hint }),
+        (number(), position(), any::<bool>()).prop_map(|(rejected, hint, is_uncertain)| {
+            AppendResult::Conflict { rejected: LogIndex(rejected), hint, is_uncertain }
+        }),
     ]
 }
 
@@ -117,16 +118,23 @@ fn refusal() -> impl Strategy<Value = ProposeError> {
     ]
 }
 
+/// Whether it is given, and on which condition.
+fn vote() -> impl Strategy<Value = (bool, bool)> {
+    prop_oneof![Just((false, false)), Just((true, false)), Just((true, true))]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         position().prop_map(|last_log| Body::PreVote(PreVote { last_log })),
-        (number(), any::<bool>()).prop_map(|(asked_in, granted)| {
-            Body::PreVoteResponse(PreVoteResponse { asked_in: Term(asked_in), granted })
+        (number(), vote()).prop_map(|(asked_in, (granted, is_conditional))| {
+            Body::PreVoteResponse(PreVoteResponse { asked_in: Term(asked_in), granted, is_conditional })
         }),
         (position(), any::<bool>()).prop_map(|(last_log, leadership_transfer)| {
             Body::RequestVote(RequestVote { last_log, leadership_transfer })
         }),
-        any::<bool>().prop_map(|granted| Body::RequestVoteResponse(RequestVoteResponse { granted })),
+        vote().prop_map(|(granted, is_conditional)| {
+            Body::RequestVoteResponse(RequestVoteResponse { granted, is_conditional })
+        }),
         append_entries().prop_map(Body::AppendEntries),
         (number(), append_result()).prop_map(|(session, result)| {
             Body::AppendEntriesResponse(AppendEntriesResponse { session: Session(session), result })

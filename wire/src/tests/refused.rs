@@ -57,7 +57,8 @@ fn a_field_without_which_a_message_means_nothing_is_asked_for_by_name() {
     let answers = vec![schema::RepairAnswer { position: None, found: None }];
     let response = schema::RepairResponse { answers, entries: Vec::new(), snapshot: None };
     assert_eq!(of_body(schema::Body::RepairResponse(response)), "repair_answer.position is missing");
-    let conflict = schema::AppendResult::Conflict(schema::Conflict { rejected: 7, hint: None });
+    let conflict =
+        schema::AppendResult::Conflict(schema::Conflict { rejected: 7, hint: None, is_uncertain: false });
     let response = schema::AppendEntriesResponse { session: 1, result: Some(conflict) };
     assert_eq!(of_body(schema::Body::AppendEntriesResponse(response)), "conflict.hint is missing");
 }

@@ -50,12 +50,12 @@ impl Puppet {
         Span { start, len: entries.len() as u32 }
     }
 
-    fn request_of(&mut self, entries: &[(u64, u64)]) -> Content {
+    pub(super) fn request_of(&mut self, entries: &[(u64, u64)]) -> Content {
         Content::RepairRequest { lacking: self.names(entries) }
     }
 
     /// It is said of 1@2 what was found, or the entries are sent.
-    fn response_of(&mut self, found: &[Found], entries: &[(u64, u64)]) -> Content {
+    pub(super) fn response_of(&mut self, found: &[Found], entries: &[(u64, u64)]) -> Content {
         let answers = Span { start: self.observation.answers.len() as u32, len: found.len() as u32 };
         self.observation.answers.extend(found.iter().map(|found| (LogPosition::new(1, 2), *found)));
         Content::RepairResponse { answers, entries: self.names(entries), snapshot: None }
