@@ -93,6 +93,12 @@ fn show_recovery(
             "group {group} is the last one and lacks data from {position} on: torn, or damaged; its names are kept"
         )),
     }
+    if recovered.uncertain.0 > 0 {
+        line(&format!(
+            "entries of terms up to {} may have been lost at the log's end: votes on condition until it has one of a later term",
+            recovered.uncertain
+        ));
+    }
     if recovered.faulty.is_empty() {
         return Exit::Held;
     }
