@@ -115,6 +115,7 @@ impl Disk {
             boot,
             hard_state,
             snapshot,
+            lost_snapshot: None,
             receiving,
             base,
             terms,
