@@ -27,7 +27,7 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 #[test]
 fn runs_made_of_random_bytes_reach_everything_worth_reaching() {
     let mut reached = BTreeSet::new();
-    for seed in 0..8_000 {
+    for seed in 0..16_000 {
         let bytes = bytes(seed, 4_000);
         let run = Run::arbitrary(&mut Unstructured::new(&bytes)).expect("there are bytes enough for a setup");
         reached.extend(run.carry_out());

@@ -433,7 +433,8 @@ fn who_lost_its_snapshot_draws_it_from_whoever_asks_for_its_vote_and_then_may_le
     let behind = Body::PreVote(PreVote { last_log: LogPosition::new(1, 19) });
     let ask = Message { from: other, to: own, term: Term(3), body: behind };
     raft.receive(ask).expect("anyone may ask");
-    let refusal = Body::PreVoteResponse(PreVoteResponse { asked_in: Term(3), granted: false, is_conditional: false });
+    let refusal =
+        Body::PreVoteResponse(PreVoteResponse { asked_in: Term(3), granted: false, is_conditional: false });
     let rest = Body::SnapshotRequest(SnapshotRequest { snapshot: lost, offset: 4, max_bytes: 5 });
     for expected in [refusal, rest] {
         let Some(Action::Send(message)) = raft.next_action() else { panic!("it sends {expected:?}") };
