@@ -39,7 +39,7 @@ impl Holdings {
         let held = |id: ProcessId| match processes.process(id) {
             Some(server) => Some(Held::of_core(server.replica().raft()).without(rot, id)),
             None => {
-                let (setup, mut disk) = (processes.setup(), processes.disk(id).clone());
+                let (setup, mut disk) = (processes.setup(), processes.disk(id).sound_clone());
                 let (_, recovered) = Storage::open(&mut disk, setup.identity(id), &setup.storage).ok()?;
                 Some(Held::of_disk(&recovered, !setup.config(id).is_witness()))
             }

@@ -353,6 +353,7 @@ fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
         | Fault::CrashLoop { .. }
         | Fault::Pause { clock: PausedClock::Running, .. }
         | Fault::DiskStall { .. }
+        | Fault::DiskError { .. }
         | Fault::Rot { .. }
         | Fault::Administer { .. }
         | Fault::ClockJump { .. } => Some(0),

@@ -91,11 +91,13 @@ pub enum Purpose {
     Wire = 9,
     /// Where and how a disk rots; `a` is the process, `b` the fault.
     Rot = 10,
+    /// What a failed operation leaves on a disk; as `Disk`, failures counted by themselves.
+    DiskError = 11,
 }
 
 impl Purpose {
     /// All purposes, by number.
-    pub const ALL: [Purpose; 11] = [
+    pub const ALL: [Purpose; 12] = [
         Purpose::Network,
         Purpose::Client,
         Purpose::ClientLink,
@@ -107,6 +109,7 @@ impl Purpose {
         Purpose::User,
         Purpose::Wire,
         Purpose::Rot,
+        Purpose::DiskError,
     ];
 
     /// The purpose's word, as scenario files spell it.
@@ -124,6 +127,7 @@ impl Purpose {
             Purpose::User => "user",
             Purpose::Wire => "wire",
             Purpose::Rot => "rot",
+            Purpose::DiskError => "disk-error",
         }
     }
 }

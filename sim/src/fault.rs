@@ -80,6 +80,19 @@ pub enum PausedClock {
     Frozen,
 }
 
+/// Which operations of a disk fail.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DiskFailure {
+    /// Reads.
+    Read,
+    /// Whatever changes a file or a name; of a write a part may have been done.
+    Write,
+    /// Syncs, of a file or of the directory: what was to be kept is not, and no later sync says so again.
+    Sync,
+    /// Whatever needs room: the disk is full.
+    Space,
+}
+
 /// A concrete fault.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -164,6 +177,21 @@ pub enum Fault {
         /// How long.
         duration_us: u64,
     },
+    /// Operations of the process's disk fail. A process that ends its life over it begins another.
+    DiskError {
+        /// Whose disk.
+        process: Target,
+        /// Which operations.
+        failure: DiskFailure,
+        /// So many of them succeed first.
+        after: u64,
+        /// So many fail then, at most.
+        times: u64,
+        /// None fails later than so long after the fault struck.
+        duration_us: u64,
+        /// How long a process stays down that ends its life over it.
+        outage_us: u64,
+    },
     /// Bytes on the process's disk go bad that were durable: where, and how, is drawn when it strikes.
     Rot {
         /// Whose disk.
@@ -239,6 +267,7 @@ impl Fault {
             | Fault::CrashLoop { process, .. }
             | Fault::Pause { process, .. }
             | Fault::DiskStall { process, .. }
+            | Fault::DiskError { process, .. }
             | Fault::Rot { process }
             | Fault::Administer { process, .. } => of_target(process),
             Fault::CrashAll { .. } => Vec::new(),
@@ -266,6 +295,7 @@ impl Fault {
             Fault::ClockJump { .. } => 11,
             Fault::ClockFreeze { .. } => 12,
             Fault::Rot { .. } => 13,
+            Fault::DiskError { .. } => 14,
         }
     }
 
@@ -276,7 +306,7 @@ impl Fault {
     }
 
     /// The words of all faults, by [`Fault::kind`].
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "partition",
         "flapping",
         "clog",
@@ -291,5 +321,6 @@ impl Fault {
         "clock-jump",
         "clock-freeze",
         "rot",
+        "disk-error",
     ];
 }

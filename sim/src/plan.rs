@@ -10,7 +10,7 @@ mod tests;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::choice::{Choice, Draw, Purpose, Ratio};
-use crate::fault::{CrashKind, CrashWhen, Cut, Fault, FaultEvent, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::profile::{Between, Numbers, Partitions, Ratios};
 use crate::time::Time;
@@ -18,6 +18,9 @@ use crate::time::Time;
 /// No class strikes more often in one run: ten processes, each at the least gap that a profile may ask for, for a quarter of an
 /// hour.
 const EVENTS_PER_CLASS_MAX: u64 = 100_000;
+
+/// A disk's operation that fails is among so many of its sort.
+const FAILS_AFTER_MAX: u64 = 12;
 
 /// The number of a class's last fault.
 const LAST: u64 = u64::MAX;
@@ -46,6 +49,8 @@ pub struct PlanParameters {
     pub clock_freeze: Recurring,
     pub administer: Recurring,
     pub rot: Recurring,
+    /// `lasts_us` is how long operations fail, and the outage of a process that ends its life over it.
+    pub disk_error: Recurring,
     /// The weight of each shape of a partition, also of flapping and clogged links.
     pub shapes: Partitions,
     /// How many faults on one process strike the most prominent one.
@@ -105,6 +110,7 @@ impl Default for PlanParameters {
             clock_freeze: never,
             administer: never,
             rot: never,
+            disk_error: never,
             shapes: Partitions::default(),
             prominent: Ratio::ZERO,
             power_loss: Ratio::ONE,
@@ -137,10 +143,11 @@ enum Class {
     ClockFreeze,
     Administer,
     Rot,
+    DiskError,
 }
 
 impl Class {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Partition,
         Self::Flapping,
         Self::Clog,
@@ -155,6 +162,7 @@ impl Class {
         Self::ClockFreeze,
         Self::Administer,
         Self::Rot,
+        Self::DiskError,
     ];
 
     /// Those whose faults may outlast the storm.
@@ -226,6 +234,7 @@ impl PlanParameters {
             Class::ClockFreeze => self.clock_freeze,
             Class::Administer => self.administer,
             Class::Rot => self.rot,
+            Class::DiskError => self.disk_error,
         }
     }
 
@@ -241,7 +250,8 @@ impl PlanParameters {
             | Class::ClockRate
             | Class::ClockJump
             | Class::ClockFreeze
-            | Class::Rot => self.processes > 0,
+            | Class::Rot
+            | Class::DiskError => self.processes > 0,
         };
         has_victims && self.recurring(class).every_us_mean > 0
     }
@@ -283,6 +293,7 @@ impl Drawing<'_> {
             Class::ClockJump => self.clock_jump(),
             Class::ClockFreeze => Fault::ClockFreeze { process: self.process(), duration_us: lasts_us },
             Class::Rot => Fault::Rot { process: self.target() },
+            Class::DiskError => self.disk_error(lasts_us),
             Class::Administer => Fault::Administer {
                 process: self.target(),
                 command: self.draw.range("command", 0, self.parameters.commands - 1),
@@ -324,6 +335,22 @@ impl Drawing<'_> {
             up_us: self.draw.range("up", up_low, up_high),
             outage_us: lasts_us,
         }
+    }
+
+    /// One operation that fails among the next few of its sort, or all of them for a while.
+    fn disk_error(&mut self, lasts_us: u64) -> Fault {
+        const SORTS: [DiskFailure; 4] =
+            [DiskFailure::Read, DiskFailure::Write, DiskFailure::Sync, DiskFailure::Space];
+        let Between { low, high } = self.parameters.disk_error.lasts_us;
+        let process = self.target();
+        let failure = SORTS[self.draw.pick("failure", &[2, 2, 3, 1])];
+        let goes_on = self.draw.pick("goes-on", &[3, 1]) == 1;
+        let (after, times) =
+            (self.draw.range("after", 0, FAILS_AFTER_MAX), if goes_on { u64::MAX } else { 1 });
+        // One alone has time to come.
+        let duration_us = if goes_on { lasts_us } else { lasts_us.saturating_mul(FAILS_AFTER_MAX) };
+        let outage_us = self.draw.range("outage", low, high).max(1);
+        Fault::DiskError { process, failure, after, times, duration_us, outage_us }
     }
 
     fn clock_jump(&mut self) -> Fault {

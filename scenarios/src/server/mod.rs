@@ -434,7 +434,10 @@ impl Server {
                 env.rest(self.setup.election_timeout_us());
                 return false;
             }
-            Err(error) => env.halt(error.to_string()),
+            Err(error) => {
+                env.halt(error.to_string());
+                return false;
+            }
         }
         if env.disk().is_idle() {
             self.finish_job(env);

@@ -35,6 +35,8 @@ pub struct CrashEffects {
     pub files_gone: u32,
     /// Files that are back, though they were removed.
     pub files_returned: u32,
+    /// Pages and names that went because a sync before had failed, and were seen until then.
+    pub unkept: u32,
 }
 
 /// A place that a crash draws for; its word is the second half of the draw's identity.

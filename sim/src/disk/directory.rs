@@ -16,13 +16,15 @@ struct Names {
 }
 
 impl Names {
-    /// The file gets this name, and only this; the file that had it has none now.
-    fn give(&mut self, name: &Arc<str>, file: FileNumber) {
+    /// The file gets this name, and only this. Returns the file that had it and has none now.
+    fn give(&mut self, name: &Arc<str>, file: FileNumber) -> Option<FileNumber> {
         self.take(file);
-        if let Some(other) = self.files.insert(Arc::clone(name), file) {
+        let other = self.files.insert(Arc::clone(name), file);
+        if let Some(other) = other {
             self.names.remove(&other);
         }
         self.names.insert(file, Arc::clone(name));
+        other
     }
 
     /// The file has no name any more.
@@ -44,6 +46,8 @@ pub(super) struct Directory {
     changes: VecDeque<EntryChange>,
     /// How many of `changes` are completed.
     completed: usize,
+    /// What is seen without `changes`, where a failed sync did not keep what it took for kept; else that is what is durable.
+    unkept: Option<Names>,
 }
 
 /// A change of the directory.
@@ -65,11 +69,14 @@ enum NameChange {
 
 impl EntryChange {
     /// Does the change. It stands by itself: it may be done though one before it was lost, and still leaves the
-    /// file with one name or none.
-    fn apply(&self, names: &mut Names) {
+    /// file with one name or none. Returns the file that lost its name to it.
+    fn apply(&self, names: &mut Names) -> Option<FileNumber> {
         match &self.name {
             NameChange::Create(name) | NameChange::Rename(name) => names.give(name, self.file),
-            NameChange::Remove => names.take(self.file),
+            NameChange::Remove => {
+                names.take(self.file);
+                None
+            }
         }
     }
 }
@@ -136,11 +143,25 @@ impl Directory {
     /// about whether it has a durable name now; if not, it never will.
     pub(super) fn sync(&mut self, mut tell: impl FnMut(FileNumber, bool)) {
         for change in self.changes.drain(..self.completed) {
-            change.apply(&mut self.durable);
-            if let Some(replaced) = change.replaced {
+            let replaced = change.apply(&mut self.durable);
+            if let Some(unkept) = &mut self.unkept {
+                change.apply(unkept);
+            }
+            // Two where a failed sync had not kept the name of the one that was seen.
+            for replaced in replaced.into_iter().chain(change.replaced) {
                 tell(replaced, false);
             }
             tell(change.file, change.name != NameChange::Remove);
+        }
+        self.completed = 0;
+    }
+
+    /// A sync failed after all changes were completed: they are seen as before, and will not be durable.
+    pub(super) fn fail_sync(&mut self) {
+        debug_assert_eq!(self.completed, self.changes.len(), "a sync that fails waited for what came before");
+        let unkept = self.unkept.get_or_insert_with(|| self.durable.clone());
+        for change in self.changes.drain(..) {
+            change.apply(unkept);
         }
         self.completed = 0;
     }
@@ -150,10 +171,25 @@ impl Directory {
     pub(super) fn forget_incomplete(&mut self, happened: bool) {
         self.changes.truncate(self.completed + usize::from(happened));
         self.completed = self.changes.len();
-        self.names.clone_from(&self.durable);
+        self.see();
+    }
+
+    /// What is seen is what was kept, or was taken for kept, and the changes since.
+    fn see(&mut self) {
+        self.names.clone_from(self.unkept.as_ref().unwrap_or(&self.durable));
         for change in &self.changes {
             change.apply(&mut self.names);
         }
+    }
+
+    /// Power is lost: what a failed sync did not keep is gone. Returns of how many files the name was another.
+    pub(super) fn forget_unkept(&mut self) -> u32 {
+        let Some(unkept) = self.unkept.take() else { return 0 };
+        self.see();
+        let kept = &self.durable.names;
+        let differ = unkept.names.iter().filter(|(file, name)| kept.get(file) != Some(name));
+        let gone = kept.keys().filter(|file| !unkept.names.contains_key(file));
+        (differ.count() + gone.count()) as u32
     }
 
     /// Power is lost: of the changes that were not durable, in order, those survive for which `survives` says
@@ -179,7 +215,9 @@ impl Directory {
 
     /// Whether a change that is not durable could cost the file its name, or give it another.
     pub(super) fn is_changing(&self, file: FileNumber) -> bool {
-        self.changes.iter().any(|change| change.file == file || change.replaced == Some(file))
+        let kept = self.durable.names.get(&file);
+        let is_unkept = self.unkept.as_ref().is_some_and(|unkept| unkept.names.get(&file) != kept);
+        is_unkept || self.changes.iter().any(|change| change.file == file || change.replaced == Some(file))
     }
 
     /// The files that have a name, sorted.

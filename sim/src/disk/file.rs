@@ -4,9 +4,9 @@
 //! come (from then on it survives the process), and *durable* when a sync after it has completed. Here are the
 //! first and the last; `tear.rs` knows what a power loss makes of what lies between.
 
-use super::image::{Image, pages_of};
+use super::image::{Image, PAGE_BYTES, pages_of};
 use core::ops::Range;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A file's number on its disk: it stays with the file through renames and restarts, and is never used again.
@@ -27,9 +27,14 @@ pub(super) struct File {
     pub(super) data: Vec<u8>,
     /// The length after all changes.
     len: u64,
+    /// Pages as reads see them, which a failed sync did not keep and took for kept: no later one keeps them, unless they are
+    /// written to again.
+    unkept: BTreeMap<u64, Box<[u8; PAGE_BYTES]>>,
     /// Whether a name for it is durable. Kept by the disk.
     pub(super) is_entry_durable: bool,
 }
+
+const PAGE: u64 = PAGE_BYTES as u64;
 
 /// A change of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +97,7 @@ impl File {
             completed: 0,
             data: Vec::new(),
             len: 0,
+            unkept: BTreeMap::new(),
             is_entry_durable: false,
         }
     }
@@ -109,6 +115,9 @@ impl File {
 
     /// Issues a write.
     pub(super) fn write(&mut self, offset: u64, data: &[u8]) {
+        if !self.unkept.is_empty() {
+            pages_of(offset, data.len() as u64).for_each(|page| self.take_up(page));
+        }
         let change = Change::Write { offset, start: self.data.len(), len: data.len() };
         self.data.extend_from_slice(data);
         self.issue(change);
@@ -116,6 +125,10 @@ impl File {
 
     /// Issues a change of length.
     pub(super) fn set_len(&mut self, len: u64) {
+        if !self.unkept.is_empty() {
+            self.take_up(len / PAGE);
+            self.unkept.split_off(&(len / PAGE));
+        }
         self.issue(Change::SetLen { len });
     }
 
@@ -129,6 +142,14 @@ impl File {
         let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
         let buffer = &mut buffer[..count];
         self.durable.read(offset, buffer);
+        for page in pages_of(offset, if self.unkept.is_empty() { 0 } else { count as u64 }) {
+            let Some(bytes) = self.unkept.get(&page) else { continue };
+            Change::Write { offset: page * PAGE, start: 0, len: PAGE_BYTES }.overlay(
+                &bytes[..],
+                offset,
+                buffer,
+            );
+        }
         for change in &self.changes {
             change.overlay(&self.data, offset, buffer);
         }
@@ -154,6 +175,62 @@ impl File {
         }
         self.completed = 0;
         self.release_data();
+    }
+
+    /// A sync failed after all changes were completed: but for the pages of which `is_kept` says so, the data is not durable
+    /// and goes on being read. The length is.
+    pub(super) fn fail_sync(&mut self, is_kept: impl Fn(u64) -> bool) {
+        debug_assert_eq!(self.completed, self.changes.len(), "a sync that fails waited for what came before");
+        let mut pages: Vec<u64> = self.changes.iter().flat_map(|change| change.pages()).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        let shown = pages.into_iter().filter(|page| page * PAGE < self.len).map(|page| {
+            let mut bytes = Box::new([0; PAGE_BYTES]);
+            let count = self.read(page * PAGE, &mut bytes[..]);
+            (page, bytes, count)
+        });
+        let shown: Vec<_> = shown.collect();
+        let durable = Arc::make_mut(&mut self.durable);
+        let mut len = durable.len();
+        for change in &self.changes {
+            len = change.len_after(len);
+            durable.set_len(len);
+        }
+        for (page, bytes, count) in shown {
+            if is_kept(page) {
+                durable.write(page * PAGE, &bytes[..count]);
+            } else {
+                self.unkept.insert(page, bytes);
+            }
+        }
+        self.forget_changes();
+    }
+
+    /// A page that was taken for kept is to be written again, as reads see it.
+    fn take_up(&mut self, page: u64) {
+        let Some(bytes) = self.unkept.remove(&page) else { return };
+        let len = self.len.saturating_sub(page * PAGE).min(PAGE) as usize;
+        let incomplete = self.changes.iter().skip(self.completed).find_map(|change| match change {
+            Change::Write { start, .. } => Some(*start),
+            Change::SetLen { .. } => None,
+        });
+        // Data stands in the order of the changes.
+        let start = incomplete.unwrap_or(self.data.len());
+        self.data.splice(start..start, bytes[..len].iter().copied());
+        for change in self.changes.iter_mut().skip(self.completed) {
+            if let Change::Write { start, .. } = change {
+                *start += len;
+            }
+        }
+        self.changes.insert(self.completed, Change::Write { offset: page * PAGE, start, len });
+        self.completed += 1;
+    }
+
+    /// Power is lost: what a failed sync did not keep is gone. Returns how many pages that were.
+    pub(super) fn forget_unkept(&mut self) -> u32 {
+        let pages = self.unkept.len() as u32;
+        self.unkept.clear();
+        pages
     }
 
     /// Alters what is durable, as far as it goes. What is written later covers it.
@@ -217,6 +294,9 @@ impl File {
             return false;
         }
         let pages = pages_of(offset, len);
+        if self.unkept.range(pages.clone()).next().is_some() {
+            return false;
+        }
         self.changes.iter().all(|change| match change {
             Change::Write { .. } => !change.touches(&pages),
             Change::SetLen { len } => *len >= end,

@@ -1,7 +1,7 @@
 //! Issuing operations: the [`Disk`] trait as a process sees it.
 //!
 //! Everything is checked and visible here, at once; a latency is drawn for each operation that takes time. When it
-//! is done, and what of it survives, is decided elsewhere. An error of the device would be drawn in `issue`.
+//! is done, and what of it survives, is decided elsewhere. What fails, fails here: `failures.rs` says when.
 
 use super::SimDisk;
 use super::file::{File, FileNumber};
@@ -75,6 +75,7 @@ impl Disk for SimDisk {
             let detail = "a file of that name exists";
             return Err(error(Operation::Create, name, DiskErrorKind::AlreadyExists, detail));
         }
+        self.try_operation(Operation::Create, name)?;
         let number = FileNumber(self.next_file);
         self.next_file += 1;
         self.files.push(File::new(number));
@@ -95,6 +96,7 @@ impl Disk for SimDisk {
 
     fn read_at(&mut self, file: FileId, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
         let slot = self.opened(Operation::Read, file)?;
+        self.try_on_file(Operation::Read, slot)?;
         let count = self.files[slot].read(offset, buffer);
         self.issue(Operation::Read, Some(self.files[slot].number), offset, count as u64);
         Ok(count)
@@ -103,20 +105,31 @@ impl Disk for SimDisk {
     fn write_at(&mut self, file: FileId, offset: u64, data: &[u8]) -> Result<(), DiskError> {
         let slot = self.opened(Operation::Write, file)?;
         self.check_len(Operation::Write, slot, offset.checked_add(data.len() as u64))?;
+        let number = self.files[slot].number;
+        if let Err(error) = self.try_on_file(Operation::Write, slot) {
+            self.write_part(number, offset, data);
+            return Err(error);
+        }
         self.files[slot].write(offset, data);
-        self.issue(Operation::Write, Some(self.files[slot].number), offset, data.len() as u64);
+        self.issue(Operation::Write, Some(number), offset, data.len() as u64);
         Ok(())
     }
 
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
         let slot = self.opened(Operation::Sync, file)?;
-        self.issue(Operation::Sync, Some(self.files[slot].number), 0, 0);
+        let number = self.files[slot].number;
+        if let Err(error) = self.try_on_file(Operation::Sync, slot) {
+            self.keep_part(number);
+            return Err(error);
+        }
+        self.issue(Operation::Sync, Some(number), 0, 0);
         Ok(())
     }
 
     fn set_len(&mut self, file: FileId, len: u64) -> Result<(), DiskError> {
         let slot = self.opened(Operation::SetLen, file)?;
         self.check_len(Operation::SetLen, slot, Some(len))?;
+        self.try_on_file(Operation::SetLen, slot)?;
         self.files[slot].set_len(len);
         self.issue(Operation::SetLen, Some(self.files[slot].number), 0, len);
         Ok(())
@@ -125,6 +138,7 @@ impl Disk for SimDisk {
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
         check_name(Operation::Rename, to)?;
         let file = self.existing(Operation::Rename, from)?;
+        self.try_operation(Operation::Rename, from)?;
         self.directory.rename(file, to);
         self.issue(Operation::Rename, Some(file), 0, 0);
         Ok(())
@@ -132,6 +146,7 @@ impl Disk for SimDisk {
 
     fn remove(&mut self, name: &str) -> Result<(), DiskError> {
         let file = self.existing(Operation::Remove, name)?;
+        self.try_operation(Operation::Remove, name)?;
         self.directory.remove(file);
         self.issue(Operation::Remove, Some(file), 0, 0);
         Ok(())
@@ -142,6 +157,10 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&mut self) -> Result<(), DiskError> {
+        if let Err(error) = self.try_operation(Operation::SyncDir, "") {
+            self.directory.fail_sync();
+            return Err(error);
+        }
         self.issue(Operation::SyncDir, None, 0, 0);
         Ok(())
     }
@@ -156,6 +175,6 @@ fn check_name(operation: Operation, name: &str) -> Result<(), DiskError> {
 }
 
 #[cold]
-fn error(operation: Operation, file: &str, kind: DiskErrorKind, detail: &str) -> DiskError {
+pub(super) fn error(operation: Operation, file: &str, kind: DiskErrorKind, detail: &str) -> DiskError {
     DiskError { operation, file: file.to_owned(), kind, detail: detail.to_owned() }
 }

@@ -7,11 +7,12 @@
 //! its name.
 //!
 //! The world's part: [`SimDisk::set_now`] before a process gets the disk, [`SimDisk::next_completion`] and
-//! [`SimDisk::complete`] for the events, [`SimDisk::crash`]. Errors, bit rot and lost writes are not here.
+//! [`SimDisk::complete`] for the events, [`SimDisk::crash`]; [`SimDisk::arm`] for operations that fail.
 
 mod crash;
 mod directory;
 mod durable;
+mod failures;
 mod file;
 mod image;
 mod issue;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use crash::CrashEffects;
 pub use durable::DurableDisk;
+pub use failures::{ArmedFailure, Failed};
 pub use file::FileNumber;
 pub use parameters::{
     CrashWeights, DirectoryWeights, DiskLatency, DiskParameters, ExtentWeights, FileWeights, GrowthWeights,
@@ -36,6 +38,7 @@ use crate::ids::ProcessId;
 use crate::time::Time;
 use crash::{Crash, Cut};
 use directory::Directory;
+use failures::Failures;
 use file::File;
 use image::PAGE_BYTES;
 use queue::Queue;
@@ -59,6 +62,7 @@ pub struct SimDisk {
     /// The number of the first of these: a handle from before a crash is never valid again.
     first_handle: u32,
     crashes: u32,
+    failures: Failures,
 }
 
 /// What the world does with a disk.
@@ -78,6 +82,7 @@ impl SimDisk {
             handles: Vec::new(),
             first_handle: 0,
             crashes: 0,
+            failures: Failures::default(),
         }
     }
 
@@ -132,8 +137,12 @@ impl SimDisk {
 
     /// Completes everything under way at once: for what is done before time begins.
     pub fn settle(&mut self) {
-        while self.complete(Time::END).is_some() {}
+        self.complete_all();
         self.queue.release(Time::START);
+    }
+
+    fn complete_all(&mut self) {
+        while self.complete(Time::END).is_some() {}
     }
 
     /// Alters bytes that are durable, under the name that is durable. No operation of the process's takes part in it.
@@ -147,15 +156,17 @@ impl SimDisk {
         self.queue.stall_until(until);
     }
 
-    /// A stall that is under way never ends.
+    /// A stall that is under way never ends, and nothing fails any more.
     pub fn freeze(&mut self, now: Time) {
+        self.failures.disarm();
         if self.queue.is_stalled(now) {
             self.queue.stall_until(Time::END);
         }
     }
 
-    /// The disk is sound from here on: no stall, this latency, and what waits completes now.
+    /// The disk is sound from here on: no stall, no failure, this latency, and what waits completes now.
     pub fn heal(&mut self, now: Time, latency: DiskLatency) {
+        self.failures.disarm();
         self.parameters.latency = latency;
         self.queue.release(now);
     }
@@ -179,6 +190,8 @@ impl SimDisk {
             });
         }
         if kind == CrashKind::PowerLoss {
+            crash.effects.unkept += self.directory.forget_unkept();
+            crash.effects.unkept += self.files.iter_mut().map(File::forget_unkept).sum::<u32>();
             let before = self.directory.named_files();
             crash.settle_directory(&mut self.directory);
             crash.count_names(&before, &self.directory.named_files());
@@ -191,6 +204,7 @@ impl SimDisk {
         self.first_handle += self.handles.len() as u32;
         self.handles.clear();
         self.crashes += 1;
+        self.failures.forget();
         effects
     }
 
@@ -270,8 +284,15 @@ impl SimDisk {
             queue: Queue::default(),
             choice: Choice::from_script([]),
             parameters: DiskParameters { latency: DiskLatency::NONE, crash: self.parameters.crash.clone() },
+            failures: Failures::default(),
             ..*self
         }
+    }
+
+    /// The disk as it is, but that nothing fails on it. It is for looking at.
+    #[must_use]
+    pub fn sound_clone(&self) -> SimDisk {
+        SimDisk { failures: Failures::default(), ..self.clone() }
     }
 }
 

@@ -28,6 +28,7 @@ fn stormy() -> PlanParameters {
         clock_freeze: often,
         administer: often,
         rot: often,
+        disk_error: often,
         prominent: half,
         power_loss: half,
         at_disk_operation: half,

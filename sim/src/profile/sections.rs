@@ -33,6 +33,8 @@ pub struct Swarm {
     pub disk_stall: Probability,
     /// Bytes that were durable go bad.
     pub rot: Probability,
+    /// Operations of a disk fail.
+    pub disk_error: Probability,
     pub clock_offset: Probability,
     /// Clocks that run a little fast or slow, as real ones do.
     pub clock_drift: Probability,
@@ -174,6 +176,9 @@ pub struct Disk {
     /// Bytes that were durable go bad; the mean time between two such places, each process's.
     #[serde(deserialize_with = "gap")]
     pub rot_every_us: Numbers,
+    /// Operations fail; `every_us` is each process's, `lasts` how long it may go on, and the outage of a process that ends
+    /// its life over it.
+    pub error: Recurring,
     /// Weights of a file's unsynced changes at a power loss: kept, dropped, torn.
     pub file: Weights<3>,
     /// Weights of a page of a torn file: kept, dropped, damaged.
@@ -291,6 +296,7 @@ impl Swarm {
             slow_disk: chance,
             disk_stall: chance,
             rot: chance,
+            disk_error: chance,
             clock_offset: chance,
             clock_drift: chance,
             wild_clock: chance,
@@ -317,6 +323,8 @@ impl Default for Swarm {
             clock_freeze: rare,
             // Only who can repair its data outlasts it.
             rot: Probability::new(0, 1),
+            // Only who ends its life in good order.
+            disk_error: Probability::new(0, 1),
             ..Self::all(Probability::new(1, 2))
         }
     }
@@ -380,6 +388,7 @@ impl Default for Disk {
             slow_factor: numbers(2, 20),
             stall: every(10 * SECOND_US, 60 * SECOND_US, ratios((1, 2), (20, 1))),
             rot_every_us: numbers(SECOND_US, 20 * SECOND_US),
+            error: every(5 * SECOND_US, 60 * SECOND_US, ratios((1, 10), (5, 1))),
             file: Weights::new([numbers(0, 2), numbers(0, 3), numbers(1, 7)]),
             page: Weights::new([numbers(0, 2), numbers(0, 2), numbers(1, 2)]),
             sector: Weights::new([numbers(0, 2), numbers(1, 3), numbers(0, 3)]),

@@ -134,6 +134,7 @@ pub(super) const fn fields(purpose: Purpose) -> &'static [&'static str] {
         ],
         Purpose::Core => &["member", "spared"],
         Purpose::Rot => &["bits", "byte", "extent", "how"],
+        Purpose::DiskError => &["kept", "pages", "part"],
         Purpose::Client | Purpose::Plan | Purpose::Parameter | Purpose::User => &[],
     }
 }
@@ -177,7 +178,7 @@ impl Form {
 const fn form(purpose: Purpose) -> Form {
     match purpose {
         Purpose::Network | Purpose::Wire => Form::Link,
-        Purpose::Disk | Purpose::Rot => Form::Process,
+        Purpose::Disk | Purpose::Rot | Purpose::DiskError => Form::Process,
         Purpose::Client | Purpose::ClientLink => Form::Client,
         Purpose::Crash => Form::Crash,
         Purpose::Plan | Purpose::Parameter | Purpose::Core | Purpose::User => Form::Plain,

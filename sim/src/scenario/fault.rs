@@ -8,12 +8,19 @@ use std::fmt;
 use super::error::{Complaint, ScenarioError};
 use super::line::Line;
 use super::value::{self, Duration, List, SignedDuration};
-use crate::fault::{CrashKind, CrashWhen, Cut, Fault, FaultEvent, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Target};
 use crate::ids::{PROCESSES_MAX, ProcessId, ProcessSet};
 
 const CRASH_KINDS: [(&str, CrashKind); 2] =
     [("process", CrashKind::Process), ("power", CrashKind::PowerLoss)];
 const CLOCKS: [(&str, PausedClock); 2] = [("running", PausedClock::Running), ("frozen", PausedClock::Frozen)];
+
+const FAILURES: [(&str, DiskFailure); 4] = [
+    ("read", DiskFailure::Read),
+    ("write", DiskFailure::Write),
+    ("sync", DiskFailure::Sync),
+    ("space", DiskFailure::Space),
+];
 
 /// Writes a fault: its name, whom it strikes, its figures.
 pub(super) struct Written<'a>(pub(super) &'a Fault);
@@ -55,6 +62,12 @@ impl fmt::Display for Written<'_> {
             }
             Fault::DiskStall { process, duration_us } => {
                 write!(f, " {process} for={}", Duration(*duration_us))
+            }
+            Fault::DiskError { process, failure, after, times, duration_us, outage_us } => {
+                let (failure, duration) = (value::word_of(failure, &FAILURES), Duration(*duration_us));
+                let outage = Duration(*outage_us);
+                write!(f, " {process} of={failure} after={after}")?;
+                write!(f, " times={times} for={duration} outage={outage}")
             }
             Fault::Rot { process } => write!(f, " {process}"),
             Fault::Administer { process, command } => write!(f, " {process} command={command}"),
@@ -127,6 +140,14 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
         "disk-stall" => {
             Fault::DiskStall { process: target(line)?, duration_us: line.key("for", value::duration_us)? }
         }
+        "disk-error" => Fault::DiskError {
+            process: target(line)?,
+            failure: line.key("of", |text| value::one_of(text, &FAILURES))?,
+            after: line.key("after", value::number)?,
+            times: line.key("times", value::number)?,
+            duration_us: line.key("for", value::duration_us)?,
+            outage_us: line.key("outage", some_duration_us)?,
+        },
         "rot" => Fault::Rot { process: target(line)? },
         "administer" => {
             Fault::Administer { process: target(line)?, command: line.key("command", value::number)? }

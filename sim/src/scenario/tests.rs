@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::choice::{DrawKey, Purpose, Ratio};
 use crate::disk::DiskLatency;
-use crate::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, PausedClock, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::parameters::Parameters;
 use crate::time::Time;
@@ -83,7 +83,8 @@ fn every_fault_has_a_line_that_is_its_own() {
         e18 @1us clock-jump n2 wall=-60s
         e19 @1us clock-freeze n2 for=0us
         e20 @1us partition split=nobody for=1s
-        e21 @1us rot n1"
+        e21 @1us rot n1
+        e22 @1us disk-error n1 of=sync after=2 times=1 for=3s outage=1s"
         .replace("        ", "");
     let text = format!("squall-scenario 1{file}\n");
     let scenario = parse(&text, "faults.scn").expect("every line is right");
@@ -302,6 +303,18 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         },
     );
     let clock = prop::sample::select(vec![PausedClock::Running, PausedClock::Frozen]);
+    let failures = vec![DiskFailure::Read, DiskFailure::Write, DiskFailure::Sync, DiskFailure::Space];
+    let failure = prop::sample::select(failures);
+    let disk_error = (any_target(), failure, us(), us(), us(), 1_u64..).prop_map(
+        |(process, failure, after, times, duration_us, outage_us)| Fault::DiskError {
+            process,
+            failure,
+            after,
+            times,
+            duration_us,
+            outage_us,
+        },
+    );
     prop_oneof![
         (any_cut(), us()).prop_map(|(cut, duration_us)| Fault::Partition { cut, duration_us }),
         (any_cut(), us()).prop_map(|(cut, duration_us)| Fault::Clog { cut, duration_us }),
@@ -319,6 +332,7 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         }),
         (any_target(), us()).prop_map(|(process, duration_us)| Fault::DiskStall { process, duration_us }),
         any_target().prop_map(|process| Fault::Rot { process }),
+        disk_error,
         (any_target(), us()).prop_map(|(process, command)| Fault::Administer { process, command }),
         (any_process(), 1..1_000_u32, 1..1_000_u32)
             .prop_map(|(process, num, den)| { Fault::ClockRate { process, rate: Ratio { num, den } } }),

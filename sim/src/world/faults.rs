@@ -6,6 +6,7 @@ use super::World;
 use super::act::Occasion;
 use super::slot::{Processes, Trap};
 use crate::choice::{Purpose, Ratio};
+use crate::disk::ArmedFailure;
 use crate::fault::{CrashKind, CrashWhen, Cut, Fault, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::mark::FRAMEWORK;
@@ -119,6 +120,12 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             }
             Fault::DiskStall { process, duration_us } => {
                 self.strike_one(*process, |world, process| world.stall_disk(process, *duration_us));
+            }
+            Fault::DiskError { process, failure, after, times, duration_us, outage_us } => {
+                let (failure, after, times, outage_us) = (*failure, *after, *times, *outage_us);
+                let until = self.now.after(*duration_us);
+                let armed = ArmedFailure { failure, after, times, until, outage_us };
+                self.strike_one(*process, |world, process| world.slots[process.slot()].disk.arm(armed));
             }
             Fault::Rot { process } => {
                 self.strike_one(*process, |world, process| world.rot(process, id));

@@ -3,9 +3,9 @@
 use super::World;
 use super::act::Occasion;
 use super::slot::{Pause, Schedule, Stage, Trap};
-use crate::disk::CrashEffects;
+use crate::disk::{CrashEffects, Failed};
 use crate::env::Env;
-use crate::fault::{CrashKind, PausedClock};
+use crate::fault::{CrashKind, DiskFailure, PausedClock};
 use crate::ids::ProcessId;
 use crate::mark::FRAMEWORK;
 use crate::process::{Oracle, Process, Violation, Workload};
@@ -69,27 +69,53 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     fn refuse_life(&mut self, id: ProcessId, reason: &str) {
         self.effects = crate::env::Effects::default();
         let slot = &mut self.slots[id.slot()];
+        let failed = slot.disk.failed();
         slot.disk.crash(self.now, CrashKind::Process);
-        slot.stays_down = true;
         let (life, cause) = (u64::from(slot.life), slot.cause);
         self.record(Some(id), RecordKind::Halted, cause, life, 0, 0);
+        if let Some(failed) = failed {
+            sometimes!(self.marks, FRAMEWORK, "a start failed with the disk", true);
+            return self.come_back(id, failed);
+        }
+        self.slots[id.slot()].stays_down = true;
         if !self.oracle.excuses(id, reason) {
             let message = format!("{id} did not start at {}: {reason}", self.now);
             self.violate(Violation { class: "StartFailed", message });
         }
     }
 
-    /// The process ends by its own word; it stays down.
+    /// The process ends by its own word. It stays down, but where its disk had failed: that is reason enough, and it comes
+    /// back.
     pub(super) fn halt(&mut self, id: ProcessId, reason: &str) {
+        let failed = self.slots[id.slot()].disk.failed();
         self.end_life(id, CrashKind::Process);
-        let slot = &mut self.slots[id.slot()];
-        slot.stays_down = true;
-        let life = u64::from(slot.life);
+        let life = u64::from(self.slots[id.slot()].life);
         self.record(Some(id), RecordKind::Halted, self.step, life, 0, 0);
+        if let Some(failed) = failed {
+            return self.come_back(id, failed);
+        }
+        self.slots[id.slot()].stays_down = true;
         if !self.oracle.excuses(id, reason) {
             let message = format!("{id} halted at {}: {reason}", self.now);
             self.violate(Violation { class: "Halted", message });
         }
+    }
+
+    /// A life that ended over a failure of the disk is followed by another.
+    fn come_back(&mut self, id: ProcessId, failed: Failed) {
+        let (marks, failure) = (&mut self.marks, failed.failure);
+        sometimes!(marks, FRAMEWORK, "a process ended because a read failed", failure == DiskFailure::Read);
+        sometimes!(marks, FRAMEWORK, "a process ended because a write failed", failure == DiskFailure::Write);
+        sometimes!(marks, FRAMEWORK, "a process ended because a sync failed", failure == DiskFailure::Sync);
+        sometimes!(
+            marks,
+            FRAMEWORK,
+            "a process ended because its disk was full",
+            failure == DiskFailure::Space
+        );
+        let slot = &mut self.slots[id.slot()];
+        slot.restart_event = self.queue.push(self.now.after(failed.outage_us.max(1)), Event::Restart(id));
+        slot.cause = self.step;
     }
 
     /// The process dies and comes back after the outage. A machine that is down can still lose its power.
@@ -146,6 +172,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         sometimes!(marks, FRAMEWORK, "a power loss left a length without its data", is_grown);
         let is_short = effects.data_without_growth > 0;
         sometimes!(marks, FRAMEWORK, "a power loss left data without its length", is_short);
+        sometimes!(marks, FRAMEWORK, "a power loss revealed what a failed sync had lost", effects.unkept > 0);
     }
 
     /// The process takes no part for a while. A pause within a pause makes it longer.

@@ -1,7 +1,7 @@
 //! A process that does as little as shows what the world does to it: it sends a numbered message to everyone
 //! at regular times, writes down what it hears, and on request keeps its round number on disk.
 
-use squall_disk::{Disk, FileId};
+use squall_disk::{Disk, DiskError, FileId};
 use squall_sim::fault::{CrashKind, Fault};
 use squall_sim::mark::{FRAMEWORK, Mark};
 use squall_sim::process::Standing;
@@ -66,6 +66,15 @@ pub(crate) struct Beacon {
     next: LocalTime,
 }
 
+impl Beacon {
+    fn write_round(&self, disk: &mut SimDisk) -> Result<(), DiskError> {
+        for _ in 0..self.habits.writes_each_round {
+            disk.write_at(self.file, 0, &self.round.to_le_bytes())?;
+        }
+        if self.habits.syncs { disk.sync(self.file) } else { Ok(()) }
+    }
+}
+
 impl Process for Beacon {
     type Setup = Habits;
     type Message = u64;
@@ -113,13 +122,8 @@ impl Process for Beacon {
         for other in (0..self.habits.processes).map(ProcessId).filter(|other| *other != id) {
             env.send(other, self.round);
         }
-        for _ in 0..self.habits.writes_each_round {
-            let bytes = self.round.to_le_bytes();
-            env.disk().write_at(self.file, 0, &bytes).expect("a sound disk");
-        }
-        if self.habits.syncs {
-            let file = self.file;
-            env.disk().sync(file).expect("a sound disk");
+        if let Err(error) = self.write_round(env.disk()) {
+            env.halt(error.to_string());
         }
         self.next = env.now().after(self.habits.interval_us);
         env.wake_at(self.next);

@@ -3,7 +3,7 @@
 use crate::beacon::{BeaconWorld, Counting, Habits, Lenient, calm, plan};
 use proptest::prelude::*;
 use squall_sim::choice::Decision;
-use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use squall_sim::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, PausedClock, Target};
 use squall_sim::mark::{FRAMEWORK, Marks};
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{Choice, FaultEvent, Parameters, ProcessId, ProcessSet, Purpose, Ratio, Time, World};
@@ -34,6 +34,20 @@ fn storm() -> (Habits, Parameters, Vec<FaultEvent>) {
     let process = |id| Target::Process(ProcessId(id));
     let when = CrashWhen::AfterDiskOperations(3);
     let side: ProcessSet = [ProcessId(0)].into_iter().collect();
+    let error = |id, failure, after, outage_us| Fault::DiskError {
+        process: process(id),
+        failure,
+        after,
+        times: 2,
+        duration_us: 50_000,
+        outage_us,
+    };
+    let power_loss = Fault::Crash {
+        process: process(1),
+        kind: CrashKind::PowerLoss,
+        when: CrashWhen::Now,
+        outage_us: 1_000,
+    };
     let faults = plan([
         (100_000, Fault::Crash { process: process(1), kind: CrashKind::PowerLoss, when, outage_us: 30_000 }),
         (150_000, Fault::Partition { cut: Cut::Split(side), duration_us: 80_000 }),
@@ -55,6 +69,12 @@ fn storm() -> (Habits, Parameters, Vec<FaultEvent>) {
                 outage_us: 9_000,
             },
         ),
+        (700_000, error(1, DiskFailure::Sync, 2, 20_000)),
+        (710_000, power_loss.clone()),
+        (720_000, error(0, DiskFailure::Write, 1, 1_000)),
+        (740_000, error(2, DiskFailure::Space, 0, 20_000)),
+        (800_000, error(1, DiskFailure::Read, 0, 1_000)),
+        (810_000, power_loss),
     ]);
     (habits, parameters, faults)
 }

@@ -1,5 +1,6 @@
 //! Each rule of the persistence model seen to act, by itself; `model.rs` checks all of them together.
 
+mod failures;
 mod model;
 
 use super::*;
