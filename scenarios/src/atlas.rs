@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use squall_raft::{LogIndex, LogPosition};
 use squall_sim::process::Extent;
 use squall_sim::world::Processes;
-use squall_sim::{ProcessId, SimDisk};
+use squall_sim::{ProcessId, ProcessSet, SimDisk};
 use squall_storage::{Part, Piece, survey};
 
 use crate::holdings::{Holdings, asked_by};
 use crate::invariants::Invariants;
-use crate::server::Server;
+use crate::membership::NodeSet;
+use crate::server::{Server, node_id};
 
 /// What a label says that an extent is; the other words are sequence, term and index of a record.
 const COPY: u64 = 0;
@@ -28,10 +29,11 @@ const CHUNK: u64 = 4;
 
 /// What has gone bad, and was not written again.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rot {
+pub(crate) struct Damage {
     entries: BTreeMap<ProcessId, BTreeSet<LogPosition>>,
     /// By their last entries.
     snapshots: BTreeMap<ProcessId, BTreeSet<LogIndex>>,
+    lost_disks: ProcessSet,
 }
 
 /// What has lost data.
@@ -40,7 +42,7 @@ pub(crate) enum Rotted {
     Snapshot(LogIndex),
 }
 
-impl Rot {
+impl Damage {
     /// Notes what rots. Returns whose data it is, if it is any's.
     pub(crate) fn note(&mut self, id: ProcessId, extent: &Extent) -> Option<Rotted> {
         let [kind, _, term, index] = extent.label;
@@ -71,6 +73,15 @@ impl Rot {
         if let Some(entries) = self.entries.get_mut(&id) {
             entries.remove(&position);
         }
+    }
+
+    pub(crate) fn note_lost_disk(&mut self, id: ProcessId) {
+        self.lost_disks = self.lost_disks.with(id);
+    }
+
+    /// Whose disks are lost: they never come back.
+    pub(crate) fn lost_disks(&self) -> ProcessSet {
+        self.lost_disks
     }
 
     pub(crate) fn of(&self, id: ProcessId) -> impl Iterator<Item = LogPosition> {
@@ -109,12 +120,13 @@ pub(crate) fn may_rot(
     extents: &[Extent],
     processes: &Processes<'_, Server>,
     invariants: &Invariants,
-    rot: &Rot,
+    damage: &Damage,
 ) -> impl Fn(usize) -> bool {
-    let holdings = Holdings::of(processes, rot);
+    let holdings = Holdings::of(processes, damage);
     let asked = asked_by(id, invariants);
     let committed_index = invariants.committed_index();
-    let has_witnesses = !invariants.witnesses().is_empty();
+    // A witness may come to name it, and would never deny it; nor will one whose disk is lost.
+    let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty();
     let is_witness = processes.setup().config(id).is_witness();
     move |place: usize| {
         let extent = &extents[place];
@@ -129,9 +141,8 @@ pub(crate) fn may_rot(
         let is_spare = |extent: &Extent| {
             let [kind, _, term, index] = extent.label;
             let position = LogPosition::new(term, index);
-            // A witness may come to name it, and would never deny it.
             let can_be_denied = || {
-                !has_witnesses
+                may_be_denied
                     && position.index > committed_index
                     && !holdings.is_named_elsewhere(id, position)
             };
@@ -142,4 +153,22 @@ pub(crate) fn may_rot(
         };
         has_other_half && is_spare(extent)
     }
+}
+
+/// Whether this server may lose its disk now: every configuration that may be in force keeps a majority of servers that have
+/// theirs, and whatever another lacks a third has. A witness and the lost one may be all that knew of an entry, so that there
+/// are to be none.
+pub(crate) fn may_lose_disk(
+    id: ProcessId,
+    processes: &Processes<'_, Server>,
+    invariants: &Invariants,
+    damage: &Damage,
+) -> bool {
+    let lost = damage.lost_disks().with(id);
+    let left = || (0..processes.count()).map(ProcessId).filter(|other| !lost.contains(*other));
+    let intact: NodeSet = left().map(node_id).collect();
+    let mut memberships = left().flat_map(|other| invariants.configurations(node_id(other)));
+    invariants.witnesses().is_empty()
+        && memberships.all(|membership| membership.voters.is_empty() || membership.has_lasting_quorum(intact))
+        && Holdings::of(processes, damage).can_spare(id, invariants)
 }

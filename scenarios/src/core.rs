@@ -16,7 +16,7 @@ use squall_sim::world::Processes;
 use squall_sim::{Draw, ProcessId, ProcessSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::atlas::Rot;
+use crate::atlas::Damage;
 use crate::holdings::Holdings;
 use crate::invariants::Invariants;
 use crate::membership::{Membership, NodeSet};
@@ -29,17 +29,18 @@ pub(crate) fn choose(
     is_alone: bool,
     draw: &mut Draw<'_>,
     processes: &Processes<'_, Server>,
-    rot: &Rot,
+    damage: &Damage,
 ) -> Option<ProcessSet> {
     let has_witnesses = !invariants.witnesses().is_empty();
-    let holdings = Holdings::of(processes, rot);
+    let holdings = Holdings::of(processes, damage);
     let uncertain = holdings.uncertain();
     let are_whole = holdings.are_whole();
+    let lost = damage.lost_disks();
     let is_usual = invariants.is_membership_fixed() && invariants.are_all_members() && !has_witnesses;
-    if is_usual && are_whole && uncertain.is_empty() {
+    if is_usual && are_whole && uncertain.is_empty() && lost.is_empty() {
         return None;
     }
-    let all = || (0..processes.count()).map(ProcessId);
+    let all = || (0..processes.count()).map(ProcessId).filter(|id| !lost.contains(*id));
     let mut memberships: Vec<Membership> = Vec::new();
     for membership in all().flat_map(|id| invariants.configurations(node_id(id))) {
         if !membership.voters.is_empty() && !memberships.contains(&membership) {
@@ -63,6 +64,8 @@ pub(crate) fn choose(
     };
     let needs_all = !uncertain.is_empty();
     match core {
+        // Whoever lost its disk will never say what it did not have, nor vote.
+        None if !lost.is_empty() => Some(ProcessSet::EMPTY),
         None if has_witnesses && needs_all && !candidates.iter().any(may_be_granted) => {
             Some(ProcessSet::EMPTY)
         }

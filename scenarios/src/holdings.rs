@@ -7,7 +7,7 @@ use squall_sim::world::Processes;
 use squall_sim::{ProcessId, ProcessSet};
 use squall_storage::Storage;
 
-use crate::atlas::Rot;
+use crate::atlas::Damage;
 use crate::invariants::Invariants;
 use crate::membership::NodeSet;
 use crate::server::{Server, node_id};
@@ -35,9 +35,9 @@ struct Held {
 
 impl Holdings {
     /// Of all servers; one whose disk cannot be opened has nothing.
-    pub(crate) fn of(processes: &Processes<'_, Server>, rot: &Rot) -> Self {
+    pub(crate) fn of(processes: &Processes<'_, Server>, damage: &Damage) -> Self {
         let held = |id: ProcessId| match processes.process(id) {
-            Some(server) => Some(Held::of_core(server.replica().raft()).without(rot, id)),
+            Some(server) => Some(Held::of_core(server.replica().raft()).without(damage, id)),
             None => {
                 let (setup, mut disk) = (processes.setup(), processes.disk(id).sound_clone());
                 let (_, recovered) = Storage::open(&mut disk, setup.identity(id), &setup.storage).ok()?;
@@ -76,6 +76,24 @@ impl Holdings {
     /// stands for it.
     pub(crate) fn has_another(&self, but: ProcessId, position: LogPosition, asked: NodeSet) -> bool {
         self.others(but, asked).any(|held| held.has(position.index, Some(position.term)))
+    }
+
+    /// Whether each entry, and each snapshot, that another server lacks is held by a third one, which that would ask.
+    pub(crate) fn can_spare(&self, id: ProcessId, invariants: &Invariants) -> bool {
+        let others = || {
+            (0_u32..).map(ProcessId).zip(&self.all).filter_map(|(other, held)| Some((other, held.as_ref()?)))
+        };
+        others().filter(|(other, _)| *other != id).all(|(other, held)| {
+            let asked = asked_by(other, invariants);
+            let may_give = |third: ProcessId| third != id && third != other && asked.has(node_id(third));
+            let has_snapshot =
+                |last| others().any(|(third, held)| may_give(third) && held.has_snapshot(last));
+            let has_entry = |faulty: &Faulty| {
+                let term = held.term_at(faulty.index);
+                others().any(|(third, held)| may_give(third) && held.has(faulty.index, term))
+            };
+            held.lacks_state.is_none_or(has_snapshot) && held.faulty.iter().all(has_entry)
+        })
     }
 
     /// Whether a server other than `but` knows the name of this entry.
@@ -137,12 +155,12 @@ impl Held {
     }
 
     /// A server that is up has not met yet what has rotted since it started.
-    fn without(mut self, rot: &Rot, id: ProcessId) -> Self {
+    fn without(mut self, damage: &Damage, id: ProcessId) -> Self {
         let is_live =
             |at: &LogPosition| at.index > self.base.index && self.term_at(at.index) == Some(at.term);
-        let rotted: Vec<_> = rot.of(id).filter(is_live).collect();
+        let rotted: Vec<_> = damage.of(id).filter(is_live).collect();
         self.faulty.extend(rotted.iter().map(|at| Faulty { index: at.index, is_doubtful: false }));
-        if rot.has_snapshot(id, self.snapshot) {
+        if damage.has_snapshot(id, self.snapshot) {
             self.lacks_state = self.lacks_state.max(Some(self.snapshot));
             self.snapshot = LogIndex::ZERO;
         }

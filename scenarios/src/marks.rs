@@ -73,6 +73,7 @@ pub const NAMES: &[&str] = &[
     "a witness took up a position",
     "a witness compacted its log",
     "a core rested on a witness",
+    "a lost disk left no core that could go on",
     "a joint configuration was entered",
     "a joint configuration was left",
     "a configuration was rolled back",

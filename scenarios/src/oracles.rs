@@ -11,7 +11,7 @@ use squall_sim::process::{Extent, Oracle, Standing, Violation};
 use squall_sim::world::Processes;
 use squall_sim::{Draw, Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 
-use crate::atlas::{Rot, Rotted};
+use crate::atlas::{Damage, Rotted};
 use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::membership::NodeSet;
@@ -41,7 +41,7 @@ pub struct Oracles {
     marks: Marks,
     log: Option<log::Log>,
     /// What has gone bad on the disks.
-    rot: Rot,
+    damage: Damage,
 }
 
 impl Oracles {
@@ -61,7 +61,7 @@ impl Oracles {
             others: Vec::new(),
             marks: Marks::default(),
             log: log.then(log::Log::default),
-            rot: Rot::default(),
+            damage: Damage::default(),
         }
     }
 
@@ -91,7 +91,7 @@ impl Oracles {
                 let is_second = self.invariants.taker(*snapshot).is_some_and(|taker| taker != node);
                 sometimes!(self.marks, marks::NAMES, "two servers took the same snapshot", is_second);
             } else if let Step::SnapshotReceived(snapshot) = step {
-                let was_lost = self.rot.renewed(id, snapshot.last.index);
+                let was_lost = self.damage.renewed(id, snapshot.last.index);
                 sometimes!(
                     self.marks,
                     marks::NAMES,
@@ -99,7 +99,7 @@ impl Oracles {
                     was_lost
                 );
             } else if let Step::Repaired { position, .. } = step {
-                self.rot.repaired(id, *position);
+                self.damage.repaired(id, *position);
             }
         }
         let invariants = self.invariants.observe(node, observation, &DiskView::new(server, disk));
@@ -117,7 +117,7 @@ impl Oracles {
         // proportion to the run.
         let length = server.status().last_log.index.0;
         self.check_at_group[id.slot()] = server.groups + server.setup().recovery_check_every + length / 2;
-        let result = recovery::check(id, server, disk, &self.invariants, &self.rot);
+        let result = recovery::check(id, server, disk, &self.invariants, &self.damage);
         self.others.extend(result.clone().err());
         result
     }
@@ -204,17 +204,30 @@ impl Oracle<Server> for Oracles {
         self.check_recovery(id, server, disk)
     }
 
+    /// Whoever lost its disk does not come back under its old name.
+    fn excuses(&mut self, id: ProcessId, _reason: &str) -> bool {
+        self.damage.lost_disks().contains(id)
+    }
+
+    fn may_lose_disk(&mut self, id: ProcessId, processes: &Processes<'_, Server>) -> bool {
+        atlas::may_lose_disk(id, processes, &self.invariants, &self.damage)
+    }
+
+    fn disk_lost(&mut self, id: ProcessId) {
+        self.damage.note_lost_disk(id);
+    }
+
     fn may_rot(
         &self,
         id: ProcessId,
         extents: &[Extent],
         processes: &Processes<'_, Server>,
     ) -> impl Fn(usize) -> bool {
-        atlas::may_rot(id, extents, processes, &self.invariants, &self.rot)
+        atlas::may_rot(id, extents, processes, &self.invariants, &self.damage)
     }
 
     fn rotted(&mut self, id: ProcessId, extent: &Extent) {
-        match self.rot.note(id, extent) {
+        match self.damage.note(id, extent) {
             Some(Rotted::Entry(position)) => self.spec.rotted(node_id(id), position),
             Some(Rotted::Snapshot(last)) => self.spec.snapshot_rotted(node_id(id), last),
             None => {}
@@ -230,10 +243,17 @@ impl Oracle<Server> for Oracles {
         processes: &Processes<'_, Server>,
     ) -> Option<ProcessSet> {
         self.core_is_alone = is_alone;
-        let core = core::choose(&self.invariants, is_alone, draw, processes, &self.rot)?;
+        let core = core::choose(&self.invariants, is_alone, draw, processes, &self.damage)?;
         let is_bare = core::rests_on_witnesses(&self.invariants, core);
         sometimes!(self.marks, marks::NAMES, "a core rested on a witness", is_bare);
         Some(core)
+    }
+
+    /// Whoever lost its disk may be the only one that could say of an entry that nobody has it.
+    fn excuses_missing_core(&mut self) -> bool {
+        let is_excused = !self.damage.lost_disks().is_empty();
+        sometimes!(self.marks, marks::NAMES, "a lost disk left no core that could go on", is_excused);
+        is_excused
     }
 
     /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.

@@ -354,6 +354,7 @@ fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
         | Fault::Pause { clock: PausedClock::Running, .. }
         | Fault::DiskStall { .. }
         | Fault::DiskError { .. }
+        | Fault::LoseDisk { .. }
         | Fault::Rot { .. }
         | Fault::Administer { .. }
         | Fault::ClockJump { .. } => Some(0),

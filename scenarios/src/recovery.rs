@@ -8,7 +8,7 @@ use squall_sim::process::Violation;
 use squall_sim::{ProcessId, SimDisk};
 use squall_storage::Storage;
 
-use crate::atlas::Rot;
+use crate::atlas::Damage;
 use crate::invariants::Invariants;
 use crate::server::{Server, node_id};
 
@@ -18,7 +18,7 @@ pub(crate) fn check(
     server: &Server,
     disk: &SimDisk,
     invariants: &Invariants,
-    rot: &Rot,
+    rot: &Damage,
 ) -> Result<(), Violation> {
     let setup = server.setup();
     let opened = Storage::open(&mut disk.worst_case_clone(), setup.identity(id), &setup.storage);
@@ -138,7 +138,7 @@ mod tests {
 
     /// Checks a disk as that of n1.
     fn checked_disk(world: &Cluster, disk: &SimDisk, invariants: &Invariants) -> Result<(), Violation> {
-        check(N1, world.processes().process(N1).expect("it is up"), disk, invariants, &Rot::default())
+        check(N1, world.processes().process(N1).expect("it is up"), disk, invariants, &Damage::default())
     }
 
     fn nothing_said() -> Invariants {

@@ -197,6 +197,13 @@ pub enum Fault {
         /// Whose disk.
         process: Target,
     },
+    /// A process dies, and comes back to a disk with nothing on it.
+    LoseDisk {
+        /// Whose.
+        process: Target,
+        /// How long it stays down.
+        outage_us: u64,
+    },
     /// An operator's command; its meaning is the process's own.
     Administer {
         /// To whom.
@@ -269,6 +276,7 @@ impl Fault {
             | Fault::DiskStall { process, .. }
             | Fault::DiskError { process, .. }
             | Fault::Rot { process }
+            | Fault::LoseDisk { process, .. }
             | Fault::Administer { process, .. } => of_target(process),
             Fault::CrashAll { .. } => Vec::new(),
             Fault::ClockRate { process, .. }
@@ -296,6 +304,7 @@ impl Fault {
             Fault::ClockFreeze { .. } => 12,
             Fault::Rot { .. } => 13,
             Fault::DiskError { .. } => 14,
+            Fault::LoseDisk { .. } => 15,
         }
     }
 
@@ -306,7 +315,7 @@ impl Fault {
     }
 
     /// The words of all faults, by [`Fault::kind`].
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "partition",
         "flapping",
         "clog",
@@ -322,5 +331,6 @@ impl Fault {
         "clock-freeze",
         "rot",
         "disk-error",
+        "lose-disk",
     ];
 }

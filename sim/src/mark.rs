@@ -34,6 +34,7 @@ pub const FRAMEWORK: &[&str] = &[
     "a process ended because a sync failed",
     "a process ended because its disk was full",
     "a start failed with the disk",
+    "a disk was lost",
     "a power loss revealed what a failed sync had lost",
     "a clock ran at another rate",
     "a wall clock jumped",

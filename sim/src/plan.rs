@@ -51,6 +51,8 @@ pub struct PlanParameters {
     pub rot: Recurring,
     /// `lasts_us` is how long operations fail, and the outage of a process that ends its life over it.
     pub disk_error: Recurring,
+    /// `lasts_us` is the outage.
+    pub lost_disk: Recurring,
     /// The weight of each shape of a partition, also of flapping and clogged links.
     pub shapes: Partitions,
     /// How many faults on one process strike the most prominent one.
@@ -111,6 +113,7 @@ impl Default for PlanParameters {
             administer: never,
             rot: never,
             disk_error: never,
+            lost_disk: never,
             shapes: Partitions::default(),
             prominent: Ratio::ZERO,
             power_loss: Ratio::ONE,
@@ -144,10 +147,11 @@ enum Class {
     Administer,
     Rot,
     DiskError,
+    LostDisk,
 }
 
 impl Class {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Partition,
         Self::Flapping,
         Self::Clog,
@@ -163,6 +167,7 @@ impl Class {
         Self::Administer,
         Self::Rot,
         Self::DiskError,
+        Self::LostDisk,
     ];
 
     /// Those whose faults may outlast the storm.
@@ -235,6 +240,7 @@ impl PlanParameters {
             Class::Administer => self.administer,
             Class::Rot => self.rot,
             Class::DiskError => self.disk_error,
+            Class::LostDisk => self.lost_disk,
         }
     }
 
@@ -251,7 +257,8 @@ impl PlanParameters {
             | Class::ClockJump
             | Class::ClockFreeze
             | Class::Rot
-            | Class::DiskError => self.processes > 0,
+            | Class::DiskError
+            | Class::LostDisk => self.processes > 0,
         };
         has_victims && self.recurring(class).every_us_mean > 0
     }
@@ -294,6 +301,7 @@ impl Drawing<'_> {
             Class::ClockFreeze => Fault::ClockFreeze { process: self.process(), duration_us: lasts_us },
             Class::Rot => Fault::Rot { process: self.target() },
             Class::DiskError => self.disk_error(lasts_us),
+            Class::LostDisk => Fault::LoseDisk { process: self.target(), outage_us: lasts_us },
             Class::Administer => Fault::Administer {
                 process: self.target(),
                 command: self.draw.range("command", 0, self.parameters.commands - 1),

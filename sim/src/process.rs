@@ -128,6 +128,17 @@ pub trait Oracle<P: Process>: Clone {
         let _ = (id, extent);
     }
 
+    /// Whether this process may lose its disk now, with all that is on it.
+    fn may_lose_disk(&mut self, id: ProcessId, processes: &Processes<'_, P>) -> bool {
+        let _ = (id, processes);
+        true
+    }
+
+    /// It does.
+    fn disk_lost(&mut self, id: ProcessId) {
+        let _ = id;
+    }
+
     /// Which processes to heal for the liveness phase, of `size` or another; `None` leaves it to the world. Where the core
     /// `is_alone`, it will be cut off from all others.
     fn choose_core(
@@ -139,6 +150,11 @@ pub trait Oracle<P: Process>: Clone {
     ) -> Option<ProcessSet> {
         let _ = (size, is_alone, draw, processes);
         None
+    }
+
+    /// Whether it is right that there is no core to heal. The run then ends with its safety phase.
+    fn excuses_missing_core(&mut self) -> bool {
+        false
     }
 
     /// How the healed core stands. Asked again and again in the liveness phase; it ends once the core is at rest

@@ -151,6 +151,13 @@ impl SimDisk {
         self.alter(number, |file| file.rot(offset, len, damage));
     }
 
+    /// Everything on it is gone. No process has it open.
+    pub fn lose(&mut self) {
+        debug_assert!(self.is_idle() && self.handles.is_empty(), "its process has crashed");
+        self.directory = Directory::default();
+        self.files.clear();
+    }
+
     /// Nothing completes before `until`.
     pub fn stall_until(&mut self, until: Time) {
         self.queue.stall_until(until);

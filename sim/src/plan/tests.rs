@@ -29,6 +29,7 @@ fn stormy() -> PlanParameters {
         administer: often,
         rot: often,
         disk_error: often,
+        lost_disk: often,
         prominent: half,
         power_loss: half,
         at_disk_operation: half,

@@ -35,6 +35,8 @@ pub struct Swarm {
     pub rot: Probability,
     /// Operations of a disk fail.
     pub disk_error: Probability,
+    /// Disks are lost, with all that is on them.
+    pub lost_disk: Probability,
     pub clock_offset: Probability,
     /// Clocks that run a little fast or slow, as real ones do.
     pub clock_drift: Probability,
@@ -179,6 +181,8 @@ pub struct Disk {
     /// Operations fail; `every_us` is each process's, `lasts` how long it may go on, and the outage of a process that ends
     /// its life over it.
     pub error: Recurring,
+    /// A process comes back to an empty disk; `every_us` is each process's, `lasts` the outage.
+    pub lost: Recurring,
     /// Weights of a file's unsynced changes at a power loss: kept, dropped, torn.
     pub file: Weights<3>,
     /// Weights of a page of a torn file: kept, dropped, damaged.
@@ -297,6 +301,7 @@ impl Swarm {
             disk_stall: chance,
             rot: chance,
             disk_error: chance,
+            lost_disk: chance,
             clock_offset: chance,
             clock_drift: chance,
             wild_clock: chance,
@@ -325,6 +330,8 @@ impl Default for Swarm {
             rot: Probability::new(0, 1),
             // Only who ends its life in good order.
             disk_error: Probability::new(0, 1),
+            // Only where the others can do without.
+            lost_disk: Probability::new(0, 1),
             ..Self::all(Probability::new(1, 2))
         }
     }
@@ -389,6 +396,7 @@ impl Default for Disk {
             stall: every(10 * SECOND_US, 60 * SECOND_US, ratios((1, 2), (20, 1))),
             rot_every_us: numbers(SECOND_US, 20 * SECOND_US),
             error: every(5 * SECOND_US, 60 * SECOND_US, ratios((1, 10), (5, 1))),
+            lost: every(20 * SECOND_US, 200 * SECOND_US, ratios((1, 10), (5, 1))),
             file: Weights::new([numbers(0, 2), numbers(0, 3), numbers(1, 7)]),
             page: Weights::new([numbers(0, 2), numbers(0, 2), numbers(1, 2)]),
             sector: Weights::new([numbers(0, 2), numbers(1, 3), numbers(0, 3)]),

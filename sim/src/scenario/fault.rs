@@ -70,6 +70,9 @@ impl fmt::Display for Written<'_> {
                 write!(f, " times={times} for={duration} outage={outage}")
             }
             Fault::Rot { process } => write!(f, " {process}"),
+            Fault::LoseDisk { process, outage_us } => {
+                write!(f, " {process} outage={}", Duration(*outage_us))
+            }
             Fault::Administer { process, command } => write!(f, " {process} command={command}"),
             Fault::ClockRate { process, rate } => write!(f, " {process} rate={rate}"),
             Fault::ClockJump { process, wall_delta_us } => {
@@ -149,6 +152,9 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
             outage_us: line.key("outage", some_duration_us)?,
         },
         "rot" => Fault::Rot { process: target(line)? },
+        "lose-disk" => {
+            Fault::LoseDisk { process: target(line)?, outage_us: line.key("outage", value::duration_us)? }
+        }
         "administer" => {
             Fault::Administer { process: target(line)?, command: line.key("command", value::number)? }
         }

@@ -84,7 +84,8 @@ fn every_fault_has_a_line_that_is_its_own() {
         e19 @1us clock-freeze n2 for=0us
         e20 @1us partition split=nobody for=1s
         e21 @1us rot n1
-        e22 @1us disk-error n1 of=sync after=2 times=1 for=3s outage=1s"
+        e22 @1us disk-error n1 of=sync after=2 times=1 for=3s outage=1s
+        e23 @1us lose-disk n1 outage=1s"
         .replace("        ", "");
     let text = format!("squall-scenario 1{file}\n");
     let scenario = parse(&text, "faults.scn").expect("every line is right");
@@ -332,6 +333,7 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         }),
         (any_target(), us()).prop_map(|(process, duration_us)| Fault::DiskStall { process, duration_us }),
         any_target().prop_map(|process| Fault::Rot { process }),
+        (any_target(), us()).prop_map(|(process, outage_us)| Fault::LoseDisk { process, outage_us }),
         disk_error,
         (any_target(), us()).prop_map(|(process, command)| Fault::Administer { process, command }),
         (any_process(), 1..1_000_u32, 1..1_000_u32)

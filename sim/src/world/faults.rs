@@ -130,6 +130,10 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             Fault::Rot { process } => {
                 self.strike_one(*process, |world, process| world.rot(process, id));
             }
+            Fault::LoseDisk { process, outage_us } => {
+                let outage_us = *outage_us;
+                self.strike_one(*process, |world, process| world.lose_disk(process, outage_us, id));
+            }
             Fault::Administer { process, command } => {
                 self.strike_one(*process, |world, process| world.administer(process, *command, id));
             }
@@ -193,6 +197,17 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.slots[id.slot()].disk.rot(&extent.file, extent.offset, extent.bytes, damage);
         self.oracle.rotted(id, extent);
         sometimes!(self.marks, FRAMEWORK, "a disk rotted", true);
+    }
+
+    fn lose_disk(&mut self, id: ProcessId, outage_us: u64, fault: u32) {
+        let processes = Processes::new(&self.slots, &self.network, &self.setup);
+        if self.slots[id.slot()].stays_down || !self.oracle.may_lose_disk(id, &processes) {
+            return;
+        }
+        self.crash(id, CrashKind::PowerLoss, outage_us, fault);
+        self.slots[id.slot()].disk.lose();
+        self.oracle.disk_lost(id);
+        sometimes!(self.marks, FRAMEWORK, "a disk was lost", true);
     }
 
     fn set_clock_rate(&mut self, id: ProcessId, rate: Ratio) {

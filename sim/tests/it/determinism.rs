@@ -75,6 +75,7 @@ fn storm() -> (Habits, Parameters, Vec<FaultEvent>) {
         (740_000, error(2, DiskFailure::Space, 0, 20_000)),
         (800_000, error(1, DiskFailure::Read, 0, 1_000)),
         (810_000, power_loss),
+        (950_000, Fault::LoseDisk { process: process(2), outage_us: 1_000 }),
     ]);
     (habits, parameters, faults)
 }

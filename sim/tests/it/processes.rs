@@ -1,7 +1,7 @@
 //! Faults of processes and of their disks' time, and what clients see; each seen to act.
 
 use crate::beacon::{Counting, HALT, Habits, Lenient, calm, heard, numbers, plan, reached, run, world};
-use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, PausedClock, Target};
+use squall_sim::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, PausedClock, Target};
 use squall_sim::trace::{Keep, RecordKind, Recorder};
 use squall_sim::{
     CallOutcome, Choice, ClientId, LocalTime, OperationId, Parameters, ProcessId, Time, Verdict, World,
@@ -158,7 +158,8 @@ fn a_process_that_does_not_start_or_halts_fails_the_run_unless_that_is_excused()
     let habits = Habits { writes_each_round: 1, refuses_restart: Some(ProcessId(1)), ..Habits::default() };
     let restart = plan([(500_900, crash(CrashKind::Process, CrashWhen::Now, 1_000))]);
     let halt = plan([(500_000, Fault::Administer { process: only(1), command: HALT })]);
-    for (faults, class) in [(restart, "StartFailed"), (halt, "Halted")] {
+    let lost = plan([(500_000, Fault::LoseDisk { process: only(1), outage_us: 1_000 })]);
+    for (faults, class) in [(restart, "StartFailed"), (halt, "Halted"), (lost, "StartFailed")] {
         for excuses in [false, true] {
             let oracle = Lenient { excuses, ..Lenient::default() };
             let (choice, recorder) = (Choice::from_seed(1), Recorder::new(Keep::Hash));
@@ -174,6 +175,34 @@ fn a_process_that_does_not_start_or_halts_fails_the_run_unless_that_is_excused()
             }
             assert!(world.processes().is_gone(ProcessId(1)), "{class}: it never comes back");
         }
+    }
+}
+
+#[test]
+fn a_process_that_ends_over_a_failed_disk_begins_another_life_and_needs_no_excuse() {
+    let habits = Habits { writes_each_round: 1, syncs: true, ..Habits::default() };
+    let error = |failure, times, duration_us| Fault::DiskError {
+        process: only(1),
+        failure,
+        after: 0,
+        times,
+        duration_us,
+        outage_us: 10_000,
+    };
+    let crash = crash(CrashKind::Process, CrashWhen::Now, 1_000);
+    let (sync, write) = (error(DiskFailure::Sync, 1, 99_000), error(DiskFailure::Write, 1, 99_000));
+    let read = error(DiskFailure::Read, u64::MAX, 25_000);
+    for (faults, lives, mark) in [
+        (plan([(500_500, sync)]), 2, "a process ended because a sync failed"),
+        (plan([(500_500, write)]), 2, "a process ended because a write failed"),
+        // It starts at 501.5, 511.5, 521.5 and 531.5 ms.
+        (plan([(500_500, read), (500_500, crash)]), 5, "a start failed with the disk"),
+    ] {
+        let (world, result) = run(habits.clone(), slow_disks(), faults);
+        assert_eq!(result.verdict, Verdict::Passed, "{mark}");
+        assert_eq!(world.processes().life(ProcessId(1)), lives, "{mark}");
+        assert!(world.processes().process(ProcessId(1)).is_some_and(|process| process.recovered >= 400));
+        assert!(reached(&result, mark), "{mark}");
     }
 }
 
