@@ -1,6 +1,6 @@
 //! Was the clients' history linearizable? The log's order is the witness (Herlihy and Wing, TOPLAS '90; Raft, §8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use squall_files::Limits;
 use squall_raft::LogIndex;
@@ -26,6 +26,25 @@ pub fn check(history: &[Call], applied: &[u128], files: Option<Limits>) -> Resul
         None => judge(&KeyValueModel, history, applied),
         Some(limits) => judge(&FilesModel(limits), history, applied),
     }
+}
+
+/// Whether some client asked for each operation that was applied: all that is left to be said where disks have forgotten.
+///
+/// # Errors
+/// The violation in words.
+pub fn check_nothing_invented(
+    history: &[Call],
+    applied: impl Iterator<Item = u128>,
+) -> Result<(), Violation> {
+    let asked: BTreeSet<u128> = history.iter().map(|call| request_id(call.operation).0).collect();
+    for name in applied.filter(|name| *name != 0) {
+        if !asked.contains(&name) {
+            let operation = operation_id(RequestId(name));
+            let message = format!("{operation} was applied, and no client asked for it");
+            return Err(Violation { class: "AppliedAndDenied", message });
+        }
+    }
+    Ok(())
 }
 
 fn judge<M: ClientModel>(model: &M, history: &[Call], applied: &[u128]) -> Result<(), Violation> {
@@ -200,6 +219,14 @@ mod tests {
     #[test]
     fn a_command_applied_though_its_client_was_told_otherwise_is_caught() {
         assert_eq!(class(&[put(0, Some(Response::Dropped))], &[name(0)]), Some("AppliedAndDenied"));
+    }
+
+    #[test]
+    fn where_disks_forget_only_what_nobody_asked_for_is_caught() {
+        let asked = [put(0, done()), put(1, Some(Response::Dropped))];
+        let invented = |applied: &[u128]| check_nothing_invented(&asked, applied.iter().copied()).is_err();
+        assert!(!invented(&[name(1), 0, name(0), name(0)]), "in any order, and as often as may be");
+        assert!(invented(&[name(0), name(2)]));
     }
 
     #[test]

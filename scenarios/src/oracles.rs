@@ -3,9 +3,11 @@
 //! The invariants and the specification see each event of each node; now and then a disk is recovered in earnest;
 //! the end of a run judges the clients' history. Every run has all of them on.
 
+use std::collections::BTreeSet;
+
 use squall_files::Limits;
 use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
-use squall_sim::fault::CrashKind;
+use squall_sim::fault::{CrashKind, Ruin};
 use squall_sim::mark::Marks;
 use squall_sim::process::{Extent, Oracle, Standing, Violation};
 use squall_sim::world::Processes;
@@ -40,6 +42,8 @@ pub struct Oracles {
     others: Vec<Violation>,
     marks: Marks,
     log: Option<log::Log>,
+    /// What was applied since a disk forgot: the client operations.
+    applied: BTreeSet<u128>,
     /// What has gone bad on the disks.
     damage: Damage,
 }
@@ -61,6 +65,7 @@ impl Oracles {
             others: Vec::new(),
             marks: Marks::default(),
             log: log.then(log::Log::default),
+            applied: BTreeSet::new(),
             damage: Damage::default(),
         }
     }
@@ -74,6 +79,15 @@ impl Oracles {
 
     /// Judges what a server did in one event.
     fn judge(&mut self, id: ProcessId, server: &mut Server, disk: &SimDisk) -> Result<(), Violation> {
+        if self.damage.has_forgotten() {
+            for step in &server.observation.steps {
+                if let Step::Applied { operation, .. } = step {
+                    self.applied.insert(*operation);
+                }
+            }
+            server.observation.clear();
+            return Ok(());
+        }
         let (observation, node) = (&server.observation, node_id(id));
         for step in &observation.steps {
             if let Step::Truncated { from } = step {
@@ -102,7 +116,8 @@ impl Oracles {
                 self.damage.repaired(id, *position);
             }
         }
-        let invariants = self.invariants.observe(node, observation, &DiskView::new(server, disk));
+        let view = DiskView::new(server, disk).of_ruined(self.damage.is_ruined(id));
+        let invariants = self.invariants.observe(node, observation, &view);
         let spec = self.spec.observe(node, observation);
         server.observation.clear();
         invariants.and(spec)
@@ -110,7 +125,7 @@ impl Oracles {
 
     /// Recovers a copy of the disk as a power loss would leave it now: what comes out is what was promised.
     fn check_recovery(&mut self, id: ProcessId, server: &Server, disk: &SimDisk) -> Result<(), Violation> {
-        if server.groups < self.check_at_group[id.slot()] {
+        if server.groups < self.check_at_group[id.slot()] || self.damage.has_forgotten() {
             return Ok(());
         }
         // A recovery reads the whole log: the longer it is, the rarer the check, so that the cost stays in
@@ -184,7 +199,9 @@ impl Oracle<Server> for Oracles {
     }
 
     fn stopped(&mut self, now: Time, id: ProcessId, kind: CrashKind) {
-        self.invariants.stopped(node_id(id));
+        if !self.damage.has_forgotten() {
+            self.invariants.stopped(node_id(id));
+        }
         if let Some(log) = &mut self.log {
             log.stopped(now, id, kind);
         }
@@ -204,9 +221,31 @@ impl Oracle<Server> for Oracles {
         self.check_recovery(id, server, disk)
     }
 
-    /// Whoever lost its disk does not come back under its old name.
+    /// Whoever lost its disk does not come back under its old name, and whoever's is ruined may know it.
     fn excuses(&mut self, id: ProcessId, _reason: &str) -> bool {
-        self.damage.lost_disks().contains(id)
+        let is_ruined = self.damage.is_ruined(id);
+        sometimes!(self.marks, marks::NAMES, "a server gave up a disk that was ruined", is_ruined);
+        is_ruined || self.damage.lost_disks().contains(id) || self.damage.has_forgotten()
+    }
+
+    fn may_ruin(
+        &mut self,
+        id: ProcessId,
+        how: Ruin,
+        extents: Vec<Extent>,
+        processes: &Processes<'_, Server>,
+    ) -> Vec<Vec<Extent>> {
+        atlas::may_ruin(id, how, extents, processes, &self.invariants, &self.damage)
+    }
+
+    fn ruined(&mut self, id: ProcessId, how: Ruin, extents: &[Extent]) {
+        self.damage.note_ruined(id, how);
+        self.spec.ruined(node_id(id));
+        extents.iter().for_each(|extent| self.rotted(id, extent));
+    }
+
+    fn image_restored(&mut self, _id: ProcessId) {
+        self.damage.note_forgotten();
     }
 
     fn may_lose_disk(&mut self, id: ProcessId, processes: &Processes<'_, Server>) -> bool {
@@ -284,7 +323,13 @@ impl Oracle<Server> for Oracles {
     }
 
     fn finished(&mut self, history: &[Call], _processes: &Processes<'_, Server>) -> Result<(), Violation> {
-        let result = linearizability::check(history, self.invariants.applied_operations(), self.files);
+        let applied = self.invariants.applied_operations();
+        let result = if self.damage.has_forgotten() {
+            let applied = applied.iter().copied().chain(self.applied.iter().copied());
+            linearizability::check_nothing_invented(history, applied)
+        } else {
+            linearizability::check(history, applied, self.files)
+        };
         self.others.extend(result.clone().err());
         result
     }

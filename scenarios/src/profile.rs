@@ -22,7 +22,7 @@ use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 9] = [
     ("storm", include_str!("../profiles/storm.toml")),
     ("churn", include_str!("../profiles/churn.toml")),
     ("reads", include_str!("../profiles/reads.toml")),
@@ -30,6 +30,8 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("lite", include_str!("../profiles/lite.toml")),
     ("calm", include_str!("../profiles/calm.toml")),
     ("disk", include_str!("../profiles/disk.toml")),
+    ("ruin", include_str!("../profiles/ruin.toml")),
+    ("amnesia", include_str!("../profiles/amnesia.toml")),
 ];
 
 /// The memory that the core may fill with its log unless it is told otherwise; profiles tighten it and tell it nothing.
@@ -355,6 +357,8 @@ fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
         | Fault::DiskStall { .. }
         | Fault::DiskError { .. }
         | Fault::LoseDisk { .. }
+        | Fault::Ruin { .. }
+        | Fault::OldImage { .. }
         | Fault::Rot { .. }
         | Fault::Administer { .. }
         | Fault::ClockJump { .. } => Some(0),

@@ -12,16 +12,20 @@ use crate::atlas::Damage;
 use crate::invariants::Invariants;
 use crate::server::{Server, node_id};
 
-/// Checks the disk of a server that is up.
+/// Checks the disk of a server that is up. One that was ruined need not open, and may lack a snapshot.
 pub(crate) fn check(
     id: ProcessId,
     server: &Server,
     disk: &SimDisk,
     invariants: &Invariants,
-    rot: &Damage,
+    damage: &Damage,
 ) -> Result<(), Violation> {
     let setup = server.setup();
     let opened = Storage::open(&mut disk.worst_case_clone(), setup.identity(id), &setup.storage);
+    let is_ruined = damage.is_ruined(id);
+    if is_ruined && opened.is_err() {
+        return Ok(());
+    }
     let checked =
         opened.map_err(|error| format!("what does not open: {error}")).and_then(|(_, recovered)| {
             invariants
@@ -31,7 +35,7 @@ pub(crate) fn check(
             let known = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
             let found = recovered.lost_snapshot.or(recovered.snapshot);
             let found = found.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
-            let is_missing = found < known && !rot.has_snapshot(id, known);
+            let is_missing = found < known && !is_ruined && !damage.has_snapshot(id, known);
             if is_missing {
                 return Err(format!("a snapshot of {found}, where there is one of {known}"));
             }

@@ -93,6 +93,23 @@ pub enum DiskFailure {
     Space,
 }
 
+/// How a disk is ruined, without a budget.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Ruin {
+    /// Something that was durable goes bad.
+    Rot,
+    /// A write was acknowledged and synced, and never done: nothing stands where it was to go.
+    LostWrite,
+    /// A write went to another place: both are wrong.
+    MisdirectedWrite,
+    /// A file ends too early.
+    TruncatedFile,
+    /// A file is not there.
+    MissingFile,
+    /// All that was kept twice of one thing is gone at once, as if it had never been.
+    LostPair,
+}
+
 /// A concrete fault.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -197,6 +214,22 @@ pub enum Fault {
         /// Whose disk.
         process: Target,
     },
+    /// What was durable on the process's disk is ruined; what and where is drawn when it strikes.
+    Ruin {
+        /// Whose disk.
+        process: Target,
+        /// In which way.
+        how: Ruin,
+    },
+    /// A copy is made of the process's disk, as a power loss would leave it. Later the process dies, and comes back to that.
+    OldImage {
+        /// Whose disk.
+        process: Target,
+        /// How old the copy is when it comes back.
+        duration_us: u64,
+        /// How long the process stays down.
+        outage_us: u64,
+    },
     /// A process dies, and comes back to a disk with nothing on it.
     LoseDisk {
         /// Whose.
@@ -277,6 +310,8 @@ impl Fault {
             | Fault::DiskError { process, .. }
             | Fault::Rot { process }
             | Fault::LoseDisk { process, .. }
+            | Fault::Ruin { process, .. }
+            | Fault::OldImage { process, .. }
             | Fault::Administer { process, .. } => of_target(process),
             Fault::CrashAll { .. } => Vec::new(),
             Fault::ClockRate { process, .. }
@@ -305,6 +340,8 @@ impl Fault {
             Fault::Rot { .. } => 13,
             Fault::DiskError { .. } => 14,
             Fault::LoseDisk { .. } => 15,
+            Fault::Ruin { .. } => 16,
+            Fault::OldImage { .. } => 17,
         }
     }
 
@@ -315,7 +352,7 @@ impl Fault {
     }
 
     /// The words of all faults, by [`Fault::kind`].
-    pub const NAMES: [&'static str; 16] = [
+    pub const NAMES: [&'static str; 18] = [
         "partition",
         "flapping",
         "clog",
@@ -332,5 +369,7 @@ impl Fault {
         "rot",
         "disk-error",
         "lose-disk",
+        "ruin",
+        "old-image",
     ];
 }

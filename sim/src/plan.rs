@@ -10,7 +10,7 @@ mod tests;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::choice::{Choice, Draw, Purpose, Ratio};
-use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Ruin, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::profile::{Between, Numbers, Partitions, Ratios};
 use crate::time::Time;
@@ -53,6 +53,9 @@ pub struct PlanParameters {
     pub disk_error: Recurring,
     /// `lasts_us` is the outage.
     pub lost_disk: Recurring,
+    pub ruin: Recurring,
+    /// `lasts_us` is how far disks go back in time.
+    pub amnesia: Recurring,
     /// The weight of each shape of a partition, also of flapping and clogged links.
     pub shapes: Partitions,
     /// How many faults on one process strike the most prominent one.
@@ -114,6 +117,8 @@ impl Default for PlanParameters {
             rot: never,
             disk_error: never,
             lost_disk: never,
+            ruin: never,
+            amnesia: never,
             shapes: Partitions::default(),
             prominent: Ratio::ZERO,
             power_loss: Ratio::ONE,
@@ -148,10 +153,12 @@ enum Class {
     Rot,
     DiskError,
     LostDisk,
+    Ruin,
+    Amnesia,
 }
 
 impl Class {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Partition,
         Self::Flapping,
         Self::Clog,
@@ -168,6 +175,8 @@ impl Class {
         Self::Rot,
         Self::DiskError,
         Self::LostDisk,
+        Self::Ruin,
+        Self::Amnesia,
     ];
 
     /// Those whose faults may outlast the storm.
@@ -241,6 +250,8 @@ impl PlanParameters {
             Class::Rot => self.rot,
             Class::DiskError => self.disk_error,
             Class::LostDisk => self.lost_disk,
+            Class::Ruin => self.ruin,
+            Class::Amnesia => self.amnesia,
         }
     }
 
@@ -258,7 +269,9 @@ impl PlanParameters {
             | Class::ClockFreeze
             | Class::Rot
             | Class::DiskError
-            | Class::LostDisk => self.processes > 0,
+            | Class::LostDisk
+            | Class::Ruin
+            | Class::Amnesia => self.processes > 0,
         };
         has_victims && self.recurring(class).every_us_mean > 0
     }
@@ -301,6 +314,8 @@ impl Drawing<'_> {
             Class::ClockFreeze => Fault::ClockFreeze { process: self.process(), duration_us: lasts_us },
             Class::Rot => Fault::Rot { process: self.target() },
             Class::DiskError => self.disk_error(lasts_us),
+            Class::Ruin => self.ruin(),
+            Class::Amnesia => self.amnesia(lasts_us),
             Class::LostDisk => Fault::LoseDisk { process: self.target(), outage_us: lasts_us },
             Class::Administer => Fault::Administer {
                 process: self.target(),
@@ -359,6 +374,23 @@ impl Drawing<'_> {
         let duration_us = if goes_on { lasts_us } else { lasts_us.saturating_mul(FAILS_AFTER_MAX) };
         let outage_us = self.draw.range("outage", low, high).max(1);
         Fault::DiskError { process, failure, after, times, duration_us, outage_us }
+    }
+
+    fn ruin(&mut self) -> Fault {
+        const WAYS: [Ruin; 5] =
+            [Ruin::Rot, Ruin::LostWrite, Ruin::MisdirectedWrite, Ruin::TruncatedFile, Ruin::MissingFile];
+        let process = self.target();
+        Fault::Ruin { process, how: WAYS[self.draw.pick("how", &[8, 5, 4, 1, 1])] }
+    }
+
+    /// An old image, or what no checksum can tell from what was never written.
+    fn amnesia(&mut self, lasts_us: u64) -> Fault {
+        let process = self.target();
+        if self.draw.pick("how", &[1, 1]) == 0 {
+            return Fault::Ruin { process, how: Ruin::LostPair };
+        }
+        let outage_us = self.draw.range("outage", 0, lasts_us);
+        Fault::OldImage { process, duration_us: lasts_us, outage_us }
     }
 
     fn clock_jump(&mut self) -> Fault {

@@ -10,7 +10,7 @@ use crate::choice::Draw;
 use crate::client::Call;
 use crate::disk::SimDisk;
 use crate::env::Env;
-use crate::fault::CrashKind;
+use crate::fault::{CrashKind, Ruin};
 use crate::ids::{ClientId, OperationId, ProcessId, ProcessSet};
 use crate::mark::Marks;
 use crate::time::Time;
@@ -81,7 +81,7 @@ pub struct Extent {
     /// How long it is.
     pub bytes: u64,
     /// What it holds, in the process's own words.
-    pub label: [u64; 4],
+    pub label: [u64; 5],
 }
 
 /// A promise that was broken.
@@ -126,6 +126,28 @@ pub trait Oracle<P: Process>: Clone {
     /// One of them does.
     fn rotted(&mut self, id: ProcessId, extent: &Extent) {
         let _ = (id, extent);
+    }
+
+    /// Which of these stretches may be ruined together, in this way; each of a misdirected write goes over the one after it.
+    fn may_ruin(
+        &mut self,
+        id: ProcessId,
+        how: Ruin,
+        extents: Vec<Extent>,
+        processes: &Processes<'_, P>,
+    ) -> Vec<Vec<Extent>> {
+        let _ = (id, how, processes);
+        extents.into_iter().map(|extent| vec![extent]).collect()
+    }
+
+    /// Some that may be ruined together are.
+    fn ruined(&mut self, id: ProcessId, how: Ruin, extents: &[Extent]) {
+        let _ = (id, how, extents);
+    }
+
+    /// A process comes back to a disk as it once was.
+    fn image_restored(&mut self, id: ProcessId) {
+        let _ = id;
     }
 
     /// Whether this process may lose its disk now, with all that is on it.

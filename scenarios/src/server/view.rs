@@ -1,6 +1,6 @@
 //! A server's disk as a power loss would leave it now, for the oracle that compares it with what was promised.
 
-use squall_raft::{HardState, LogPosition, SnapshotId};
+use squall_raft::{HardState, LogPosition, SnapshotId, Term};
 use squall_sim::SimDisk;
 use squall_storage::Storage;
 
@@ -12,13 +12,20 @@ use crate::invariants::DurableView;
 pub struct DiskView<'a> {
     server: &'a Server,
     disk: &'a SimDisk,
+    is_ruined: bool,
 }
 
 impl<'a> DiskView<'a> {
     /// The disk of this server.
     #[must_use]
     pub fn new(server: &'a Server, disk: &'a SimDisk) -> Self {
-        Self { server, disk }
+        Self { server, disk, is_ruined: false }
+    }
+
+    /// A disk that was ruined has what was promised of it no more: nobody looks there.
+    #[must_use]
+    pub fn of_ruined(self, is_ruined: bool) -> Self {
+        Self { is_ruined, ..self }
     }
 }
 
@@ -27,16 +34,21 @@ impl DurableView for DiskView<'_> {
     fn is_entry_durable(&self, position: LogPosition) -> bool {
         let Some(extent) = self.server.storage.extent(position) else { return false };
         let number = self.disk.number(extent.file);
-        number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
+        self.is_ruined
+            || number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
     }
 
     fn is_snapshot_durable(&self, snapshot: SnapshotId) -> bool {
         let Some(extent) = self.server.storage.snapshot_extent(snapshot) else { return false };
         let number = self.disk.number(extent.file);
-        number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
+        self.is_ruined
+            || number.is_some_and(|number| self.disk.is_range_durable(number, extent.offset, extent.bytes))
     }
 
     fn durable_hard_state(&self) -> Option<HardState> {
+        if self.is_ruined {
+            return Some(HardState { current_term: Term(u64::MAX), ..HardState::default() });
+        }
         Storage::hard_state_on(&mut self.disk.durable(), self.server.identity).ok()
     }
 }

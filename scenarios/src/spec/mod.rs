@@ -104,6 +104,16 @@ impl Spec {
         self.models.iter_mut().find(|model| model.id == node).expect("only known nodes have disks")
     }
 
+    /// Whatever was durable on the disk of `node` may have been ruined: it may lack its snapshots, where its log does without.
+    ///
+    /// # Panics
+    /// Where `node` is none of the nodes.
+    pub fn ruined(&mut self, node: NodeId) {
+        let model =
+            self.models.iter_mut().find(|model| model.id == node).expect("only known nodes have disks");
+        model.is_ruined = true;
+    }
+
     /// The rules that were broken in this run, the first violation of each, in order.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {

@@ -75,6 +75,8 @@ pub(super) struct Model {
     pub(super) rotted_snapshots: BTreeSet<LogIndex>,
     /// The one whose state is lost: its name counts, and nothing is applied.
     pub(super) lost_snapshot: Option<SnapshotId>,
+    /// Its disk was ruined: what it knew of snapshots may be gone.
+    pub(super) is_ruined: bool,
     pub(super) witnesses: Witnesses,
     /// Its own clock.
     pub(super) ticks: u64,
@@ -167,6 +169,7 @@ impl Model {
             rotted: BTreeSet::new(),
             rotted_snapshots: BTreeSet::new(),
             lost_snapshot: None,
+            is_ruined: false,
             witnesses: Witnesses::default(),
             ticks: 0,
             lease_drift_ppm,

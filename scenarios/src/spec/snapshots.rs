@@ -15,7 +15,11 @@ impl Model {
         let last = snapshot.map_or(LogPosition::ZERO, |snapshot| snapshot.last);
         let known = self.newest_snapshot.map_or(LogPosition::ZERO, |known| known.last);
         // Where the log goes back far enough, one that went bad is done without.
-        let least = if self.rotted_snapshots.contains(&known.index) { LogIndex::ZERO } else { known.index };
+        let least = if self.is_ruined || self.rotted_snapshots.contains(&known.index) {
+            LogIndex::ZERO
+        } else {
+            known.index
+        };
         self.require(last.index >= least.max(base.index), Rule::RecoveredSnapshot, |model| {
             format!("{} came back with {snapshot:?} and a log after {base}; it had {known}", model.id)
         });

@@ -92,6 +92,19 @@ impl Directory {
         self.durable.files.get(name).copied()
     }
 
+    /// A durable name is gone; where it stands for the same file to whoever looks, from there, too. Returns the file.
+    pub(super) fn unlink(&mut self, name: &str) -> Option<FileNumber> {
+        let file = self.durable_file(name)?;
+        self.durable.take(file);
+        if let Some(unkept) = &mut self.unkept {
+            unkept.take(file);
+        }
+        if self.file(name) == Some(file) {
+            self.names.take(file);
+        }
+        Some(file)
+    }
+
     /// The names that survive whatever happens, in order.
     pub(super) fn durable_names(&self) -> impl Iterator<Item = &str> {
         self.durable.files.keys().map(|name| &**name)

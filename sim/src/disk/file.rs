@@ -243,6 +243,14 @@ impl File {
         Arc::make_mut(&mut self.durable).write(offset, &bytes);
     }
 
+    /// Cuts what is durable. What is written later lengthens it again.
+    pub(super) fn cut(&mut self, len: u64) {
+        if len < self.durable.len() {
+            Arc::make_mut(&mut self.durable).set_len(len);
+            self.len = self.changes.iter().fold(len, |len, change| change.len_after(len));
+        }
+    }
+
     /// Gives back the room of data that no change refers to any more: at once where nothing is left, else when
     /// it is the larger half, so that each byte is moved once on average.
     fn release_data(&mut self) {

@@ -151,6 +151,25 @@ impl SimDisk {
         self.alter(number, |file| file.rot(offset, len, damage));
     }
 
+    /// Cuts a file that is durable to this length, if it is longer. No operation of the process's takes part in it.
+    pub fn cut(&mut self, name: &str, len: u64) {
+        let Some(number) = self.directory.durable_file(name) else { return };
+        self.alter(number, |file| file.cut(len));
+    }
+
+    /// A file that is durable has its name no more. Whoever has it open still sees it.
+    pub fn unlink(&mut self, name: &str) {
+        let Some(number) = self.directory.unlink(name) else { return };
+        self.alter(number, |file| file.is_entry_durable = false);
+    }
+
+    /// The disk holds what another one does, an earlier copy of it. No process has it open.
+    pub fn restore(&mut self, image: &SimDisk) {
+        debug_assert!(self.is_idle() && self.handles.is_empty(), "its process has crashed");
+        self.directory = image.directory.clone();
+        self.files.clone_from(&image.files);
+    }
+
     /// Everything on it is gone. No process has it open.
     pub fn lose(&mut self) {
         debug_assert!(self.is_idle() && self.handles.is_empty(), "its process has crashed");

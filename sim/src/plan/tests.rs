@@ -30,6 +30,8 @@ fn stormy() -> PlanParameters {
         rot: often,
         disk_error: often,
         lost_disk: often,
+        ruin: often,
+        amnesia: often,
         prominent: half,
         power_loss: half,
         at_disk_operation: half,

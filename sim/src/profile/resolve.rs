@@ -191,6 +191,8 @@ impl Profile {
             pause: recurring("pause", on.pause, &process.pause, each),
             disk_stall: recurring("disk_stall", on.disk_stall, &self.disk.stall, each),
             rot: recurring("rot", on.rot, &instant(self.disk.rot_every_us), each),
+            ruin: recurring("ruin", on.ruin, &instant(self.disk.ruin_every_us), each),
+            amnesia: recurring("amnesia", on.amnesia, &self.disk.amnesia, each),
             lost_disk: recurring("lost_disk", on.lost_disk, &self.disk.lost, each),
             disk_error: recurring("disk_error", on.disk_error, &self.disk.error, each),
             clock_freeze: recurring("clock_freeze", on.clock_freeze, &clock.freeze, each),

@@ -37,6 +37,10 @@ pub struct Swarm {
     pub disk_error: Probability,
     /// Disks are lost, with all that is on them.
     pub lost_disk: Probability,
+    /// Disks are ruined in every way that can be told.
+    pub ruin: Probability,
+    /// Disks forget.
+    pub amnesia: Probability,
     pub clock_offset: Probability,
     /// Clocks that run a little fast or slow, as real ones do.
     pub clock_drift: Probability,
@@ -183,6 +187,11 @@ pub struct Disk {
     pub error: Recurring,
     /// A process comes back to an empty disk; `every_us` is each process's, `lasts` the outage.
     pub lost: Recurring,
+    /// What was durable is ruined, without a budget; the mean time between two such events, each process's.
+    #[serde(deserialize_with = "gap")]
+    pub ruin_every_us: Numbers,
+    /// A disk forgets, so that nobody can tell; `every_us` is each process's, `lasts` how far it goes back in time.
+    pub amnesia: Recurring,
     /// Weights of a file's unsynced changes at a power loss: kept, dropped, torn.
     pub file: Weights<3>,
     /// Weights of a page of a torn file: kept, dropped, damaged.
@@ -302,6 +311,8 @@ impl Swarm {
             rot: chance,
             disk_error: chance,
             lost_disk: chance,
+            ruin: chance,
+            amnesia: chance,
             clock_offset: chance,
             clock_drift: chance,
             wild_clock: chance,
@@ -332,6 +343,9 @@ impl Default for Swarm {
             disk_error: Probability::new(0, 1),
             // Only where the others can do without.
             lost_disk: Probability::new(0, 1),
+            // Only where next to nothing is promised.
+            ruin: Probability::new(0, 1),
+            amnesia: Probability::new(0, 1),
             ..Self::all(Probability::new(1, 2))
         }
     }
@@ -396,6 +410,8 @@ impl Default for Disk {
             stall: every(10 * SECOND_US, 60 * SECOND_US, ratios((1, 2), (20, 1))),
             rot_every_us: numbers(SECOND_US, 20 * SECOND_US),
             error: every(5 * SECOND_US, 60 * SECOND_US, ratios((1, 10), (5, 1))),
+            ruin_every_us: numbers(3 * SECOND_US, 100 * SECOND_US),
+            amnesia: every(5 * SECOND_US, 100 * SECOND_US, ratios((1, 1), (50, 1))),
             lost: every(20 * SECOND_US, 200 * SECOND_US, ratios((1, 10), (5, 1))),
             file: Weights::new([numbers(0, 2), numbers(0, 3), numbers(1, 7)]),
             page: Weights::new([numbers(0, 2), numbers(0, 2), numbers(1, 2)]),

@@ -8,7 +8,7 @@ use std::fmt;
 use super::error::{Complaint, ScenarioError};
 use super::line::Line;
 use super::value::{self, Duration, List, SignedDuration};
-use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Ruin, Target};
 use crate::ids::{PROCESSES_MAX, ProcessId, ProcessSet};
 
 const CRASH_KINDS: [(&str, CrashKind); 2] =
@@ -20,6 +20,15 @@ const FAILURES: [(&str, DiskFailure); 4] = [
     ("write", DiskFailure::Write),
     ("sync", DiskFailure::Sync),
     ("space", DiskFailure::Space),
+];
+
+const RUINS: [(&str, Ruin); 6] = [
+    ("rot", Ruin::Rot),
+    ("lost-write", Ruin::LostWrite),
+    ("misdirected-write", Ruin::MisdirectedWrite),
+    ("truncated-file", Ruin::TruncatedFile),
+    ("missing-file", Ruin::MissingFile),
+    ("lost-pair", Ruin::LostPair),
 ];
 
 /// Writes a fault: its name, whom it strikes, its figures.
@@ -70,6 +79,11 @@ impl fmt::Display for Written<'_> {
                 write!(f, " times={times} for={duration} outage={outage}")
             }
             Fault::Rot { process } => write!(f, " {process}"),
+            Fault::Ruin { process, how } => write!(f, " {process} how={}", value::word_of(how, &RUINS)),
+            Fault::OldImage { process, duration_us, outage_us } => {
+                let (duration, outage) = (Duration(*duration_us), Duration(*outage_us));
+                write!(f, " {process} for={duration} outage={outage}")
+            }
             Fault::LoseDisk { process, outage_us } => {
                 write!(f, " {process} outage={}", Duration(*outage_us))
             }
@@ -152,6 +166,14 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
             outage_us: line.key("outage", some_duration_us)?,
         },
         "rot" => Fault::Rot { process: target(line)? },
+        "ruin" => {
+            Fault::Ruin { process: target(line)?, how: line.key("how", |text| value::one_of(text, &RUINS))? }
+        }
+        "old-image" => Fault::OldImage {
+            process: target(line)?,
+            duration_us: line.key("for", value::duration_us)?,
+            outage_us: line.key("outage", value::duration_us)?,
+        },
         "lose-disk" => {
             Fault::LoseDisk { process: target(line)?, outage_us: line.key("outage", value::duration_us)? }
         }

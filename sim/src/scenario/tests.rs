@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::choice::{DrawKey, Purpose, Ratio};
 use crate::disk::DiskLatency;
-use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, PausedClock, Target};
+use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, PausedClock, Ruin, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::parameters::Parameters;
 use crate::time::Time;
@@ -85,7 +85,9 @@ fn every_fault_has_a_line_that_is_its_own() {
         e20 @1us partition split=nobody for=1s
         e21 @1us rot n1
         e22 @1us disk-error n1 of=sync after=2 times=1 for=3s outage=1s
-        e23 @1us lose-disk n1 outage=1s"
+        e23 @1us lose-disk n1 outage=1s
+        e24 @1us ruin n1 how=lost-write
+        e25 @1us old-image most-prominent for=5s outage=1s"
         .replace("        ", "");
     let text = format!("squall-scenario 1{file}\n");
     let scenario = parse(&text, "faults.scn").expect("every line is right");
@@ -335,6 +337,13 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         any_target().prop_map(|process| Fault::Rot { process }),
         (any_target(), us()).prop_map(|(process, outage_us)| Fault::LoseDisk { process, outage_us }),
         disk_error,
+        (any_target(), prop::sample::select(vec![Ruin::Rot, Ruin::MisdirectedWrite, Ruin::LostPair]))
+            .prop_map(|(process, how)| Fault::Ruin { process, how }),
+        (any_target(), us(), us()).prop_map(|(process, duration_us, outage_us)| Fault::OldImage {
+            process,
+            duration_us,
+            outage_us
+        }),
         (any_target(), us()).prop_map(|(process, command)| Fault::Administer { process, command }),
         (any_process(), 1..1_000_u32, 1..1_000_u32)
             .prop_map(|(process, num, den)| { Fault::ClockRate { process, rate: Ratio { num, den } } }),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::World;
 use super::act::Occasion;
-use super::slot::{Processes, Trap};
-use crate::choice::{Purpose, Ratio};
+use super::slot::Trap;
+use crate::choice::Ratio;
 use crate::disk::ArmedFailure;
 use crate::fault::{CrashKind, CrashWhen, Cut, Fault, Target};
 use crate::ids::{Link, ProcessId, ProcessSet};
@@ -15,10 +15,6 @@ use crate::queue::Event;
 use crate::sometimes;
 use crate::time::Time;
 use crate::trace::RecordKind;
-
-/// Where a stretch of a disk may not rot, one so far behind it is tried, and so on round all of them: a prime, larger than
-/// there are stretches.
-const ROT_STRIDE: u64 = 1_000_000_007;
 
 /// A fault that takes its time.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +39,8 @@ enum Course {
     CrashLoop { process: ProcessId, kind: CrashKind, crashes_left: u32, up_us: u64, outage_us: u64 },
     /// A clock stands still.
     Freeze(ProcessId),
+    /// A process is to come back to a copy of its disk.
+    OldImage { process: ProcessId, outage_us: u64 },
 }
 
 /// How far a swizzle has come.
@@ -130,6 +128,17 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             Fault::Rot { process } => {
                 self.strike_one(*process, |world, process| world.rot(process, id));
             }
+            Fault::Ruin { process, how } => {
+                let how = *how;
+                self.strike_one(*process, |world, process| world.ruin(process, how, id));
+            }
+            Fault::OldImage { process, duration_us, outage_us } => {
+                let (duration_us, outage_us) = (*duration_us, *outage_us);
+                self.strike_one(*process, |world, process| {
+                    world.keep_image(process);
+                    world.begin(id, duration_us, duration_us, Course::OldImage { process, outage_us });
+                });
+            }
             Fault::LoseDisk { process, outage_us } => {
                 let outage_us = *outage_us;
                 self.strike_one(*process, |world, process| world.lose_disk(process, outage_us, id));
@@ -169,45 +178,6 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.slots[id.slot()].disk.stall_until(self.now.after(duration_us));
         self.schedule_disk(id);
         sometimes!(self.marks, FRAMEWORK, "a disk stalled", true);
-    }
-
-    /// Bits flip in a place that was durable, or it is zeroed, or holds what nobody wrote.
-    fn rot(&mut self, id: ProcessId, fault: u32) {
-        let extents = P::extents(&self.setup, id, &self.slots[id.slot()].disk);
-        let processes = Processes::new(&self.slots, &self.network, &self.setup);
-        let may_rot = self.oracle.may_rot(id, &extents, &processes);
-        let Some(last) = (extents.len() as u64).checked_sub(1) else { return };
-        let mut draw = self.choice.draw(Purpose::Rot, u64::from(id.0), u64::from(fault));
-        let first = draw.range("extent", 0, last);
-        let mut order = (0..=last).map(|turn| ((first + turn * ROT_STRIDE) % (last + 1)) as usize);
-        let Some(place) = order.find(|place| may_rot(*place)) else { return };
-        drop(may_rot);
-        let extent = &extents[place];
-        let at = draw.range("byte", 0, extent.bytes.saturating_sub(1));
-        let (how, bits) = (draw.pick("how", &[1, 1, 1]), draw.bits("bits"));
-        let damage = |bytes: &mut [u8]| match how {
-            0 => bytes[at as usize] ^= 1 << (bits % 8),
-            // What is zeros already would not change.
-            1 if bytes.iter().any(|byte| *byte != 0) => bytes.fill(0),
-            _ => bytes
-                .iter_mut()
-                .zip(0_u32..)
-                .for_each(|(byte, place)| *byte ^= 1 | (bits >> (place % 56)) as u8),
-        };
-        self.slots[id.slot()].disk.rot(&extent.file, extent.offset, extent.bytes, damage);
-        self.oracle.rotted(id, extent);
-        sometimes!(self.marks, FRAMEWORK, "a disk rotted", true);
-    }
-
-    fn lose_disk(&mut self, id: ProcessId, outage_us: u64, fault: u32) {
-        let processes = Processes::new(&self.slots, &self.network, &self.setup);
-        if self.slots[id.slot()].stays_down || !self.oracle.may_lose_disk(id, &processes) {
-            return;
-        }
-        self.crash(id, CrashKind::PowerLoss, outage_us, fault);
-        self.slots[id.slot()].disk.lose();
-        self.oracle.disk_lost(id);
-        sometimes!(self.marks, FRAMEWORK, "a disk was lost", true);
     }
 
     fn set_clock_rate(&mut self, id: ProcessId, rate: Ratio) {
@@ -335,6 +305,10 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
                 *crashes_left -= 1;
                 self.crash(*process, *kind, *outage_us, fault.id);
                 Some(outage_us.saturating_add(*up_us))
+            }
+            Course::OldImage { process, outage_us } => {
+                self.restore_image(*process, *outage_us, fault.id);
+                None
             }
             Course::Freeze(process) => {
                 self.slots[process.slot()].clock.thaw(self.now);

@@ -10,6 +10,7 @@ mod faults;
 mod life;
 mod mail;
 mod phases;
+mod ruin;
 mod slot;
 
 use std::sync::Arc;

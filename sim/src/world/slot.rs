@@ -27,6 +27,8 @@ pub(super) struct Slot<P: Process> {
     pub(super) held_sends: Vec<(ProcessId, P::Message)>,
 
     pub(super) disk: SimDisk,
+    /// A copy of it from before, for who is to come back to that.
+    pub(super) image: Option<Box<SimDisk>>,
     pub(super) disk_schedule: Schedule,
     /// All operations are done and the process, being paused, does not know.
     pub(super) owes_disk_done: bool,
@@ -93,6 +95,7 @@ impl<P: Process> Slot<P> {
             inbox: Vec::new(),
             held_sends: Vec::new(),
             disk,
+            image: None,
             disk_schedule: Schedule::default(),
             owes_disk_done: false,
             trap: None,

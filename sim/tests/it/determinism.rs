@@ -75,6 +75,7 @@ fn storm() -> (Habits, Parameters, Vec<FaultEvent>) {
         (740_000, error(2, DiskFailure::Space, 0, 20_000)),
         (800_000, error(1, DiskFailure::Read, 0, 1_000)),
         (810_000, power_loss),
+        (930_000, Fault::OldImage { process: process(0), duration_us: 9_000, outage_us: 1_000 }),
         (950_000, Fault::LoseDisk { process: process(2), outage_us: 1_000 }),
     ]);
     (habits, parameters, faults)
@@ -159,6 +160,11 @@ fn a_few_storms_reach_every_mark_of_the_framework_but_those_that_need_another_pr
         "a power loss lost a directory entry",
         "a power loss left a length without its data",
         "a disk rotted",
+        "a write was lost",
+        "a write was misdirected",
+        "a file was truncated",
+        "a file went missing",
+        "all that was kept twice of something was lost",
         "a client asked again",
         "a request was tried elsewhere",
     ];

@@ -207,6 +207,17 @@ fn a_process_that_ends_over_a_failed_disk_begins_another_life_and_needs_no_excus
 }
 
 #[test]
+fn a_process_may_come_back_to_its_disk_as_it_once_was() {
+    let habits = Habits { writes_each_round: 1, syncs: true, ..Habits::default() };
+    let image = Fault::OldImage { process: only(1), duration_us: 300_000, outage_us: 10_000 };
+    let (world, result) = run(habits, slow_disks(), plan([(500_500, image)]));
+    let process = world.processes().process(ProcessId(1)).expect("it is back");
+    assert_eq!(process.started, LocalTime(810_500));
+    assert!((400..=501).contains(&process.recovered), "it knew of round {}", process.recovered);
+    assert!(reached(&result, "a disk went back in time"));
+}
+
+#[test]
 fn a_client_has_one_operation_under_way_and_all_of_them_are_in_the_history() {
     let mut parameters = calm();
     parameters.clients.count = 2;

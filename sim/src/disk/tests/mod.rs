@@ -2,6 +2,7 @@
 
 mod failures;
 mod model;
+mod ruin;
 
 use super::*;
 use crate::choice::{DrawKey, Purpose};
