@@ -18,7 +18,7 @@ use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::membership::NodeSet;
 use crate::observation::Step;
-use crate::server::{DiskView, Server, Setup, node_id, process_id};
+use crate::server::{BELIEVED, DiskView, Server, Setup, node_id, process_id};
 use crate::spec::Spec;
 use crate::{atlas, core, linearizability, log, marks, recovery};
 
@@ -221,9 +221,10 @@ impl Oracle<Server> for Oracles {
         self.check_recovery(id, server, disk)
     }
 
-    /// Whoever lost its disk does not come back under its old name, and whoever's is ruined may know it.
-    fn excuses(&mut self, id: ProcessId, _reason: &str) -> bool {
-        let is_ruined = self.damage.is_ruined(id);
+    /// Whoever lost its disk does not come back under its old name, and whoever's is ruined may know it, but may not
+    /// have believed it.
+    fn excuses(&mut self, id: ProcessId, reason: &str) -> bool {
+        let is_ruined = self.damage.is_ruined(id) && !reason.starts_with(BELIEVED);
         sometimes!(self.marks, marks::NAMES, "a server gave up a disk that was ruined", is_ruined);
         is_ruined || self.damage.lost_disks().contains(id) || self.damage.has_forgotten()
     }

@@ -170,3 +170,33 @@ fn who_is_no_member_need_not_follow() {
     let stranger = world.processes().process(ProcessId(4)).expect("it is up").status();
     assert_eq!((stranger.leader, stranger.last_log), (None, LogPosition::ZERO));
 }
+
+#[test]
+fn who_does_not_start_is_excused_where_its_disk_is_to_blame_and_only_there() {
+    let n1 = ProcessId(1);
+    let fresh = quiet("").oracle().clone();
+    let excused = |blame: fn(&mut Oracles), reason| {
+        let mut oracles = fresh.clone();
+        blame(&mut oracles);
+        oracles.excuses(n1, reason)
+    };
+    let contradicts = "recovered what contradicts itself: no entry 7";
+    assert!(!excused(|_| {}, "damaged"));
+    assert!(!excused(|oracles| oracles.disk_lost(ProcessId(2)), "it was never formatted"));
+    assert!(excused(|oracles| oracles.disk_lost(ProcessId(1)), "it was never formatted"));
+    let ruin: fn(&mut Oracles) = |oracles| oracles.ruined(ProcessId(1), Ruin::MissingFile, &[]);
+    assert!(excused(ruin, "damaged") && !excused(ruin, contradicts), "damage is not to be believed");
+    assert!(excused(|oracles| oracles.image_restored(ProcessId(0)), contradicts), "all is open then");
+}
+
+#[test]
+fn a_disk_that_forgets_disarms_the_oracles_but_for_what_nobody_asked_for() {
+    let mut world = cluster("processes count=3\nclients count=2\nlimits safety=5s\n");
+    world.run_until(Time(2_000_000));
+    let mut oracles = world.oracle().clone();
+    oracles.image_restored(ProcessId(0));
+    assert_eq!(oracles.finished(world.history(), &world.processes()), Ok(()));
+    oracles.applied.insert(7 << 64 | 7);
+    let violation = oracles.finished(world.history(), &world.processes()).expect_err("no client 7");
+    assert_eq!(violation.class, "AppliedAndDenied");
+}

@@ -79,6 +79,9 @@ enum Job {
     Snapshot(Done),
 }
 
+/// Why a server stops whose storage gave it what no storage may: damage is to be told, and not believed.
+pub(crate) const BELIEVED: &str = "recovered what contradicts itself";
+
 /// For so many election timeouts a server that shuts down waits for what it has under way.
 const SHUTDOWN_TIMEOUTS: u64 = 4;
 
@@ -101,7 +104,7 @@ impl Process for Server {
         observe::mark_recovery(&storage, env);
         let log = read_whole_log(&storage, &recovered, env.disk())?;
         let mut replica = Replica::new(setup.config(id), &recovered, Machine::new(setup.files))
-            .map_err(|error| format!("recovered what contradicts itself: {error}"))?;
+            .map_err(|error| format!("{BELIEVED}: {error}"))?;
         replica.limit_pending_requests(setup.pending_requests_max);
         replica.limit_sessions(setup.session_limits(id));
         replica.forward_requests(setup.forwards);
@@ -473,7 +476,7 @@ impl Server {
                 let before = self.replica.status().last_applied;
                 let was_known = self.replica.raft().knows_configuration();
                 if let Err(error) = self.replica.loaded(snapshot, offset, data.as_deref()) {
-                    env.halt(format!("{snapshot} cannot be loaded: {error}"));
+                    env.halt(format!("{BELIEVED}: {snapshot} cannot be loaded: {error}"));
                 }
                 if self.replica.raft().knows_configuration() != was_known {
                     self.observe_configuration_restored(snapshot);
