@@ -75,6 +75,11 @@ pub(crate) fn choose(
     }
 }
 
+/// Whether some server may have lost the end of its log, and does not know.
+pub(crate) fn has_uncertain_head(processes: &Processes<'_, Server>, damage: &Damage) -> bool {
+    !Holdings::of(processes, damage).uncertain().is_empty()
+}
+
 /// Whether somebody in the core can come to lead it. Of the servers outside it, only those in `heard` can still tell it
 /// anything.
 fn can_lead(

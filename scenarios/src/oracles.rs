@@ -36,6 +36,8 @@ pub struct Oracles {
     check_at_group: Vec<u64>,
     /// Nobody outside the healed core can reach it.
     core_is_alone: bool,
+    /// No core can go on, and a server may have lost the end of its log.
+    head_is_missed: bool,
     /// Who leads a cluster at rest, in which term, and since when.
     at_rest: Option<(Time, (ProcessId, Term))>,
     /// What fired that neither the invariants nor the specification keep.
@@ -61,6 +63,7 @@ impl Oracles {
             files: setup.files,
             check_at_group: vec![0; nodes.len()],
             core_is_alone: false,
+            head_is_missed: false,
             at_rest: None,
             others: Vec::new(),
             marks: Marks::default(),
@@ -284,16 +287,24 @@ impl Oracle<Server> for Oracles {
     ) -> Option<ProcessSet> {
         self.core_is_alone = is_alone;
         let core = core::choose(&self.invariants, is_alone, draw, processes, &self.damage)?;
+        self.head_is_missed = core.is_empty() && core::has_uncertain_head(processes, &self.damage);
         let is_bare = core::rests_on_witnesses(&self.invariants, core);
         sometimes!(self.marks, marks::NAMES, "a core rested on a witness", is_bare);
         Some(core)
     }
 
-    /// Whoever lost its disk may be the only one that could say of an entry that nobody has it.
+    /// Whoever lost its disk may be the only one that could say of an entry that nobody has it. And where a witness knows an
+    /// entry that the one copy which had it may have lost, everybody waits: it may have been committed by these two.
     fn excuses_missing_core(&mut self) -> bool {
-        let is_excused = !self.damage.lost_disks().is_empty();
-        sometimes!(self.marks, marks::NAMES, "a lost disk left no core that could go on", is_excused);
-        is_excused
+        let (disk_is_lost, head_is_missed) = (!self.damage.lost_disks().is_empty(), self.head_is_missed);
+        sometimes!(self.marks, marks::NAMES, "a lost disk left no core that could go on", disk_is_lost);
+        sometimes!(
+            self.marks,
+            marks::NAMES,
+            "a witness knew what an uncertain head may have been",
+            head_is_missed
+        );
+        disk_is_lost || head_is_missed
     }
 
     /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.

@@ -41,9 +41,9 @@ fn every_byte_stands_where_it_always_stood() {
     assert_eq!(hex(&identity[..52]), IDENTITY_FILE);
 
     let hard_state = disk.bytes(hard_state);
-    assert_eq!(hard_state.len(), 4096 + 108);
-    assert_eq!(hard_state[..108], hard_state[4096..]);
-    assert_eq!(hex(&hard_state[..108]), HARD_STATE_FILE);
+    assert_eq!(hard_state.len(), 4096 + 116);
+    assert_eq!(hard_state[..116], hard_state[4096..]);
+    assert_eq!(hex(&hard_state[..116]), HARD_STATE_FILE);
 
     let segment = disk.bytes(segment);
     assert_eq!(segment.len(), 16 << 10);
