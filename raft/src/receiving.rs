@@ -109,7 +109,8 @@ impl Receiving {
 
     /// What came from many was not what it should have been: it begins anew, and asks nobody but the leader.
     pub(crate) fn begin_anew(&mut self) {
-        *self = Self { is_offered: self.is_offered, leader_only: true, ..Self::new(self.snapshot, 0) };
+        let Self { is_offered, has_copy, .. } = *self;
+        *self = Self { is_offered, has_copy, leader_only: true, ..Self::new(self.snapshot, 0) };
     }
 
     /// The next request, where there is room for one and somebody to ask: the leader for every other part, the

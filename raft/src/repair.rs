@@ -131,9 +131,14 @@ impl Raft {
 
     /// Another round of heartbeats begins: whoever has not answered is asked again.
     pub(crate) fn go_on_with_repair(&mut self) {
-        if matches!(&self.role, Role::Leader(leader) if leader.repair.is_some()) && !self.maybe_discard() {
+        if !matches!(&self.role, Role::Leader(leader) if leader.repair.is_some()) {
+            return;
+        }
+        if !self.maybe_discard() {
             self.ask_for_repair();
         }
+        // Whoever was asked for a part of a snapshot and kept silent is given up.
+        self.maybe_pull_snapshot();
     }
 
     /// Gives up the first entry that need not be waited for. Returns whether there was one.

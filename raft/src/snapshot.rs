@@ -365,6 +365,9 @@ impl Raft {
     pub(crate) fn note_neighbour(&mut self, from: NodeId) {
         if self.snapshots.is_lost {
             self.snapshots.source = Some(from);
+            if let Some(receiving) = &mut self.snapshots.receiving {
+                receiving.offered_again(from);
+            }
             self.maybe_pull_snapshot();
         }
     }
@@ -392,8 +395,10 @@ impl Raft {
         let lacks_entries = matches!(&self.role, Role::Leader(leader) if leader.repair.is_some())
             && self.faults.first().is_some_and(|first| first <= last.index)
             && self.log.contains(last);
-        let is_at_a_loss = self.snapshots.receiving.as_ref().is_none_or(|receiving| !receiving.gets_on());
-        if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || !is_at_a_loss {
+        // One that nobody is asked for, since another office ended, does not get on.
+        let gets_on = self.snapshot_source().is_some()
+            && self.snapshots.receiving.as_ref().is_some_and(Receiving::gets_on);
+        if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || gets_on {
             return Err(Ignored::StaleResponse);
         }
         self.snapshots.source = Some(from);
@@ -541,9 +546,11 @@ impl Raft {
     /// What a snapshot stands for is not missed: where the data of some of it is lost, the log begins behind it.
     fn forgive_up_to(&mut self, last: LogIndex) {
         if last > self.faults.sound_to() {
-            if self.log.base().index < last {
-                self.log.compact(last);
-                self.configurations.compact(last);
+            // What is not written yet stays: it was no part of what was lost.
+            let to = last.min(self.ledger.named_index());
+            if self.log.base().index < to {
+                self.log.compact(to);
+                self.configurations.compact(to);
                 self.ledger.compacted(self.log.base());
             }
             self.faults.compact(last);

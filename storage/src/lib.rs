@@ -58,7 +58,8 @@
 //! received the last piece is written anew.
 //!
 //! The newest snapshot is read to its end. Where it is damaged, and the log still has all that it stands for, it is
-//! done without; where the log begins behind it, that is [`StorageError::Damaged`], with the file and the chunk.
+//! done without; where the log begins behind it, it is *lost*: its name counts, and when it is received again, what can still
+//! be read of it is taken over. Where not even its name can be read, that is [`StorageError::Damaged`].
 //!
 //! An example stands at [`Storage`].
 //!

@@ -229,14 +229,13 @@ fn read_group(
 
 impl Storage {
     /// What was dropped, and may have been acknowledged, is of no later term than the hard state's, which was durable before it.
-    /// This alone is written: nothing has changed as yet, and a crash changes nothing either.
+    /// This alone is written: nothing has changed as yet, and a crash changes nothing either. Though the mark may stand there
+    /// already, it is written again: it was perhaps read from a cache, and is to be durable before the tail is voided.
     fn keep_uncertainty(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
-        let term = self.hard.state.current_term;
-        let is_uncertain = matches!(self.tail, Tail::Uncertain { .. });
-        if !is_uncertain || self.hard.uncertain == term {
+        if !matches!(self.tail, Tail::Uncertain { .. }) {
             return Ok(());
         }
-        self.hard.uncertain = term;
+        self.hard.uncertain = self.hard.state.current_term;
         self.hard.write(disk, self.identity)
     }
 
