@@ -250,6 +250,64 @@ fn a_follower_is_sent_a_snapshot_for_what_its_leader_has_given_up() {
     assert_eq!(cluster.status(2).durable_index.0, covered + 1);
 }
 
+/// n1 leads, and a snapshot of several parts stands for the whole log: at n1 and n2, and at n3 if it has one.
+fn compacted(at: &[u64]) -> Cluster {
+    let logs = vec![(vec![1, 1, 1], hard_state(2)); 3];
+    let mut cluster = Cluster::recovered(&logs, |config| config.max_snapshot_chunk_bytes = 20);
+    elect(&mut cluster, 1, &[1, 2, 3]);
+    cluster.propose(1, "x").expect("it leads");
+    goes_on(&mut cluster);
+    for id in at {
+        cluster.snapshot(*id);
+        let covered = cluster.status(*id).last_applied.0;
+        cluster.compact(*id, covered);
+    }
+    cluster
+}
+
+/// A node that lost entry 2 leads; then it goes on with one other.
+fn leads_without_entry_2(cluster: &mut Cluster, id: u64, other: u64) {
+    let patience = cluster.node(other).config().election_timeout;
+    cluster.tick(other, 2 * patience);
+    cluster.network.clear();
+    elect(cluster, id, &[id, other]);
+    assert_eq!(cluster.leader(), Some(id));
+    for _ in 0..10 {
+        let interval = cluster.node(id).config().heartbeat_interval;
+        cluster.tick(id, interval);
+        cluster.settle_among(&[id, other]);
+    }
+    assert_eq!((cluster.leader(), names(cluster, id)), (Some(id), vec![]));
+}
+
+#[test]
+fn a_part_that_a_leader_asked_for_in_vain_it_asks_of_another() {
+    let mut cluster = compacted(&[2, 3]);
+    lose(&mut cluster, 1, &[2], false);
+    cluster.crash(NodeId(2));
+    leads_without_entry_2(&mut cluster, 1, 3);
+}
+
+#[test]
+fn who_comes_to_lead_does_not_wait_for_a_former_leader_to_send_a_part() {
+    let mut cluster = compacted(&[1, 2]);
+    lose(&mut cluster, 3, &[2], false);
+    let interval = cluster.node(1).config().heartbeat_interval;
+    cluster.tick(1, interval);
+    let mut requests = 0;
+    while !cluster.network.is_empty() {
+        let message = cluster.network.remove(0);
+        if matches!(message.body, Body::SnapshotRequest(_)) {
+            requests += 1;
+        } else {
+            cluster.deliver(message).ok();
+        }
+    }
+    assert!(requests > 0, "n1 has compacted what n3 lacks");
+    cluster.crash(NodeId(1));
+    leads_without_entry_2(&mut cluster, 3, 2);
+}
+
 #[test]
 fn nobody_takes_back_an_entry_of_another_kind_or_twice() {
     let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1, 2]]);
