@@ -395,8 +395,9 @@ impl Raft {
         let lacks_entries = matches!(&self.role, Role::Leader(leader) if leader.repair.is_some())
             && self.faults.first().is_some_and(|first| first <= last.index)
             && self.log.contains(last);
-        // One that nobody is asked for, since another office ended, does not get on.
-        let gets_on = self.snapshot_source().is_some()
+        // One that nobody is asked for, since another office ended, does not get on; nor does one that whoever is asked first
+        // has no more, though others that keep silent may be asked for it.
+        let gets_on = self.snapshot_source().is_some_and(|source| source != from)
             && self.snapshots.receiving.as_ref().is_some_and(Receiving::gets_on);
         if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || gets_on {
             return Err(Ignored::StaleResponse);

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, Body, Config, Configuration, HardState, Ignored, InstallSnapshot, LogIndex, LogPosition, Message,
-    NodeId, PreVote, PreVoteResponse, Raft, Recovered, RoleKind, Session, SnapshotAction, SnapshotChunk,
-    SnapshotId, SnapshotRequest, Term,
+    Action, Body, Config, Configuration, Entries, HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex,
+    LogPosition, Message, NodeId, PreVote, PreVoteResponse, Raft, Recovered, RepairResponse, RoleKind, Round,
+    Session, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::cluster::{Cluster, entry, hard_state};
@@ -452,4 +452,41 @@ fn who_lost_its_snapshot_draws_it_from_whoever_asks_for_its_vote_and_then_may_le
     assert_eq!((raft.lost_snapshot(), raft.status().last_applied), (None, LogIndex(20)));
     raft.campaign();
     assert_eq!(raft.status().role, RoleKind::Candidate);
+}
+
+/// Others that were asked for parts of the old one may keep silent for good.
+#[test]
+fn who_lost_its_snapshot_takes_the_newer_one_that_its_leader_names() {
+    let [own, leader, other] = [1, 2, 3].map(NodeId);
+    let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 60, checksum: 7 };
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(3), ..HardState::default() },
+        lost_snapshot: Some(lost),
+        receiving: Some((lost, 0)),
+        base: lost.last,
+        last_index: LogIndex(20),
+        ..Recovered::default()
+    };
+    let config = Config { max_snapshot_chunk_bytes: 20, ..Config::new(own, vec![own, leader, other]) };
+    let mut raft = Raft::new(config, &recovered).expect("it may start");
+    let (session, round, commit) = (Session::default(), Round(1), LogIndex(20));
+    let body = Body::Heartbeat(Heartbeat { session, round, commit, outranked: false });
+    raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("n2 leads");
+    let asked = |raft: &mut Raft| {
+        let mut asked = Vec::new();
+        while let Some(action) = raft.next_action() {
+            if let Action::Send(Message { to, body: Body::SnapshotRequest(request), .. }) = action {
+                asked.push((to, request.snapshot, request.offset));
+            }
+        }
+        asked.sort_unstable_by_key(|(to, _, offset)| (*to, *offset));
+        asked
+    };
+    let first = asked(&mut raft);
+    assert!([leader, other].iter().all(|id| first.iter().any(|(to, _, _)| to == id)), "{first:?}");
+    let newer = SnapshotId { last: LogPosition::new(2, 30), bytes: 20, checksum: 8 };
+    let named = RepairResponse { answers: Vec::new(), entries: Entries::from(vec![]), snapshot: Some(newer) };
+    let body = Body::RepairResponse(named);
+    raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("it says what it has");
+    assert_eq!(asked(&mut raft), [(leader, newer, 0)]);
 }
