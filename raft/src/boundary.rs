@@ -401,6 +401,12 @@ impl Raft {
         self.head_is_certain()
     }
 
+    /// Where something that this node acknowledged may be missing from its log, the last term that it may be of.
+    #[must_use]
+    pub fn uncertain(&self) -> Option<Term> {
+        (!self.head_is_certain()).then_some(self.uncertain)
+    }
+
     /// The entries whose data is lost here and has not come back, in log order.
     pub fn faulty(&self) -> impl Iterator<Item = Faulty> {
         self.faults.lacking()

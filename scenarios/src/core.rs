@@ -69,6 +69,7 @@ pub(crate) fn choose(
         None if has_witnesses && needs_all && !candidates.iter().any(may_be_granted) => {
             Some(ProcessSet::EMPTY)
         }
+        None if needs_all && holdings.lack_what_nobody_denies(invariants) => Some(ProcessSet::EMPTY),
         None if !are_whole || needs_all => Some(candidates.into_iter().collect()),
         None if has_witnesses => Some(ProcessSet::EMPTY),
         core => core,

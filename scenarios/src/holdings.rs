@@ -9,7 +9,7 @@ use squall_storage::Storage;
 
 use crate::atlas::Damage;
 use crate::invariants::Invariants;
-use crate::membership::NodeSet;
+use crate::membership::{Membership, NodeSet};
 use crate::server::{Server, node_id};
 
 /// The logs of all servers.
@@ -29,8 +29,8 @@ struct Held {
     /// Where the one that it needs is lost, the last entry which that one stands for.
     lacks_state: Option<LogIndex>,
     has_data: bool,
-    /// Nothing that it acknowledged can be missing.
-    is_certain: bool,
+    /// Where something that it acknowledged may be missing, the last term that this may be of.
+    uncertain: Option<Term>,
 }
 
 impl Holdings {
@@ -68,8 +68,29 @@ impl Holdings {
     /// does not vote.
     pub(crate) fn uncertain(&self) -> NodeSet {
         let held = (0_u32..).map(ProcessId).zip(&self.all);
-        let is_uncertain = |held: &Option<Held>| held.as_ref().is_none_or(|held| !held.is_certain);
+        let is_uncertain = |held: &Option<Held>| held.as_ref().is_none_or(|held| held.uncertain.is_some());
         held.filter(|(_, held)| is_uncertain(held)).map(|(id, _)| node_id(id)).collect()
+    }
+
+    /// Whether some server lacks the data of an entry that nobody has, and that may have been committed for all that anybody can
+    /// tell: those that certainly never had it are too few, by some configuration that may be in force there.
+    pub(crate) fn lack_what_nobody_denies(&self, invariants: &Invariants) -> bool {
+        let all =
+            || (0_u32..).map(ProcessId).zip(&self.all).filter_map(|(id, held)| Some((id, held.as_ref()?)));
+        all().any(|(id, held)| {
+            let asked = asked_by(id, invariants);
+            held.faulty.iter().filter(|faulty| !faulty.is_doubtful).any(|faulty| {
+                let Some(term) = held.term_at(faulty.index) else { return false };
+                let position = LogPosition { term, index: faulty.index };
+                let denying: NodeSet =
+                    all().filter(|(_, other)| other.denies(position)).map(|(id, _)| node_id(id)).collect();
+                let may_be_committed = |membership: Membership| {
+                    membership.has_quorum(membership.voters.or(membership.outgoing).without(denying))
+                };
+                !self.has_another(id, position, asked)
+                    && invariants.configurations(node_id(id)).any(may_be_committed)
+            })
+        })
     }
 
     /// Whether another server, one of those that `but` would ask for it, has this entry with its data, or a snapshot that
@@ -150,8 +171,8 @@ impl Held {
         let snapshot = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
         let (lacks_state, has_data) =
             (raft.lost_snapshot().map(|lost| lost.last.index), !raft.config().is_witness());
-        let is_certain = raft.is_certain();
-        Self { base, runs, last_index: last, faulty, snapshot, lacks_state, has_data, is_certain }
+        let uncertain = raft.uncertain();
+        Self { base, runs, last_index: last, faulty, snapshot, lacks_state, has_data, uncertain }
     }
 
     /// A server that is up has not met yet what has rotted since it started.
@@ -176,9 +197,9 @@ impl Held {
         let is_missed = |faulty: &&Faulty| faulty.index > covered.index;
         let faulty = recovered.faulty.iter().filter(is_missed).copied().collect();
         let last_term = recovered.terms.last().map_or(covered.term, |run| run.term.max(covered.term));
-        let is_certain = recovered.uncertain == Term::ZERO || last_term > recovered.uncertain;
+        let uncertain = Some(recovered.uncertain).filter(|term| *term > Term::ZERO && last_term <= *term);
         let runs = recovered.terms.clone();
-        Self { base: covered, runs, last_index, faulty, snapshot, lacks_state, has_data, is_certain }
+        Self { base: covered, runs, last_index, faulty, snapshot, lacks_state, has_data, uncertain }
     }
 
     fn term_at(&self, index: LogIndex) -> Option<Term> {
@@ -194,11 +215,63 @@ impl Held {
         self.has_data && (is_covered || is_here)
     }
 
+    /// Whether this entry was certainly never acknowledged here.
+    fn denies(&self, position: LogPosition) -> bool {
+        position.index > self.base.index
+            && self.term_at(position.index) != Some(position.term)
+            && self.uncertain.is_none_or(|uncertain| uncertain < position.term)
+    }
+
     fn has_snapshot(&self, last: LogIndex) -> bool {
         self.has_data && self.snapshot >= last
     }
 
     fn is_whole(&self) -> bool {
         self.faulty.is_empty() && self.lacks_state.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use squall_raft::NodeId;
+
+    use super::*;
+
+    /// A log of entries of term 1, and behind `in_term_1` of them of term 2, whose head is certain.
+    fn held(in_term_1: u64, last: u64) -> Held {
+        let runs = vec![LogPosition::new(1, 1), LogPosition::new(2, in_term_1 + 1)];
+        Held {
+            base: LogPosition::new(0, 0),
+            runs: runs.into_iter().filter(|run| run.index.0 <= last).collect(),
+            last_index: LogIndex(last),
+            faulty: Vec::new(),
+            snapshot: LogIndex::ZERO,
+            lacks_state: None,
+            has_data: true,
+            uncertain: None,
+        }
+    }
+
+    /// n0 has lost the data of entry 4, which is of term 2; whether these two others leave open what it was.
+    fn is_open(is_doubtful: bool, others: [Held; 2]) -> bool {
+        let nodes = [0, 1, 2].map(NodeId);
+        let faulty = vec![Faulty { index: LogIndex(4), is_doubtful }];
+        let all = [Held { faulty, ..held(3, 5) }].into_iter().chain(others).map(Some).collect();
+        Holdings { all }.lack_what_nobody_denies(&Invariants::new(&nodes, &nodes))
+    }
+
+    #[test]
+    fn what_nobody_has_is_open_where_too_few_deny_it() {
+        let unsure = |held: Held, term| Held { uncertain: Some(Term(term)), ..held };
+        assert!(is_open(false, [held(3, 3), unsure(held(3, 3), 2)]), "n0 and n2 may have committed it");
+        assert!(is_open(false, [unsure(held(3, 3), 2), unsure(held(2, 2), 2)]));
+        assert!(!is_open(false, [held(3, 3), held(2, 2)]), "n0 alone cannot have");
+        assert!(
+            !is_open(false, [held(3, 3), unsure(held(3, 3), 1)]),
+            "what n2 may have lost was of an earlier term"
+        );
+        assert!(!is_open(false, [held(3, 3), held(3, 4)]), "n2 has it");
+        assert!(!is_open(false, [unsure(held(3, 3), 2), held(3, 4)]), "n2 has it");
+        assert!(!is_open(true, [held(3, 3), unsure(held(3, 3), 2)]), "every voter's word will do");
     }
 }

@@ -74,7 +74,7 @@ pub const NAMES: &[&str] = &[
     "a witness compacted its log",
     "a core rested on a witness",
     "a lost disk left no core that could go on",
-    "a witness knew what an uncertain head may have been",
+    "an uncertain head left no core that could go on",
     "a server gave up a disk that was ruined",
     "a joint configuration was entered",
     "a joint configuration was left",

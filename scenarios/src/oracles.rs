@@ -301,7 +301,7 @@ impl Oracle<Server> for Oracles {
         sometimes!(
             self.marks,
             marks::NAMES,
-            "a witness knew what an uncertain head may have been",
+            "an uncertain head left no core that could go on",
             head_is_missed
         );
         disk_is_lost || head_is_missed
