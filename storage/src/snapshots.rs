@@ -94,12 +94,33 @@ impl Storage {
 
 /// Receiving snapshots.
 impl Storage {
-    /// Begins to receive a snapshot, or goes on with it. One that was begun under another name is discarded. Returns how
-    /// many of its bytes are here: the offset at which it goes on.
+    /// Stores bytes of a snapshot that others have, from byte `offset` on; one that was begun under another name is discarded.
+    /// Returns how many bytes from its beginning are here and durable, which is its end where [`Self::finish_received`] is due:
+    /// more than were given, where a damaged copy still has what comes next. `None` where there is nothing to tell: it is
+    /// whole already, or bytes before `offset` are missing, since all that came was refused in the meantime.
     ///
     /// # Errors
     /// Where the disk fails.
-    pub fn begin_received(&mut self, id: SnapshotId, disk: &mut impl Disk) -> Result<u64, StorageError> {
+    pub fn store_received(
+        &mut self,
+        id: SnapshotId,
+        offset: u64,
+        bytes: &[u8],
+        disk: &mut impl Disk,
+    ) -> Result<Option<u64>, StorageError> {
+        if self.snapshot_extent(id).is_some() || self.begin_received(id, disk)? < offset {
+            return Ok(None);
+        }
+        self.write_received(offset, bytes, disk).map(Some)
+    }
+
+    /// Begins to receive a snapshot, or goes on with it. One that was begun under another name is discarded. Returns how
+    /// many of its bytes are here: the offset at which it goes on.
+    pub(crate) fn begin_received(
+        &mut self,
+        id: SnapshotId,
+        disk: &mut impl Disk,
+    ) -> Result<u64, StorageError> {
         self.attempt(|storage| {
             match storage.snapshots.received.take() {
                 Some(draft) if draft.header.id == id => {
@@ -144,13 +165,7 @@ impl Storage {
 
     /// Writes bytes of the snapshot that is received, which follow those that are here; of what is here already nothing is
     /// done. Returns how many of its bytes are here now: more than that, where the lost one still has what comes next.
-    ///
-    /// # Errors
-    /// Where the disk fails.
-    ///
-    /// # Panics
-    /// Where none is received, or bytes before `offset` are missing.
-    pub fn write_received(
+    pub(crate) fn write_received(
         &mut self,
         offset: u64,
         bytes: &[u8],
@@ -158,8 +173,7 @@ impl Storage {
     ) -> Result<u64, StorageError> {
         self.attempt(|storage| {
             let draft = storage.snapshots.received.as_mut().expect("a snapshot is received");
-            let here = draft.bytes().checked_sub(offset);
-            let here = here.unwrap_or_else(|| panic!("byte {offset} is written after {}", draft.bytes()));
+            let here = draft.bytes().checked_sub(offset).expect("no bytes before these are missing");
             draft.append(bytes.get(here as usize..).unwrap_or_default(), disk)?;
             storage.take_over(disk)?;
             Ok(storage.snapshots.received.as_ref().map_or(0, Draft::bytes))

@@ -119,9 +119,9 @@ impl Server {
                 replica.snapshot_read(to, snapshot, offset, data);
             }
             SnapshotJob::Store { snapshot, offset, data } => {
-                storage.begin_received(snapshot, disk)?;
-                storage.write_received(offset, &data, disk)?;
-                let bytes = offset + data.len() as u64;
+                let Some(bytes) = storage.store_received(snapshot, offset, &data, disk)? else {
+                    return Ok(());
+                };
                 replica.snapshot_stored(snapshot, bytes);
                 if bytes == snapshot.bytes {
                     match storage.finish_received(disk)? {

@@ -162,15 +162,10 @@ impl Snapshots {
                 let data = storage.read_snapshot(snapshot, offset, max_bytes, disk)?;
                 Done::Served { to, snapshot, offset, data }
             }
-            // A damaged copy had the rest.
-            SnapshotJob::Store { snapshot, .. } if storage.snapshot_extent(snapshot).is_some() => Done::Step,
             SnapshotJob::Store { snapshot, offset, data } => {
-                let here = storage.begin_received(snapshot, disk)?;
-                if here < offset {
-                    // All that came was refused in the meantime, and is asked for anew.
+                let Some(bytes) = storage.store_received(snapshot, offset, &data, disk)? else {
                     return Ok(Done::Step);
-                }
-                let bytes = storage.write_received(offset, &data, disk)?;
+                };
                 if bytes == snapshot.bytes {
                     self.jobs.push_front(Work::FinishReceived(snapshot));
                 }

@@ -202,16 +202,20 @@ fn of_what_was_not_yet_received_a_restart_knows_nothing() {
 }
 
 #[test]
-fn bytes_that_are_here_already_are_passed_over_and_missing_ones_are_the_callers_bug() {
+fn bytes_that_are_here_already_are_passed_over_and_those_behind_missing_ones_are_not_taken() {
     let (mut disk, _, mut storage) = live([Act::Receive(at(9), 9000), Act::Get(5000)]);
-    storage.write_received(0, &image(at(9), 0..3000), &mut disk).unwrap();
-    storage.write_received(4000, &image(at(9), 4000..9000), &mut disk).unwrap();
-    assert_eq!(storage.finish_received(&mut disk), Ok(Ok(id_of(at(9), 9000))));
-    storage.begin_received(id_of(at(12), 9000), &mut disk).unwrap();
-    let gap = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
-        storage.write_received(1, &[1], &mut disk)
-    }));
-    assert!(gap.is_err());
+    let (id, other) = (id_of(at(9), 9000), id_of(at(12), 9000));
+    let mut store = |id: SnapshotId, from: u64, to: u64| {
+        let stored = storage.store_received(id, from, &image(id.last, from..to), &mut disk);
+        let is_whole = stored == Ok(Some(id.bytes));
+        (stored, is_whole.then(|| storage.finish_received(&mut disk)))
+    };
+    assert_eq!(store(id, 0, 3000), (Ok(Some(5000)), None));
+    assert_eq!(store(id, 5001, 9000), (Ok(None), None));
+    assert_eq!(store(id, 4000, 9000), (Ok(Some(9000)), Some(Ok(Ok(id)))));
+    assert_eq!(store(id, 4000, 9000), (Ok(None), None), "it is whole");
+    assert_eq!(store(other, 1, 2), (Ok(None), None));
+    assert_eq!(store(other, 0, 2), (Ok(Some(2)), None));
 }
 
 #[test]

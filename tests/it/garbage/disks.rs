@@ -78,8 +78,7 @@ fn lived() -> Life {
         }
         life.take_snapshot(&mut storage, LogPosition { term: Term(boot), index: LogIndex(first + 8) });
         let promised = SnapshotId { last: LogPosition::new(9, 99), bytes: 80_000, checksum: 1 };
-        storage.begin_received(promised, &mut life.disk).expect("the disk is sound");
-        storage.write_received(0, &image()[..30_000], &mut life.disk).expect("the disk is sound");
+        storage.store_received(promised, 0, &image()[..30_000], &mut life.disk).expect("the disk is sound");
     }
     life.disk.settle();
     life

@@ -365,11 +365,10 @@ impl Life {
                 let data = storage.read_snapshot(snapshot, offset, max_bytes, disk)?;
                 replica.snapshot_read(to, snapshot, offset, data);
             }
-            // A damaged copy had the rest.
-            SnapshotJob::Store { snapshot, .. } if storage.snapshot_extent(snapshot).is_some() => {}
             SnapshotJob::Store { snapshot, offset, data } => {
-                storage.begin_received(snapshot, disk)?;
-                let bytes = storage.write_received(offset, &data, disk)?;
+                let Some(bytes) = storage.store_received(snapshot, offset, &data, disk)? else {
+                    return Ok(());
+                };
                 replica.snapshot_stored(snapshot, bytes);
                 if bytes == snapshot.bytes {
                     match storage.finish_received(disk)? {
