@@ -1,7 +1,7 @@
 //! Storage on real files beside the bare system calls: `cargo bench -p squall-storage --bench files`.
 //!
 //! Everything that is compared runs in this one process, on one file system, in turns; what is shown is the median of the
-//! rounds, and its ratio. Behind `--` may stand which rows to measure (`append-16`, `open-256`). The files stand in the build directory: `CARGO_TARGET_DIR` chooses another disk.
+//! rounds, and of their ratios. Behind `--` may stand which rows to measure (`append-16`, `open-256`). The files stand in the build directory: `CARGO_TARGET_DIR` chooses another disk.
 
 #![expect(clippy::disallowed_types, reason = "a benchmark looks at the clock")]
 
@@ -11,7 +11,6 @@ mod log;
 mod open;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 fn main() {
     let directory = Scratch::new();
@@ -44,7 +43,7 @@ fn is_wanted(row: &str) -> bool {
 }
 
 /// The middle one.
-fn median(mut values: Vec<Duration>) -> f64 {
-    values.sort_unstable();
-    values[values.len() / 2].as_secs_f64()
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }

@@ -12,7 +12,7 @@ use crate::log::{IDENTITY, Log};
 use crate::{is_wanted, median};
 
 const LOG_BYTES: u64 = 1 << 30;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 /// Prints the times and their ratio, for logs of small and of large groups.
 pub(crate) fn measure(directory: &Path) {
@@ -22,22 +22,26 @@ pub(crate) fn measure(directory: &Path) {
         let path = directory.join(format!("open-{entries}"));
         let mut log = Log::new(Log::create(&path), entries, None);
         while length(&path) < LOG_BYTES {
-            log.run(20);
+            for _ in 0..20 {
+                log.run();
+            }
         }
         drop(log);
         let (mut reading, mut opening) = (Vec::new(), Vec::new());
         let mut count = 0;
         for _ in 0..ROUNDS {
-            reading.push(read(&path));
+            reading.push(read(&path).as_secs_f64());
             let start = Instant::now();
             let mut disk = RealDisk::open(&path).expect("it is there");
             let (_, recovered) =
                 Storage::open(&mut disk, IDENTITY, &Options::default()).expect("it is sound");
-            opening.push(start.elapsed());
+            opening.push(start.elapsed().as_secs_f64());
             count = recovered.last_index.0;
         }
+        let ratio =
+            median(opening.iter().zip(&reading).map(|(opening, reading)| opening / reading).collect());
         let (reading, opening) = (median(reading), median(opening));
-        println!("{entries:>7} {count:>10} {reading:>9.3}s {opening:>9.3}s {:>16.2}x", opening / reading);
+        println!("{entries:>7} {count:>10} {reading:>9.3}s {opening:>9.3}s {ratio:>16.2}x");
         fs::remove_dir_all(&path).expect("nobody uses it");
     }
 }
