@@ -38,9 +38,9 @@ struct Answer {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Batch {
     reader: Reader,
-    /// Good once a quorum has answered this round or a later one...
+    /// Good once a quorum has answered this round or a later one, and the leader's first entry is committed.
     round: Round,
-    /// ...and this is committed.
+    /// What the leader knew to be committed.
     index: LogIndex,
 }
 
@@ -130,10 +130,8 @@ impl Raft {
 
     /// Lets a read wait for the next round, where a lease does not answer it at once; on a follower, for the leader.
     fn enter_read(&mut self, reader: Reader) {
-        let (holds_lease, commit_index) = (self.holds_lease(), self.commit_index);
+        let (holds_lease, index) = (self.holds_lease(), self.commit_index);
         let Role::Leader(leader) = &mut self.role else { return };
-        // What earlier leaders committed stands before this one's first entry, whether it knows it yet or not.
-        let index = commit_index.max(leader.first_index);
         let round = leader.round.next();
         match (reader, leader.reads.back_mut()) {
             (
@@ -151,26 +149,29 @@ impl Raft {
 
     /// Serves the reads whose round a quorum has answered, or all, where this node `certainly_leads`.
     pub(crate) fn maybe_confirm_reads(&mut self, certainly_leads: bool) {
-        let commit_index = self.commit_index;
         let Role::Leader(leader) = &mut self.role else { return };
-        if leader.reads.is_empty() {
+        // What earlier leaders committed stands before this one's first entry, whether it knows it yet or not. Where that is,
+        // it may not have known when a read came in: it has one only once its log is whole (`repair.rs`).
+        let first_index = leader.first_index;
+        if leader.reads.is_empty() || self.commit_index < first_index {
             return;
         }
         // The latest round that a majority has answered.
         let confirmed = leader.reached_by_quorum(Round::MAX, Round::default(), |progress| progress.confirmed);
-        let is_ready =
-            |batch: &Batch| (certainly_leads || batch.round <= confirmed) && batch.index <= commit_index;
+        let is_ready = |batch: &Batch| certainly_leads || batch.round <= confirmed;
         while let Role::Leader(leader) = &mut self.role
             && leader.reads.front().is_some_and(is_ready)
             && let Some(batch) = leader.reads.pop_front()
         {
+            let index = batch.index.max(first_index);
+            assert!(index <= self.commit_index, "a read is served from {index} on, which is not committed");
             match batch.reader {
                 Reader::Own { up_to } => {
                     self.reads.open_since = self.now;
-                    self.reads.settle(up_to, Some(batch.index));
+                    self.reads.settle(up_to, Some(index));
                 }
                 Reader::Follower { id, boot, up_to } => {
-                    let response = ReadIndexResponse { boot, up_to, index: batch.index };
+                    let response = ReadIndexResponse { boot, up_to, index };
                     self.send(id, Body::ReadIndexResponse(response));
                 }
             }

@@ -111,6 +111,34 @@ fn a_leader_is_told_what_it_lacks_before_it_appends_anything() {
     cluster.propose(1, "x").expect("its office has begun");
 }
 
+/// Where the first entry of such a leader will stand depends on how its repair ends.
+#[test]
+fn reads_that_come_in_while_a_leader_lacks_entries_are_served_from_its_first_entry_on() {
+    let repaired: [&[u64]; 3] = [&[1, 2, 2], &[1, 2, 2], &[1]];
+    let given_up: [&[u64]; 3] = [&[1, 2, 2], &[1], &[1]];
+    for (logs, first) in [(repaired, 4), (given_up, 2)] {
+        let mut cluster = with_logs(&logs);
+        lose(&mut cluster, 1, &[2], false);
+        elect(&mut cluster, 1, &[1, 3]);
+        let early = [1, 3].map(|id| cluster.read(id).expect("it knows who leads"));
+        cluster.settle_among(&[1, 3]);
+        assert_eq!(names(&mut cluster, 1), [2], "n2 may have it");
+        assert_eq!(cluster.reads.values().flatten().count(), 0, "nor does it know what was committed");
+        for _ in 0..3 {
+            goes_on(&mut cluster);
+        }
+        let late = [1, 3].map(|id| cluster.read(id).expect("it knows who leads"));
+        for _ in 0..3 {
+            goes_on(&mut cluster);
+        }
+        assert_eq!(cluster.status(1).commit_index, LogIndex(first));
+        for (place, id) in [1, 3].into_iter().enumerate() {
+            let served = [early[place], late[place]].map(|read| (read, Some(LogIndex(first))));
+            assert_eq!(cluster.reads[&NodeId(id)], served, "n{id}");
+        }
+    }
+}
+
 #[test]
 fn what_a_majority_never_had_is_given_up_with_all_behind_it() {
     let mut cluster = with_logs(&[&[1, 2, 2, 2], &[1], &[1]]);

@@ -49,7 +49,7 @@ fn surely_lasts(promise: u64, drift_ppm: u32) -> u64 {
     u64::try_from(promise.saturating_sub(1) * slowest / fastest).unwrap_or(u64::MAX)
 }
 
-/// What a read has to wait for.
+/// What a read has to wait for: a round, and what was known to be committed; and the leader's first entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Needs {
     round: Round,
@@ -80,7 +80,7 @@ impl Reads {
 impl Model {
     fn needs(&self) -> Option<Needs> {
         let leads = self.role == RoleKind::Leader;
-        leads.then(|| Needs { round: self.reads.round.next(), index: self.commit_index.max(self.first_own) })
+        leads.then(|| Needs { round: self.reads.round.next(), index: self.commit_index })
     }
 
     pub(super) fn asked_to_read(&mut self, read: Option<ReadId>) {
@@ -242,8 +242,11 @@ impl Model {
                 model.ticks
             )
         });
-        self.require(index >= needs.index, Rule::ReadIndexTooLow, |_| {
-            format!("{id} serves a read from {index} on; it needs {}", needs.index)
+        // What earlier leaders committed stands before this one's first entry, which moves forward where it gives up some of
+        // its log.
+        let needed = needs.index.max(self.first_own);
+        self.require(index >= needed, Rule::ReadIndexTooLow, |_| {
+            format!("{id} serves a read from {index} on; it needs {needed}")
         });
         self.require(index <= self.commit_index, Rule::ReadIndexUncommitted, |model| {
             format!("{id} serves a read from {index} on; it knows {} to be committed", model.commit_index)

@@ -3,9 +3,12 @@
 use squall_raft::{Found, LogIndex, LogPosition, NodeId, SnapshotId};
 
 use super::super::rule::Rule;
-use super::{History, Spec, legal, n1_committed, n1_leads, n3_is_offered, snapshot};
+use super::{
+    History, Spec, heartbeat, heartbeat_response, legal, n1_committed, n1_leads, n3_is_offered, read,
+    settled, snapshot,
+};
 use crate::observation::{Content, Span, Step};
-use crate::stage::{Cast, Puppet, commit_on_all, replicate, request_vote, vote_response};
+use crate::stage::{Cast, Puppet, commit, commit_on_all, replicate, request_vote, vote_response};
 
 impl Puppet {
     /// Starts with these entries, of which `lost` came without its data, and perhaps never had it.
@@ -139,6 +142,28 @@ fn a_leader_gives_up_what_a_majority_never_had_or_what_is_nowhere_for_certain() 
         assert_eq!(of(answers.map(Some)), unproven, "{answers:?}");
     }
     assert_eq!(of([Some(Absent), None]), unproven, "one of three is no majority");
+}
+
+/// n2 is asked for a read while it lacks 1@2, gives that up, and commits its first entry in that place.
+#[test]
+fn a_read_need_not_wait_for_what_its_leader_has_given_up() {
+    let served_from = |index| {
+        let mut cast = n2_leads();
+        legal(cast.event(2, |n| n.step(read(1)).sends(3, heartbeat(0))));
+        for node in [1, 3] {
+            legal(cast.event(2, |n| {
+                let response = n.response_of(&[Found::Absent], &[]);
+                n.receives(node, 2, response)
+            }));
+        }
+        legal(cast.event(2, |n| n.ticks().truncates(2).appends(2, 2)));
+        legal(cast.event(2, |n| n.persists()));
+        legal(cast.event(2, |n| n.receives(3, 2, heartbeat_response(1))));
+        commit(&mut cast, 2, &[3]);
+        cast.event(2, |n| n.ticks().step(settled(1, index)))
+    };
+    legal(served_from(2));
+    assert_eq!(served_from(1), Err(Rule::ReadIndexTooLow.class()), "its first entry it waits for");
 }
 
 #[test]
