@@ -1,6 +1,7 @@
 //! A disk in memory that loses power. Pages are cached until a sync; what a power loss leaves of the rest is drawn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use squall_disk::{Disk, DiskError, DiskErrorKind, FileId, Operation};
 
@@ -40,7 +41,8 @@ type Names = BTreeMap<String, usize>;
 
 #[derive(Clone, Default)]
 pub(super) struct CrashDisk {
-    files: Vec<File>,
+    /// Copies of the disk share a file until one of them changes it.
+    files: Vec<Rc<File>>,
     names: Names,
     durable_names: Names,
     name_changes: Vec<NameChange>,
@@ -138,7 +140,7 @@ impl CrashDisk {
             self.names = self.durable_names.clone();
         }
         for file in &mut self.files {
-            file.lose_power(end, &mut draws);
+            Rc::make_mut(file).lose_power(end, &mut draws);
         }
     }
 
@@ -167,7 +169,7 @@ impl CrashDisk {
 
     /// Changes bytes behind everybody's back, durably.
     pub(super) fn damage(&mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let file = &mut self.files[self.names[name]];
+        let file = Rc::make_mut(&mut self.files[self.names[name]]);
         change(&mut file.cache);
         file.disk.clone_from(&file.cache);
     }
@@ -180,7 +182,7 @@ impl CrashDisk {
 
     pub(super) fn put(&mut self, name: &str, bytes: &[u8]) {
         let file = File { cache: bytes.to_vec(), disk: bytes.to_vec(), dirty: BTreeSet::new() };
-        self.files.push(file);
+        self.files.push(Rc::new(file));
         self.names.insert(name.to_owned(), self.files.len() - 1);
         self.durable_names = self.names.clone();
     }
@@ -207,7 +209,7 @@ impl Disk for CrashDisk {
     fn create(&mut self, name: &str) -> Result<FileId, DiskError> {
         self.begin(Operation::Create)?;
         assert!(!self.names.contains_key(name), "{name} is there already");
-        self.files.push(File::default());
+        self.files.push(Rc::default());
         self.names.insert(name.to_owned(), self.files.len() - 1);
         self.name_changes.push(NameChange::Create(name.to_owned(), self.files.len() - 1));
         self.open(name)
@@ -238,7 +240,7 @@ impl Disk for CrashDisk {
         // The write that the crash cuts short is half done.
         let cut = self.begin(Operation::Write);
         let data = if cut.is_err() { &data[..data.len() / 2] } else { data };
-        let file = &mut self.files[self.handles[file.0 as usize]];
+        let file = Rc::make_mut(&mut self.files[self.handles[file.0 as usize]]);
         let (start, end) = (offset as usize, offset as usize + data.len());
         if file.cache.len() < end {
             file.cache.resize(end, 0);
@@ -251,7 +253,7 @@ impl Disk for CrashDisk {
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
         self.begin(Operation::Sync)?;
         let fails = self.fails();
-        let file = &mut self.files[self.handles[file.0 as usize]];
+        let file = Rc::make_mut(&mut self.files[self.handles[file.0 as usize]]);
         if fails {
             // The cache shows what the disk does not hold, and no later sync will write it.
             file.disk.resize(file.cache.len(), 0);
@@ -264,7 +266,7 @@ impl Disk for CrashDisk {
 
     fn set_len(&mut self, file: FileId, len: u64) -> Result<(), DiskError> {
         self.begin(Operation::SetLen)?;
-        self.files[self.handles[file.0 as usize]].cache.resize(len as usize, 0);
+        Rc::make_mut(&mut self.files[self.handles[file.0 as usize]]).cache.resize(len as usize, 0);
         Ok(())
     }
 
