@@ -58,8 +58,9 @@
 //! received the last piece is written anew.
 //!
 //! The newest snapshot is read to its end. Where it is damaged, and the log still has all that it stands for, it is
-//! done without; where the log begins behind it, it is *lost*: its name counts, and when it is received again, what can still
-//! be read of it is taken over. Where not even its name can be read, that is [`StorageError::Damaged`].
+//! done without; where the log begins behind it, does not reach as far as it, or contradicts it, it is *lost*: its name
+//! counts, and when it is received again, what can still be read of it is taken over. Where not even its name can be read,
+//! that is [`StorageError::Damaged`], unless the log has some entry in the place of its last one.
 //!
 //! An example stands at [`Storage`].
 //!

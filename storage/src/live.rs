@@ -250,16 +250,30 @@ impl Live {
         })
     }
 
-    /// The last entry as it will be then.
-    pub(crate) fn last_after(&self, group: &[Slot]) -> LogIndex {
-        group.iter().fold(self.last_index(), |last, slot| {
-            let index = slot.header.position.index;
+    /// The name of the entry at `index` as it will be then, where there will be one.
+    pub(crate) fn position_after(&self, group: &[Slot], index: LogIndex) -> Option<LogPosition> {
+        for slot in group.iter().rev() {
+            let position = slot.header.position;
             match slot.header.kind {
-                Kind::Truncate => LogIndex(index.0.saturating_sub(1)),
-                Kind::Reset | Kind::Noop | Kind::Command | Kind::Configuration | Kind::Withheld => index,
-                Kind::Lost { .. } | Kind::Repaired => last.max(index),
+                Kind::Reset => return Some(position).filter(|base| base.index == index),
+                Kind::Truncate if position.index <= index => return None,
+                Kind::Truncate if position.index == index.next() => {
+                    return Some(LogPosition { term: position.term, index });
+                }
+                Kind::Truncate => {}
+                Kind::Noop
+                | Kind::Command
+                | Kind::Configuration
+                | Kind::Withheld
+                | Kind::Lost { .. }
+                | Kind::Repaired => {
+                    if position.index == index {
+                        return Some(position);
+                    }
+                }
             }
-        })
+        }
+        self.position(index)
     }
 
     /// The segment of the first entry behind `index`, if there is one.

@@ -58,9 +58,9 @@ pub(crate) fn open(
     let replayed = replay(disk, &segments)?;
     let records = read_group(disk, segments.get(replayed.last_segment), &replayed.last_group)?;
     let base = replayed.live.base_after(&replayed.last_group);
-    let last = replayed.live.last_after(&replayed.last_group);
+    let position = |index| replayed.live.position_after(&replayed.last_group, index);
     let found = Found::search(disk, identity, &names)?;
-    let snapshots = found.open(disk, identity, (base, last), segments.first(), &mut void)?;
+    let snapshots = found.open(disk, identity, (base, &position), segments.first(), &mut void)?;
     let Replayed { live, last_group, tail, next_group, next_sequence, .. } = replayed;
     let first = last_group.first().map(|slot| (slot.header.group, slot.header.sequence));
     let (next_group, next_sequence) = first.unwrap_or((next_group, next_sequence));

@@ -339,23 +339,31 @@ impl Found {
         Ok(found)
     }
 
-    /// Takes over what is of use, if the log that begins after `base` and ends with `last` needs no more than that. A
-    /// damaged snapshot of which the log still has all entries is as good as none; one that goes beyond the log may have
-    /// been acknowledged. The files of what is of no use are `void`.
+    /// Takes over what is of use, if the log that begins after `base`, and has the entries that `position` names, needs no
+    /// more than that. A damaged snapshot of which the log still has all entries is as good as none. One that goes beyond
+    /// the log, or of whose last entry it has another in place, was acknowledged perhaps, before the log began anew behind
+    /// it: without it the log would be the one that was discarded. Of one whose header cannot be read only the index is
+    /// known. The files of what is of no use are `void`.
     pub(crate) fn open(
         mut self,
         disk: &mut impl Disk,
         identity: Identity,
-        (base, last): (LogPosition, LogIndex),
+        (base, position): (LogPosition, &dyn Fn(LogIndex) -> Option<LogPosition>),
         first: Option<&Segment>,
         void: &mut Vec<String>,
     ) -> Result<Snapshots, StorageError> {
         let stands_for =
             |covered: LogPosition| covered.index > base.index || covered == base || base == LogPosition::ZERO;
         let sound = self.sound.as_ref().map_or(LogPosition::ZERO, |snapshot| snapshot.id.last);
-        let goes_beyond = self.damage.as_ref().is_some_and(|(index, _)| *index > last);
+        let is_missed = self.damage.as_ref().is_some_and(|(index, _)| {
+            let has_all = match (position(*index), &self.lost) {
+                (Some(found), Some(lost)) => found == lost.id.last,
+                (found, _) => found.is_some(),
+            };
+            !has_all && sound.index < *index
+        });
         let mut snapshots = Snapshots::default();
-        if goes_beyond || !stands_for(sound) {
+        if is_missed || !stands_for(sound) {
             let Some(lost) = self.lost.take_if(|lost| stands_for(lost.id.last)) else {
                 let file = first.map_or_else(String::new, Segment::name);
                 let what = "the log begins after this entry, and no snapshot stands for what came before";

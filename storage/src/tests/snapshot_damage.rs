@@ -4,9 +4,9 @@ use squall_raft::LogPosition;
 
 use super::crash_disk::{CrashDisk, End};
 use super::snapshots::{append, at, live, snapshot, snapshots};
-use super::story::{Act, IDENTITY, Step, Story, id_of, image, open, options, state_of};
+use super::story::{Act, IDENTITY, Step, Story, command, id_of, image, open, options, state_of, vote};
 use crate::snapshot::{CHUNK_BYTES, chunk_at, encode_chunk};
-use crate::{Identity, PAGE_BYTES, Storage, StorageError, record};
+use crate::{Identity, PAGE_BYTES, Part, Storage, StorageError, record, survey};
 
 const PAGE: usize = PAGE_BYTES as usize;
 const CHUNK: u64 = CHUNK_BYTES;
@@ -240,6 +240,65 @@ fn a_damaged_snapshot_of_entries_that_the_log_never_had_is_lost_and_its_name_is_
     disk.damage(&name, |bytes| bytes[chunk_at(1) as usize + 99] ^= 1);
     let (_, recovered) = open(&mut disk).unwrap();
     assert_eq!((recovered.lost_snapshot, recovered.last_index), (Some(id), at(1).index));
+}
+
+/// Entries of another leader stood where the snapshot's are; the log begins anew behind it in the group after it, if it
+/// comes to that, and if that group is left.
+#[test]
+fn a_damaged_snapshot_that_contradicts_the_log_is_lost_and_the_log_does_not_come_back_in_its_place() {
+    let (last, later) = (LogPosition::new(2, 4), LogPosition::new(2, 5));
+    let term = Some(vote(2, 1));
+    let anew = [command(2, 5, 20)].to_vec();
+    let reset = Step { hard_state: term, reset_to: Some(last), entries: anew.clone(), ..Step::default() };
+    let entries = [vec![command(2, 4, 20)], anew].concat();
+    let truncated = Step { hard_state: term, truncate_from: Some(last.index), entries, ..Step::default() };
+    for (next, group_is_gone, is_lost, found_last) in [
+        (None, false, true, at(6)),
+        (Some(&reset), true, true, at(6)),
+        (Some(&reset), false, true, later),
+        (Some(&truncated), true, true, at(6)),
+        // The log has what the snapshot stands for.
+        (Some(&truncated), false, false, later),
+    ] {
+        let next = next.map(|step| Act::Commit(vec![step.clone()]));
+        let received = [Act::Receive(last, 9000), Act::Get(9000), Act::Install];
+        let (mut disk, ..) = live((1..=6).map(append).chain(received).chain(next.clone()));
+        disk.restart(End::PowerDropsAll);
+        let name = snapshots(&disk)[0].clone();
+        disk.damage(&name, |bytes| bytes[chunk_at(1) as usize + 99] ^= 1);
+        if group_is_gone {
+            for piece in survey(&mut disk.clone()).unwrap() {
+                let (Part::Slot(named) | Part::Record(named)) = piece.part else { continue };
+                if named.position == later {
+                    disk.damage(&piece.file, |bytes| bytes[piece.offset as usize + 40] ^= 1);
+                }
+            }
+        }
+        for start in 0..2 {
+            let (storage, recovered) = open(&mut disk).unwrap();
+            let lost = is_lost.then_some(id_of(last, 9000));
+            assert_eq!(
+                (recovered.lost_snapshot, recovered.snapshot),
+                (lost, None),
+                "{next:?}, start {start}"
+            );
+            assert_eq!(storage.live.last_position(), found_last, "{next:?}, start {start}");
+        }
+    }
+}
+
+#[test]
+fn a_sound_snapshot_is_not_given_up_for_a_damaged_one_of_the_same_entry() {
+    let received = [Act::Receive(at(9), 9000), Act::Get(9000), Act::Install];
+    let (mut disk, mut story, _) = live([append(1)].into_iter().chain(received));
+    let name = snapshots(&disk)[0].clone();
+    let mut bytes = disk.bytes(&name).to_vec();
+    bytes[chunk_at(1) as usize + 99] ^= 1;
+    let next = name.strip_suffix('0').expect("it was named once");
+    disk.put(&format!("{next}1"), &bytes);
+    for _ in 0..2 {
+        story.recover(&mut disk).unwrap();
+    }
 }
 
 #[test]
