@@ -476,6 +476,45 @@ fn a_last_group_without_record_and_slot_is_torn_or_uncertain() {
     assert_eq!((storage.tail(), recovered.uncertain), (uncertain, Term(1)));
 }
 
+/// A group that replaces the whole log makes the segments before its own superfluous, and a vote lets go of them. If the group
+/// went bad after that, what it replaced is not there to come back.
+#[test]
+fn a_last_group_for_which_others_were_given_up_is_missed_when_it_is_gone() {
+    for votes in [false, true] {
+        let (mut disk, mut story) = (CrashDisk::default(), Story::default());
+        Storage::format(&mut disk, IDENTITY, &roomy()).unwrap();
+        let entry = |term, index| Step {
+            hard_state: Some(vote(term, 1)),
+            entries: vec![noop(term, index)],
+            ..Step::default()
+        };
+        let anew = Step { truncate_from: Some(LogIndex(1)), ..entry(3, 1) };
+        let only_vote = Step { hard_state: Some(vote(4, 2)), ..Step::default() };
+        for step in [entry(1, 1), entry(2, 2), anew] {
+            let (mut storage, _) = reopen(&mut disk);
+            let is_last = step.truncate_from.is_some();
+            let groups = [vec![step], vec![only_vote.clone()]];
+            let count = if is_last && votes { 2 } else { 1 };
+            story.commit(&mut storage, &groups[..count], &mut disk).unwrap();
+        }
+        for piece in survey(&mut disk.clone()).unwrap() {
+            if let Part::Slot(named) | Part::Record(named) = piece.part
+                && named.position == LogPosition::new(3, 1)
+            {
+                disk.damage(&piece.file, |bytes| bytes[piece.offset as usize + 20] ^= 1);
+            }
+        }
+        let opened = Storage::open(&mut disk, IDENTITY, &roomy());
+        let found = opened.map(|(storage, recovered)| (storage.tail(), recovered.last_index));
+        if votes {
+            let error = found.unwrap_err().to_string();
+            assert!(error.contains("1@1: the log begins after this entry"), "{error}");
+        } else {
+            assert_eq!(found, Ok((Tail::Uncertain { group: 3 }, LogIndex(2))));
+        }
+    }
+}
+
 /// A disk whose last group is uncertain.
 fn with_an_uncertain_head() -> CrashDisk {
     let (mut disk, last, record) = of_two_groups();
