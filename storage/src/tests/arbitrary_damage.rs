@@ -8,8 +8,12 @@
 //! - A group is *unknown* where a record is lost together with its slot. It is taken for torn, and dropped, if it was
 //!   the last thing on the disk: nothing sound is left behind it. That is the one case in which something durable is lost
 //!   unnoticed. Anywhere else the node refuses to start.
-//! - It also refuses where both copies of a piece of metadata are gone, a file is missing or has another length, or no
-//!   sound snapshot stands for what the log does not have.
+//! - The log begins where its first segment and the groups that are left say. What was given up for the sake of a group that
+//!   is dropped does not come back.
+//! - The newest snapshot that is sound counts, unless a newer one went bad whose last entry the log does not have: then that
+//!   one is lost, and its name counts.
+//! - A node also refuses where both copies of a piece of metadata are gone, a file is missing or has another length, or
+//!   neither a sound snapshot nor the name of a lost one stands for what the log does not have.
 //! - Else it starts, and everything is there as it was promised.
 //!
 //! Where bytes only went bad this is exact, both ways. Where they came to stand in another place a node may refuse more.
@@ -19,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::TestRunner;
 use squall_disk::DiskErrorKind;
 use squall_raft::{Entry, LogIndex, LogPosition, Recovered, SnapshotId};
 
@@ -27,8 +31,9 @@ use super::crash_disk::{CrashDisk, Draws, End};
 use super::properties::{Seed, history, seeds};
 use super::story::{Act, IDENTITY, State, Step, Story, id_of, options, state_of};
 use crate::hard_state::HardRecord;
+use crate::record::SLOT_BYTES;
 use crate::segment::{Header, Segment, parse_name};
-use crate::snapshot::CHUNK_BYTES;
+use crate::snapshot::{CHUNK_BYTES, Header as SnapshotHeader};
 use crate::{Named, Options, PAGE_BYTES, Part, Piece, Storage, StorageError, envelope, owner, survey};
 
 const CASES: u32 = 600;
@@ -136,8 +141,6 @@ struct Life {
     /// The records of each group in the live segments, of its newest copy.
     groups: BTreeMap<u64, Vec<Twin>>,
     oldest_segment: u64,
-    /// Where the log begins, if nothing is damaged.
-    base: LogPosition,
 }
 
 /// A record and its slot, as places among the pieces.
@@ -217,10 +220,8 @@ impl Life {
     ) -> Self {
         let pieces = survey(&mut disk.clone()).unwrap();
         let oldest_segment = HardRecord::read(&mut disk.clone(), IDENTITY).unwrap().oldest_segment;
-        let (_, recovered) = Storage::open(&mut disk.clone(), IDENTITY, &options).unwrap();
-        let base = recovered.base;
         let groups = BTreeMap::new();
-        let mut life = Self { options, disk, story, states, snapshots, pieces, groups, oldest_segment, base };
+        let mut life = Self { options, disk, story, states, snapshots, pieces, groups, oldest_segment };
         life.find_groups();
         life
     }
@@ -250,10 +251,28 @@ impl Life {
     }
 
     fn is_sound(&self, piece: usize, damaged: &CrashDisk) -> bool {
-        let Piece { file, offset, bytes, is_readable, .. } = &self.pieces[piece];
-        let range = *offset as usize..(offset + bytes) as usize;
+        let Piece { file, offset, is_readable, .. } = &self.pieces[piece];
+        let range = *offset as usize..(offset + self.checked_bytes(piece)) as usize;
         let is_there = damaged.names().iter().any(|name| **name == **file);
         *is_readable && is_there && damaged.bytes(file).get(range.clone()) == self.disk.bytes(file).get(range)
+    }
+
+    /// How much of a piece its checksum is of. What fills up the slot of a configuration means nothing, and may change.
+    fn checked_bytes(&self, piece: usize) -> u64 {
+        match self.pieces[piece].part {
+            Part::Slot(Named { kind: "configuration", payload_bytes, .. }) => {
+                SLOT_BYTES + u64::from(payload_bytes)
+            }
+            Part::Slot(_)
+            | Part::Record(_)
+            | Part::Identity
+            | Part::HardState
+            | Part::SegmentHeader
+            | Part::SnapshotHeader
+            | Part::SnapshotChunk { .. }
+            | Part::Rest
+            | Part::Foreign => self.pieces[piece].bytes,
+        }
     }
 
     /// Whether a file has its length and, of what stands in it twice, one sound copy.
@@ -330,7 +349,7 @@ impl Life {
     }
 
     fn with_snapshot(&self, next_group: u64, damaged: &CrashDisk) -> Expected {
-        let (mut sound, mut lost) = (None, None::<(LogIndex, bool)>);
+        let (mut sound, mut lost) = (None, None::<(LogIndex, Option<LogPosition>)>);
         for name in self.disk.names().iter().rev() {
             let Some((index, _)) = name.strip_prefix("snapshot-").and_then(|rest| rest.split_once('-'))
             else {
@@ -341,25 +360,51 @@ impl Life {
             }
             let index = LogIndex(index.parse().unwrap());
             if self.is_sound_snapshot(name, damaged) {
-                sound = Some(index);
+                sound = Some(self.last_of(name));
                 break;
             }
             // A file that is missing is not missed, but for what it stood for.
             if damaged.names().contains(name) {
                 let has_name = self.has_its_length(name, damaged) && self.has_sound_head(name, damaged);
-                lost = lost.or(Some((index, has_name)));
+                lost = lost.or(Some((index, has_name.then(|| self.last_of(name)))));
             }
         }
-        let log = self.state(next_group);
-        let base = self.base.index.min(log.last_index());
-        if sound.unwrap_or_default() < base || lost.is_some_and(|(lost, _)| lost > log.last_index()) {
-            // The newest that is damaged, where a copy of its header is left, and the right length.
-            return match lost.filter(|(lost, has_name)| *lost >= base && *has_name) {
-                Some((lost, _)) => Expected::Log { next_group, snapshot: None, lost_snapshot: Some(lost) },
-                None => Expected::Refusal("a snapshot"),
-            };
+        let (log, base) = (self.state(next_group), self.base(next_group));
+        let stands_for_rest =
+            |last: LogPosition| base.index == LogIndex::ZERO || last == base || last.index > base.index;
+        let is_missed = |(index, last): (LogIndex, Option<LogPosition>)| {
+            let has_all = log.position(index).is_some_and(|found| last.is_none_or(|last| found == last));
+            !has_all && sound.is_none_or(|sound| sound.index < index)
+        };
+        if stands_for_rest(sound.unwrap_or_default()) && !lost.is_some_and(is_missed) {
+            let snapshot = sound.map(|last| last.index);
+            return Expected::Log { next_group, snapshot, lost_snapshot: None };
         }
-        Expected::Log { next_group, snapshot: sound, lost_snapshot: None }
+        // The newest that is damaged, where a copy of its header is left, and the right length.
+        match lost.and_then(|(_, last)| last).filter(|last| stands_for_rest(*last)) {
+            Some(last) => Expected::Log { next_group, snapshot: None, lost_snapshot: Some(last.index) },
+            None => Expected::Refusal("a snapshot"),
+        }
+    }
+
+    /// The last entry that a snapshot stands for.
+    fn last_of(&self, snapshot: &str) -> LogPosition {
+        let body = envelope::body(&self.disk.bytes(snapshot)[..PAGE_BYTES as usize]);
+        SnapshotHeader::parse(body.unwrap()).unwrap().id.last
+    }
+
+    /// Where the log begins that these groups are left of: behind that of which the first segment says that it came before, or
+    /// to which a group reset it, or before that, where a group replaced what came before the segment.
+    fn base(&self, next_group: u64) -> LogPosition {
+        let first = self.header(&self.segments().next().expect("a node that started has a segment")).last;
+        let twins = self.groups.range(..next_group).flat_map(|(_, twins)| twins);
+        twins.fold(first, |base, Twin { named: Named { kind, position, .. }, .. }| match *kind {
+            "reset" => *position,
+            "truncation" if position.index <= base.index => {
+                LogPosition { term: position.term, index: position.index.prev() }
+            }
+            _ => base,
+        })
     }
 
     fn state(&self, next_group: u64) -> &State {
@@ -430,15 +475,8 @@ impl Life {
             | StorageError::UnknownVersion { .. } => false,
         };
         assert!(is_named, "{error}");
-        if let Expected::Log { next_group, snapshot, lost_snapshot } = expected {
-            let snapshot = &snapshot.or(*lost_snapshot);
-            let is_whole = Some(*next_group) == self.states.last().map(|(next, _)| *next);
-            // Where the last group is gone, so may be what the log before it began with.
-            let begins = self.header(&self.segments().next().unwrap()).last.index;
-            let newest = self.story.acknowledged.snapshot.map(|id| id.last.index);
-            let is_in_doubt = !is_whole && (*snapshot != newest || snapshot.unwrap_or_default() < begins);
-            assert!(is_moved || is_in_doubt, "it was to start: {error}");
-        }
+        let is_expected = matches!(expected, Expected::Refusal(_));
+        assert!(is_moved || is_expected, "it was to start: {error}");
     }
 
     /// Of what was received the sound beginning is there, as far as it is still of use.
@@ -477,7 +515,7 @@ impl Life {
     ) -> Outcome {
         let (promised, is_whole) =
             (self.state(next_group), Some(next_group) == self.states.last().map(|(next, _)| *next));
-        assert!(!is_whole || found.base == self.base, "{} and {}", found.base, self.base);
+        assert_eq!(found.base, self.base(next_group));
         assert_eq!(promised.position(found.base.index), Some(found.base));
         assert_eq!(found.last_index(), promised.last_index());
         let gone = (found.base.index.0 - promised.base.index.0) as usize;
@@ -615,12 +653,10 @@ fn spoil(bytes: &mut [u8], how: How) {
 fn after_any_damage_a_node_starts_with_what_is_sound_names_what_it_lost_or_refuses() {
     let outcomes = RefCell::new(BTreeMap::<Outcome, u32>::new());
     let segment_bytes = prop::sample::select(vec![16 << 10, 32 << 10, 256 << 10]);
-    // The same cases each time. Of 600 others every twentieth lot or so still finds one in which this page and the storage
-    // disagree about what is to be found, beside a last group that is gone: the page was not yet shown to be right there.
-    let mut runner = TestRunner::new_with_rng(
-        ProptestConfig::with_cases(CASES),
-        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-    );
+    // A case that failed is written to `proptest-regressions`, and comes first from then on. `PROPTEST_RNG_SEED` names the
+    // cases that are drawn.
+    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(CASES) };
+    let mut runner = TestRunner::new(config);
     let strategy = (lives(), segment_bytes, prop::collection::vec(harms(), 1..12));
     let result = runner.run(&strategy, |(lives, segment_bytes, damages)| {
         let life = live(&lives, segment_bytes);
