@@ -4,7 +4,7 @@
 //! come (from then on it survives the process), and *durable* when a sync after it has completed. Here are the
 //! first and the last; `tear.rs` knows what a power loss makes of what lies between.
 
-use super::image::{Image, PAGE_BYTES, pages_of};
+use super::image::{Image, PAGE_BYTES, pages_of, without_zeros};
 use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) struct File {
     pub(super) changes: VecDeque<Change>,
     /// How many of `changes` are completed.
     completed: usize,
-    /// The data of the writes in `changes`, in order, and up to the next sync that of writes which never happened.
+    /// The data of the writes in `changes` but for zeros at their ends, in order, and up to the next sync that of writes which never happened.
     pub(super) data: Vec<u8>,
     /// The length after all changes.
     len: u64,
@@ -39,8 +39,8 @@ const PAGE: u64 = PAGE_BYTES as u64;
 /// A change of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
-    /// `len` bytes at `offset`; they stand at `start` in the file's data.
-    Write { offset: u64, start: usize, len: usize },
+    /// `len` bytes at `offset`: the first `stored` stand at `start` in the file's data, the rest are zeros.
+    Write { offset: u64, start: usize, stored: usize, len: usize },
     /// A new length.
     SetLen { len: u64 },
 }
@@ -73,11 +73,14 @@ impl Change {
     pub(super) fn overlay(self, data: &[u8], from: u64, buffer: &mut [u8]) {
         let clip = |position: u64| position.saturating_sub(from).min(buffer.len() as u64) as usize;
         match self {
-            Change::Write { offset, start, len } => {
+            Change::Write { offset, start, stored, len } => {
                 let (begin, end) = (clip(offset), clip(offset + len as u64));
                 if begin < end {
-                    let skipped = start + (from + begin as u64 - offset) as usize;
-                    buffer[begin..end].copy_from_slice(&data[skipped..skipped + (end - begin)]);
+                    let skipped = (from + begin as u64 - offset) as usize;
+                    let bytes = data[start..start + stored].get(skipped..).unwrap_or(&[]);
+                    let (copied, zeros) = buffer[begin..end].split_at_mut(bytes.len().min(end - begin));
+                    copied.copy_from_slice(&bytes[..copied.len()]);
+                    zeros.fill(0);
                 }
             }
             Change::SetLen { len } => {
@@ -118,8 +121,10 @@ impl File {
         if !self.unkept.is_empty() {
             pages_of(offset, data.len() as u64).for_each(|page| self.take_up(page));
         }
-        let change = Change::Write { offset, start: self.data.len(), len: data.len() };
-        self.data.extend_from_slice(data);
+        let stored = without_zeros(data);
+        let (start, stored_len, len) = (self.data.len(), stored.len(), data.len());
+        let change = Change::Write { offset, start, stored: stored_len, len };
+        self.data.extend_from_slice(stored);
         self.issue(change);
     }
 
@@ -144,11 +149,8 @@ impl File {
         self.durable.read(offset, buffer);
         for page in pages_of(offset, if self.unkept.is_empty() { 0 } else { count as u64 }) {
             let Some(bytes) = self.unkept.get(&page) else { continue };
-            Change::Write { offset: page * PAGE, start: 0, len: PAGE_BYTES }.overlay(
-                &bytes[..],
-                offset,
-                buffer,
-            );
+            let change = Change::Write { offset: page * PAGE, start: 0, stored: PAGE_BYTES, len: PAGE_BYTES };
+            change.overlay(&bytes[..], offset, buffer);
         }
         for change in &self.changes {
             change.overlay(&self.data, offset, buffer);
@@ -167,8 +169,8 @@ impl File {
         let durable = Arc::make_mut(&mut self.durable);
         for change in self.changes.drain(..self.completed) {
             match change {
-                Change::Write { offset, start, len } => {
-                    durable.write(offset, &self.data[start..start + len]);
+                Change::Write { offset, start, stored, len } => {
+                    durable.write(offset, &self.data[start..start + stored], len);
                 }
                 Change::SetLen { len } => durable.set_len(len),
             }
@@ -198,7 +200,7 @@ impl File {
         }
         for (page, bytes, count) in shown {
             if is_kept(page) {
-                durable.write(page * PAGE, &bytes[..count]);
+                durable.write(page * PAGE, &bytes[..count], count);
             } else {
                 self.unkept.insert(page, bytes);
             }
@@ -222,7 +224,8 @@ impl File {
                 *start += len;
             }
         }
-        self.changes.insert(self.completed, Change::Write { offset: page * PAGE, start, len });
+        let change = Change::Write { offset: page * PAGE, start, stored: len, len };
+        self.changes.insert(self.completed, change);
         self.completed += 1;
     }
 
@@ -240,7 +243,7 @@ impl File {
         let mut bytes = vec![0; len as usize];
         self.durable.read(offset, &mut bytes);
         damage(&mut bytes);
-        Arc::make_mut(&mut self.durable).write(offset, &bytes);
+        Arc::make_mut(&mut self.durable).write(offset, &bytes, bytes.len());
     }
 
     /// Cuts what is durable. What is written later lengthens it again.
@@ -276,8 +279,9 @@ impl File {
         let in_progress = self.changes.get(self.completed).copied();
         self.changes.truncate(self.completed);
         match in_progress.zip(part) {
-            Some((Change::Write { offset, start, len }, written)) => {
-                self.changes.push_back(Change::Write { offset, start, len: len.min(written as usize) });
+            Some((Change::Write { offset, start, stored, len }, written)) => {
+                let len = len.min(written as usize);
+                self.changes.push_back(Change::Write { offset, start, stored: stored.min(len), len });
             }
             Some((Change::SetLen { len }, _)) => self.changes.push_back(Change::SetLen { len }),
             None => {}

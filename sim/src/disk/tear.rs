@@ -44,7 +44,7 @@ impl Crash<'_> {
             let visible = len.saturating_sub(page * PAGE).min(PAGE) as usize;
             let is_cut = content[visible..].iter().any(|byte| *byte != 0);
             self.effects.data_without_growth += u32::from(is_cut);
-            durable.write(page * PAGE, content);
+            durable.write(page * PAGE, content, PAGE_BYTES);
         }
         durable.set_len(len);
     }
