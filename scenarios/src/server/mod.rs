@@ -103,7 +103,11 @@ impl Process for Server {
         let (storage, recovered) = opened.map_err(|error| error.to_string())?;
         observe::mark_recovery(&storage, env);
         let log = read_whole_log(&storage, &recovered, env.disk())?;
-        let mut replica = Replica::new(setup.config(id), &recovered, Machine::new(setup.files))
+        let config = setup.config(id);
+        if let Some(lost) = recovered.lost_snapshot.filter(|_| config.is_witness()) {
+            return Err(format!("{lost} is damaged, and nobody else has what a witness's holds"));
+        }
+        let mut replica = Replica::new(config, &recovered, Machine::new(setup.files))
             .map_err(|error| format!("{BELIEVED}: {error}"))?;
         replica.limit_pending_requests(setup.pending_requests_max);
         replica.limit_sessions(setup.session_limits(id));
