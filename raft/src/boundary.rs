@@ -407,9 +407,15 @@ impl Raft {
         (!self.head_is_certain()).then_some(self.uncertain)
     }
 
-    /// The entries whose data is lost here and has not come back, in log order.
+    /// The entries whose data is lost here and is not durable again, in log order.
     pub fn faulty(&self) -> impl Iterator<Item = Faulty> {
-        self.faults.lacking()
+        self.faults.entries()
+    }
+
+    /// Up to where the log is durable, with the data of all its entries but those that are [`faulty`](Self::faulty).
+    #[must_use]
+    pub fn named_index(&self) -> LogIndex {
+        self.ledger.named_index()
     }
 
     /// The entry before the first of the log: a snapshot stands for all up to it.

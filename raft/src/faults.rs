@@ -58,9 +58,14 @@ impl Faults {
         self.first().map_or(LogIndex(u64::MAX), LogIndex::prev)
     }
 
+    /// All of them, in log order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Faulty> {
+        self.entries.iter().copied()
+    }
+
     /// Those whose data has not come back, in log order.
     pub(crate) fn lacking(&self) -> impl Iterator<Item = Faulty> {
-        self.entries.iter().filter(|faulty| !self.has_come(faulty.index)).copied()
+        self.entries().filter(|faulty| !self.has_come(faulty.index))
     }
 
     fn has_come(&self, index: LogIndex) -> bool {

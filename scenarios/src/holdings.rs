@@ -23,6 +23,8 @@ struct Held {
     /// The first entry of each run of entries of one term.
     runs: Vec<LogPosition>,
     last_index: LogIndex,
+    /// What stands behind it may be gone after a crash.
+    durable_index: LogIndex,
     faulty: Vec<Faulty>,
     /// The last entry that its newest sound snapshot stands for.
     snapshot: LogIndex,
@@ -39,9 +41,12 @@ impl Holdings {
         let held = |id: ProcessId| match processes.process(id) {
             Some(server) => Some(Held::of_core(server.replica().raft()).without(damage, id)),
             None => {
-                let (setup, mut disk) = (processes.setup(), processes.disk(id).sound_clone());
-                let (_, recovered) = Storage::open(&mut disk, setup.identity(id), &setup.storage).ok()?;
-                Some(Held::of_disk(&recovered, !setup.config(id).is_witness()))
+                let (setup, disk) = (processes.setup(), processes.disk(id));
+                let open = |mut disk| Storage::open(&mut disk, setup.identity(id), &setup.storage).ok();
+                let (_, recovered) = open(disk.sound_clone())?;
+                let durable = open(disk.worst_case_clone()).map(|(_, recovered)| recovered.last_index);
+                let has_data = !setup.config(id).is_witness();
+                Some(Held::of_disk(&recovered, durable.unwrap_or(LogIndex::ZERO), has_data))
             }
         };
         Self { all: (0..processes.count()).map(ProcessId).map(held).collect() }
@@ -171,8 +176,18 @@ impl Held {
         let snapshot = raft.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
         let (lacks_state, has_data) =
             (raft.lost_snapshot().map(|lost| lost.last.index), !raft.config().is_witness());
-        let uncertain = raft.uncertain();
-        Self { base, runs, last_index: last, faulty, snapshot, lacks_state, has_data, uncertain }
+        let (uncertain, durable_index) = (raft.uncertain(), raft.named_index());
+        Self {
+            base,
+            runs,
+            last_index: last,
+            durable_index,
+            faulty,
+            snapshot,
+            lacks_state,
+            has_data,
+            uncertain,
+        }
     }
 
     /// A server that is up has not met yet what has rotted since it started.
@@ -188,7 +203,7 @@ impl Held {
         self
     }
 
-    fn of_disk(recovered: &Recovered, has_data: bool) -> Self {
+    fn of_disk(recovered: &Recovered, durable_index: LogIndex, has_data: bool) -> Self {
         let Recovered { base, last_index, .. } = *recovered;
         let named = recovered.lost_snapshot.or(recovered.snapshot);
         let covered = named.map_or(base, |snapshot| snapshot.last);
@@ -199,7 +214,17 @@ impl Held {
         let last_term = recovered.terms.last().map_or(covered.term, |run| run.term.max(covered.term));
         let uncertain = Some(recovered.uncertain).filter(|term| *term > Term::ZERO && last_term <= *term);
         let runs = recovered.terms.clone();
-        Self { base: covered, runs, last_index, faulty, snapshot, lacks_state, has_data, uncertain }
+        Self {
+            base: covered,
+            runs,
+            last_index,
+            durable_index,
+            faulty,
+            snapshot,
+            lacks_state,
+            has_data,
+            uncertain,
+        }
     }
 
     fn term_at(&self, index: LogIndex) -> Option<Term> {
@@ -207,11 +232,12 @@ impl Held {
         run.filter(|_| index <= self.last_index).map(|run| run.term)
     }
 
-    /// Whether the entry is here with its data, or a snapshot stands for it.
+    /// Whether the entry is here with its data, durably, or a snapshot stands for it.
     fn has(&self, index: LogIndex, term: Option<Term>) -> bool {
         let is_faulty = self.faulty.iter().any(|faulty| faulty.index == index);
         let is_covered = index <= self.base.index && self.lacks_state.is_none();
-        let is_here = index > self.base.index && self.term_at(index) == term && !is_faulty;
+        let is_in_log = (self.base.index.next()..=self.durable_index).contains(&index);
+        let is_here = is_in_log && self.term_at(index) == term && !is_faulty;
         self.has_data && (is_covered || is_here)
     }
 
@@ -244,6 +270,7 @@ mod tests {
             base: LogPosition::new(0, 0),
             runs: runs.into_iter().filter(|run| run.index.0 <= last).collect(),
             last_index: LogIndex(last),
+            durable_index: LogIndex(last),
             faulty: Vec::new(),
             snapshot: LogIndex::ZERO,
             lacks_state: None,
@@ -258,6 +285,18 @@ mod tests {
         let faulty = vec![Faulty { index: LogIndex(4), is_doubtful }];
         let all = [Held { faulty, ..held(3, 5) }].into_iter().chain(others).map(Some).collect();
         Holdings { all }.lack_what_nobody_denies(&Invariants::new(&nodes, &nodes))
+    }
+
+    #[test]
+    fn what_a_crash_may_take_is_no_copy() {
+        let position = LogPosition::new(2, 4);
+        for (durable, expected) in [(3, false), (4, true)] {
+            let other = Held { durable_index: LogIndex(durable), ..held(3, 5) };
+            let holdings = Holdings { all: vec![Some(held(3, 5)), Some(other)] };
+            let asked = [0, 1].map(NodeId).into_iter().collect();
+            assert_eq!(holdings.has_another(ProcessId(0), position, asked), expected, "{durable}");
+            assert!(holdings.is_named_elsewhere(ProcessId(0), position));
+        }
     }
 
     #[test]
