@@ -283,7 +283,7 @@ impl HostileMessage {
                 let prev_log = LogPosition { index: LogIndex(of.index.0.saturating_sub(1)), ..of };
                 let entries = resolve_entries(&entries, prev_log, of.term);
                 let snapshot = (found.len() % 2 == 1).then_some(SnapshotId { last: of, bytes: 1, checksum: 0 });
-                Body::RepairResponse(RepairResponse { answers, entries, snapshot })
+                Body::RepairResponse(Box::new(RepairResponse { answers, entries, snapshot }))
             }
             HostileBody::Heartbeat { session: number, round: theirs, commit, outranked } => {
                 Body::Heartbeat(Heartbeat {

@@ -2,6 +2,7 @@
 //!
 //! Messages are plain values; their bytes are the business of another crate.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -65,7 +66,8 @@ pub enum Body {
     /// A leader asks for entries whose data its disk lost.
     RepairRequest(RepairRequest),
     /// Answers a [`RepairRequest`], or a part of it; or a [`SnapshotRequest`] for what is not here any more.
-    RepairResponse(RepairResponse),
+    /// Rare and large: in a box, since all messages are moved a lot.
+    RepairResponse(Box<RepairResponse>),
 }
 
 /// Asks whether a campaign would succeed.
@@ -370,7 +372,8 @@ impl fmt::Display for Body {
                 write!(f, "RepairRequest")?;
                 lacking.iter().try_for_each(|position| write!(f, " {position}"))
             }
-            Self::RepairResponse(RepairResponse { answers, entries, snapshot }) => {
+            Self::RepairResponse(response) => {
+                let RepairResponse { answers, entries, snapshot } = &**response;
                 write!(f, "RepairResponse")?;
                 answers.iter().try_for_each(|(position, found)| write!(f, " {position} {found:?}"))?;
                 entries.iter().try_for_each(|entry| write!(f, " {}", entry.position()))?;

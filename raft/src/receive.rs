@@ -174,7 +174,7 @@ impl Raft {
             Body::SnapshotRequest(request) => self.handle_snapshot_request(from, request),
             Body::SnapshotChunk(chunk) => self.handle_snapshot_chunk(from, chunk),
             Body::RepairRequest(request) => self.handle_repair_request(from, request),
-            Body::RepairResponse(response) => self.handle_repair_response(from, response),
+            Body::RepairResponse(response) => self.handle_repair_response(from, *response),
         }
     }
 

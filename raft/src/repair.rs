@@ -19,6 +19,7 @@
 //! What all others have compacted was committed; whoever says so names its newest snapshot, and the leader draws that.
 //! A leader that gets no further steps down and lets others go first, each time for longer.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::leader::STUCK_TIMEOUTS;
@@ -313,6 +314,7 @@ impl Raft {
         snapshot: Option<SnapshotId>,
     ) {
         let entries = Entries::from(entries);
-        self.send(to, Body::RepairResponse(RepairResponse { answers, entries, snapshot }));
+        let response = RepairResponse { answers, entries, snapshot };
+        self.send(to, Body::RepairResponse(Box::new(response)));
     }
 }

@@ -123,7 +123,7 @@ impl From<&Body> for schema::Body {
                 let lacking = lacking.iter().map(|position| (*position).into()).collect();
                 Self::RepairRequest(schema::RepairRequest { lacking })
             }
-            Body::RepairResponse(response) => Self::RepairResponse(response.into()),
+            Body::RepairResponse(response) => Self::RepairResponse((&**response).into()),
         }
     }
 }
@@ -196,7 +196,7 @@ impl TryFrom<schema::Body> for Body {
                 let lacking = request.lacking.into_iter().map(LogPosition::from).collect();
                 Self::RepairRequest(RepairRequest { lacking })
             }
-            schema::Body::RepairResponse(response) => Self::RepairResponse(response.try_into()?),
+            schema::Body::RepairResponse(response) => Self::RepairResponse(Box::new(response.try_into()?)),
         })
     }
 }

@@ -170,9 +170,14 @@ impl Image {
 }
 
 /// The bytes without the zeros at their end, but for fewer than 64 of these.
-pub(super) fn without_zeros(mut bytes: &[u8]) -> &[u8] {
-    while let Some((before, last)) = bytes.split_last_chunk::<64>()
-        && last.iter().fold(0, |all, byte| all | byte) == 0
+pub(super) fn without_zeros(bytes: &[u8]) -> &[u8] {
+    without_chunks::<64>(without_chunks::<SECTOR_BYTES>(bytes))
+}
+
+/// The bytes without chunks of this size at their end that are all zeros.
+fn without_chunks<const BYTES: usize>(mut bytes: &[u8]) -> &[u8] {
+    while let Some((before, last)) = bytes.split_last_chunk::<BYTES>()
+        && *last == [0; BYTES]
     {
         bytes = before;
     }

@@ -247,11 +247,11 @@ fn golden_of_repair() -> Vec<(Body, &'static str)> {
             "53715701 17000000 d2237f0c 080110021803aa010e0a05080210ac020a05080310ae02",
         ),
         (
-            Body::RepairResponse(RepairResponse {
+            Body::RepairResponse(Box::new(RepairResponse {
                 answers: (300..).zip(founds).map(|(index, found)| (at(3, index), found)).collect(),
                 entries: Entries::One(entry(3, 310, Payload::Command(Bytes::from_static(b"data")))),
                 snapshot: None,
-            }),
+            })),
             "53715701 4d000000 1b4d1894 080110021803b201440a090a05080310ac0212000a090a05080310ad021a000a090a05080310ae0222000a090a05080310af022a000a090a05080310b0023200120b080310b602220464617461",
         ),
     ]

@@ -180,7 +180,8 @@ fn body() -> impl Strategy<Value = Body> {
         vec(position(), 0..9).prop_map(|lacking| Body::RepairRequest(RepairRequest { lacking })),
         (vec((position(), found()), 0..9), vec(any_entry(), 0..4), proptest::option::of(snapshot_id()))
             .prop_map(|(answers, entries, snapshot)| {
-                Body::RepairResponse(RepairResponse { answers, entries: entries.into(), snapshot })
+                let response = RepairResponse { answers, entries: entries.into(), snapshot };
+                Body::RepairResponse(Box::new(response))
             }),
         (snapshot_id(), number(), vec(any::<u8>(), 0..100)).prop_map(|(snapshot, offset, data)| {
             Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data: Bytes::from(data) })
