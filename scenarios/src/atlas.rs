@@ -117,7 +117,7 @@ impl Damage {
 
 /// What is sound on a disk, and durable.
 pub(crate) fn extents(disk: &SimDisk) -> Vec<Extent> {
-    let pieces = survey(&mut disk.worst_case_clone()).expect("a simulated disk that nothing is done to");
+    let pieces = survey(&mut disk.durable()).expect("a simulated disk that nothing is done to");
     pieces.into_iter().filter(|piece| piece.is_readable).filter_map(extent).collect()
 }
 

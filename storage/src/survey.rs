@@ -121,6 +121,12 @@ impl<'a, D: Disk> File<'a, D> {
         Ok(bytes)
     }
 
+    /// The same for few bytes, which stand in `buffer`.
+    fn read_into<'b>(&mut self, offset: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], DiskError> {
+        let count = self.disk.read_at(self.id, offset, buffer)?;
+        Ok(&buffer[..count])
+    }
+
     fn page(&mut self, offset: u64) -> Result<Vec<u8>, DiskError> {
         self.read(offset, PAGE_BYTES)
     }
@@ -267,10 +273,11 @@ impl<D: Disk> Walk<'_, D> {
     }
 
     fn slot_at(&mut self, offset: u64) -> Result<Option<Slot>, DiskError> {
-        let bytes = self.file.read(offset, SLOT_BYTES)?;
-        let Some(length) = Slot::length(&bytes) else { return Ok(None) };
+        let mut buffer = [0; SLOT_BYTES as usize];
+        let bytes = self.file.read_into(offset, &mut buffer)?;
+        let Some(length) = Slot::length(bytes) else { return Ok(None) };
         if length <= SLOT_BYTES {
-            return Ok(Slot::decode(self.seed, &bytes));
+            return Ok(Slot::decode(self.seed, bytes));
         }
         Ok(Slot::decode(self.seed, &self.file.read(offset, length)?))
     }
@@ -281,7 +288,8 @@ impl<D: Disk> Walk<'_, D> {
         if left < RECORD_OVERHEAD_BYTES {
             return Ok(None);
         }
-        let Some(header) = record::Header::decode(&self.file.read(offset, HEADER_BYTES)?) else {
+        let mut buffer = [0; HEADER_BYTES as usize];
+        let Some(header) = record::Header::decode(self.file.read_into(offset, &mut buffer)?) else {
             return Ok(None);
         };
         if header.record_bytes() > left {

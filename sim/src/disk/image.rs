@@ -177,7 +177,7 @@ pub(super) fn without_zeros(bytes: &[u8]) -> &[u8] {
 /// The bytes without chunks of this size at their end that are all zeros.
 fn without_chunks<const BYTES: usize>(mut bytes: &[u8]) -> &[u8] {
     while let Some((before, last)) = bytes.split_last_chunk::<BYTES>()
-        && *last == [0; BYTES]
+        && last.iter().fold(0, |all, byte| all | byte) == 0
     {
         bytes = before;
     }

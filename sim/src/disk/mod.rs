@@ -315,10 +315,16 @@ impl SimDisk {
         }
     }
 
-    /// The disk as it is, but that nothing fails on it. It is for looking at.
+    /// The disk as it is, but that nothing fails on it. It is for looking at: what is done with it takes no time and draws
+    /// nothing.
     #[must_use]
     pub fn sound_clone(&self) -> SimDisk {
-        SimDisk { failures: Failures::default(), ..self.clone() }
+        SimDisk {
+            choice: Choice::from_script([]),
+            parameters: DiskParameters { latency: DiskLatency::NONE, crash: self.parameters.crash.clone() },
+            failures: Failures::default(),
+            ..self.clone()
+        }
     }
 }
 
