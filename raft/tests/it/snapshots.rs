@@ -486,7 +486,26 @@ fn who_lost_its_snapshot_takes_the_newer_one_that_its_leader_names() {
     assert!([leader, other].iter().all(|id| first.iter().any(|(to, _, _)| to == id)), "{first:?}");
     let newer = SnapshotId { last: LogPosition::new(2, 30), bytes: 20, checksum: 8 };
     let named = RepairResponse { answers: Vec::new(), entries: Entries::from(vec![]), snapshot: Some(newer) };
-    let body = Body::RepairResponse(named);
+    let body = Body::RepairResponse(Box::new(named));
     raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("it says what it has");
     assert_eq!(asked(&mut raft), [(leader, newer, 0)]);
+}
+
+/// It was acknowledged before the log began anew behind it, and of that log it is not known which entries were ever committed.
+#[test]
+fn a_lost_snapshot_that_contradicts_the_log_counts_in_its_place() {
+    let lost = SnapshotId { last: LogPosition::new(2, 20), bytes: 9, checksum: 7 };
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(3), ..HardState::default() },
+        lost_snapshot: Some(lost),
+        terms: vec![LogPosition::new(1, 1)],
+        last_index: LogIndex(25),
+        ..Recovered::default()
+    };
+    let config = Config::new(NodeId(1), vec![NodeId(1), NodeId(2)]);
+    let mut raft = Raft::new(config, &recovered).expect("it may start");
+    let status = raft.status();
+    assert_eq!((status.last_log, status.durable_index), (lost.last, lost.last.index));
+    let Some(Action::Persist(write)) = raft.next_action() else { panic!("the log begins anew") };
+    assert_eq!((write.reset_to, write.entries), (Some(lost.last), (&[][..], &[][..])));
 }
