@@ -159,7 +159,7 @@ fn a_read_need_not_wait_for_what_its_leader_has_given_up() {
         legal(cast.event(2, |n| n.ticks().truncates(2).appends(2, 2)));
         legal(cast.event(2, |n| n.persists()));
         legal(cast.event(2, |n| n.receives(3, 2, heartbeat_response(1))));
-        commit(&mut cast, 2, &[3]);
+        commit(&mut cast, 2, &[1]);
         cast.event(2, |n| n.ticks().step(settled(1, index)))
     };
     legal(served_from(2));
