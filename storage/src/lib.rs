@@ -79,6 +79,7 @@ mod identity;
 mod inspect;
 mod live;
 mod options;
+mod pages;
 mod places;
 mod record;
 mod recovery;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes};
 use squall_raft::{Configuration, Entry, LogPosition, Payload};
 
-use crate::PAGE_BYTES;
+use crate::pages::Pages;
 
 pub(crate) const HEADER_BYTES: u64 = 48;
 pub(crate) const CRC_BYTES: u64 = 4;
@@ -162,8 +162,8 @@ impl Slot {
         self
     }
 
-    fn encode(&self, seed: u32, out: &mut Vec<u8>) {
-        let start = out.len();
+    fn encode(&self, seed: u32, out: &mut Pages) {
+        let start = out.used();
         let mut bytes = [0; SLOT_BYTES as usize];
         let (head, crc) = bytes.split_at_mut((SLOT_BYTES - CRC_BYTES) as usize);
         head[..HEADER_BYTES as usize].copy_from_slice(&self.header.encode());
@@ -172,9 +172,9 @@ impl Slot {
         rest.put_u32_le(self.record_crc);
         let checksum = slot_checksum(seed, head, &self.payload);
         crc.copy_from_slice(&checksum.to_le_bytes());
-        out.extend_from_slice(&bytes);
-        out.extend_from_slice(&self.payload);
-        out.resize(start + self.header.slot_bytes() as usize, 0);
+        out.push(&bytes);
+        out.push(&self.payload);
+        out.push_zeros_to(start + self.header.slot_bytes() as usize);
     }
 
     /// How long the slot at the front of `bytes` is, where that can be one.
@@ -217,8 +217,8 @@ pub(crate) fn seed(salt: u64) -> u32 {
 /// A group in the making: the bytes for both regions. Reused from group to group.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Encoder {
-    pub(crate) records: Vec<u8>,
-    pub(crate) slots: Vec<u8>,
+    pub(crate) records: Pages,
+    pub(crate) slots: Pages,
 }
 
 impl Encoder {
@@ -229,9 +229,8 @@ impl Encoder {
 
     /// Fills up the last pages, so that the system need not read them before they are written.
     pub(crate) fn fill_pages(&mut self) {
-        for bytes in [&mut self.records, &mut self.slots] {
-            bytes.resize(bytes.len().next_multiple_of(PAGE_BYTES as usize), 0);
-        }
+        self.records.fill();
+        self.slots.fill();
     }
 
     /// Appends a record and its slot; `start` is where the group's records begin in the file.
@@ -241,11 +240,11 @@ impl Encoder {
             payload.len() as u64,
             "a header tells its payload's length"
         );
-        let begin = self.records.len();
-        self.records.extend_from_slice(&header.encode());
-        self.records.extend_from_slice(payload);
-        let record_crc = crc32c::crc32c_append(seed, &self.records[begin..]);
-        self.records.put_u32_le(record_crc);
+        let begin = self.records.used();
+        self.records.push(&header.encode());
+        self.records.push(payload);
+        let record_crc = crc32c::crc32c_append(seed, &self.records[begin..self.records.used()]);
+        self.records.push(&record_crc.to_le_bytes());
         let is_in_slot = header.kind == Kind::Configuration;
         let payload = if is_in_slot { Bytes::copy_from_slice(payload) } else { Bytes::new() };
         let offset = start + begin as u64;
