@@ -158,12 +158,14 @@ fn a_read_need_not_wait_for_what_its_leader_has_given_up() {
         }
         legal(cast.event(2, |n| n.ticks().truncates(2).appends(2, 2)));
         legal(cast.event(2, |n| n.persists()));
+        legal(cast.event(3, |n| n.receives(2, 2, heartbeat(0)).adopts(2).follows(2)));
+        legal(cast.event(3, |n| n.persists().sends(2, heartbeat_response(1))));
         legal(cast.event(2, |n| n.receives(3, 2, heartbeat_response(1))));
-        commit(&mut cast, 2, &[1]);
+        commit(&mut cast, 2, &[3]);
         cast.event(2, |n| n.ticks().step(settled(1, index)))
     };
     legal(served_from(2));
-    assert_eq!(served_from(1), Err(Rule::ReadIndexTooLow.class()), "its first entry it waits for");
+    assert_eq!(served_from(1), Err(Rule::ReadIndexTooLow.class()), "it waits for the first entry");
 }
 
 #[test]
