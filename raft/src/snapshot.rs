@@ -259,7 +259,8 @@ impl Raft {
             self.withdraw_offers(snapshot);
         }
         self.send_chunk(to, snapshot, offset, data);
-        if let Some(newest) = self.snapshots.newest.filter(|newest| is_gone && newest.last > snapshot.last) {
+        let does_as_well = |newest: &SnapshotId| *newest != snapshot && newest.last >= snapshot.last;
+        if let Some(newest) = self.snapshots.newest.filter(|newest| is_gone && does_as_well(newest)) {
             self.send_repair_response(to, Vec::new(), Vec::new(), Some(newest));
         }
     }
@@ -331,8 +332,7 @@ impl Raft {
     /// Takes up an offer. One that is being received already goes on, and so does a newer one that still gets on: the
     /// leader's log goes on from where it ends, too. But that one is not what is offered: it does not give anybody more to ask.
     fn receive_snapshot(&mut self, leader: NodeId, snapshot: SnapshotId) {
-        let Snapshots { receiving, kept, .. } = &mut self.snapshots;
-        if let Some(present) = receiving {
+        if let Some(present) = &mut self.snapshots.receiving {
             if present.snapshot == snapshot {
                 return present.offered_again(leader);
             }
@@ -340,6 +340,11 @@ impl Raft {
                 return present.other_offered();
             }
         }
+        self.begin_receiving(snapshot);
+    }
+
+    fn begin_receiving(&mut self, snapshot: SnapshotId) {
+        let Snapshots { receiving, kept, .. } = &mut self.snapshots;
         let stored = kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);
         *receiving = Some(Receiving::new(snapshot, stored));
     }
@@ -395,15 +400,21 @@ impl Raft {
         let lacks_entries = matches!(&self.role, Role::Leader(leader) if leader.repair.is_some())
             && self.faults.first().is_some_and(|first| first <= last.index)
             && self.log.contains(last);
-        // One that nobody is asked for, since another office ended, does not get on; nor does one that whoever is asked first
-        // has no more, though others that keep silent may be asked for it.
-        let gets_on = self.snapshot_source().is_some_and(|source| source != from)
-            && self.snapshots.receiving.as_ref().is_some_and(Receiving::gets_on);
+        // One that nobody is asked for, since another office ended, does not get on; nor does one that gives way to a newer one at
+        // whoever is asked first, though others that keep silent may be asked for it.
+        let source = self.snapshot_source();
+        let gets_on = self.snapshots.receiving.as_ref().is_some_and(|present| {
+            let gives_way = source == Some(from) && present.snapshot.last.index < last.index;
+            source.is_some() && present.gets_on() && !gives_way
+        });
         if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || gets_on {
             return Err(Ignored::StaleResponse);
         }
         self.snapshots.source = Some(from);
-        self.receive_snapshot(from, snapshot);
+        match &mut self.snapshots.receiving {
+            Some(present) if present.snapshot == snapshot => present.offered_again(from),
+            Some(_) | None => self.begin_receiving(snapshot),
+        }
         self.maybe_pull_snapshot();
         Ok(())
     }

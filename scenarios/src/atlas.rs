@@ -162,7 +162,7 @@ pub(crate) fn may_rot(
         let extent = &extents[place];
         if extent.label[0] == CHUNK {
             let last = LogIndex(extent.label[3]);
-            return !is_witness && holdings.has_another_snapshot(id, last, asked);
+            return !is_witness && holdings.snapshot_returns(id, last, |other| asked.has(node_id(other)));
         }
         let is_spare = |extent: &Extent| {
             let [kind, _, term, index, _] = extent.label;

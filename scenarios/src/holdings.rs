@@ -2,7 +2,7 @@
 //!
 //! A server that is up is asked; of one that is down a copy of its disk is opened, as its next start would find it.
 
-use squall_raft::{Faulty, LogIndex, LogPosition, Raft, Recovered, Term};
+use squall_raft::{Config, Faulty, LogIndex, LogPosition, Raft, Recovered, Term};
 use squall_sim::world::Processes;
 use squall_sim::{ProcessId, ProcessSet};
 use squall_storage::Storage;
@@ -18,6 +18,7 @@ pub(crate) struct Holdings {
 }
 
 /// One server's log.
+#[derive(Clone)]
 struct Held {
     base: LogPosition,
     /// The first entry of each run of entries of one term.
@@ -25,6 +26,10 @@ struct Held {
     last_index: LogIndex,
     /// What stands behind it may be gone after a crash.
     durable_index: LogIndex,
+    /// What a loss of power would leave, where the server is down.
+    worst: Option<Box<Held>>,
+    /// The first members, where it is one of them.
+    first: NodeSet,
     faulty: Vec<Faulty>,
     /// The last entry that its newest sound snapshot stands for.
     snapshot: LogIndex,
@@ -44,9 +49,13 @@ impl Holdings {
                 let (setup, disk) = (processes.setup(), processes.disk(id));
                 let open = |mut disk| Storage::open(&mut disk, setup.identity(id), &setup.storage).ok();
                 let (_, recovered) = open(disk.sound_clone())?;
-                let durable = open(disk.worst_case_clone()).map(|(_, recovered)| recovered.last_index);
-                let has_data = !setup.config(id).is_witness();
-                Some(Held::of_disk(&recovered, durable.unwrap_or(LogIndex::ZERO), has_data))
+                let found = Held::of_disk(&recovered, &setup.config(id));
+                // The machine may still lose its power.
+                let worst = match open(disk.worst_case_clone()) {
+                    Some((_, recovered)) => Held::of_disk(&recovered, &setup.config(id)),
+                    None => Held { has_data: false, ..found.clone() },
+                };
+                Some(Held { worst: Some(Box::new(worst)), ..found })
             }
         };
         Self { all: (0..processes.count()).map(ProcessId).map(held).collect() }
@@ -57,9 +66,24 @@ impl Holdings {
         self.all.iter().flatten().all(Held::is_whole)
     }
 
-    /// Whether another server, one of those that `but` would ask for it, has a snapshot that stands for all up to `last`.
-    pub(crate) fn has_another_snapshot(&self, but: ProcessId, last: LogIndex, asked: NodeSet) -> bool {
-        self.others(but, asked).any(|held| held.has_snapshot(last))
+    /// Whether a server that lost the snapshot which stands for all up to `last` gets one that stands for as much from
+    /// those that may `give` it. It does not know who is a member: it asks its leader, whoever that is, and those that were
+    /// members at first, if it was one of them.
+    pub(crate) fn snapshot_returns(
+        &self,
+        id: ProcessId,
+        last: LogIndex,
+        give: impl Fn(ProcessId) -> bool,
+    ) -> bool {
+        let Some(held) = &self.all[id.0 as usize] else { return false };
+        let givers = || self.held().filter(|(other, held)| *other != id && give(*other) && held.has_data);
+        let is_known = |other: ProcessId| held.first.has(node_id(other));
+        givers().any(|(other, held)| is_known(other) && held.has_snapshot(last))
+            || givers().next().is_some() && givers().all(|(_, held)| held.has_snapshot(last))
+    }
+
+    fn held(&self) -> impl Iterator<Item = (ProcessId, &Held)> {
+        (0_u32..).map(ProcessId).zip(&self.all).filter_map(|(id, held)| Some((id, held.as_ref()?)))
     }
 
     fn others(&self, but: ProcessId, asked: NodeSet) -> impl Iterator<Item = &Held> {
@@ -77,46 +101,62 @@ impl Holdings {
         held.filter(|(_, held)| is_uncertain(held)).map(|(id, _)| node_id(id)).collect()
     }
 
-    /// Whether some server lacks the data of an entry that nobody has, and that may have been committed for all that anybody can
-    /// tell: those that certainly never had it are too few, by some configuration that may be in force there.
+    /// Whether somebody lacks the data of an entry that nobody has, that may have been committed for all that anybody can tell,
+    /// and without whom nobody can be elected. Those that certainly never had it are too few, by some configuration that may be
+    /// in force there.
     pub(crate) fn lack_what_nobody_denies(&self, invariants: &Invariants) -> bool {
-        let all =
-            || (0_u32..).map(ProcessId).zip(&self.all).filter_map(|(id, held)| Some((id, held.as_ref()?)));
-        all().any(|(id, held)| {
-            let asked = asked_by(id, invariants);
-            held.faulty.iter().filter(|faulty| !faulty.is_doubtful).any(|faulty| {
+        self.held().any(|(id, held)| {
+            let is_open = |faulty: &Faulty| {
                 let Some(term) = held.term_at(faulty.index) else { return false };
                 let position = LogPosition { term, index: faulty.index };
-                let denying: NodeSet =
-                    all().filter(|(_, other)| other.denies(position)).map(|(id, _)| node_id(id)).collect();
+                let denying = self.nodes(|other| other.denies(position));
+                let is_there = self.held().any(|(_, other)| other.has(position.index, Some(term)));
                 let may_be_committed = |membership: Membership| {
                     membership.has_quorum(membership.voters.or(membership.outgoing).without(denying))
                 };
-                !self.has_another(id, position, asked)
+                !faulty.is_doubtful
+                    && position.index > invariants.committed_index()
+                    && !is_there
                     && invariants.configurations(node_id(id)).any(may_be_committed)
-            })
+            };
+            held.faulty.iter().any(is_open) && !self.can_elect_another(id, invariants)
         })
     }
 
-    /// Whether another server, one of those that `but` would ask for it, has this entry with its data, or a snapshot that
-    /// stands for it.
+    /// Whether those whose votes are unconditional can elect one that lacks nothing, by every configuration that may be in force
+    /// at `id`, which may be one of those who vote.
+    fn can_elect_another(&self, id: ProcessId, invariants: &Invariants) -> bool {
+        self.held().filter(|(other, held)| *other != id && held.has_data && held.is_whole()).any(
+            |(_, candidate)| {
+                let granting =
+                    self.nodes(|voter| voter.uncertain.is_none() && voter.last() <= candidate.last());
+                candidate.uncertain.is_none()
+                    && invariants
+                        .configurations(node_id(id))
+                        .all(|membership| membership.has_quorum(granting))
+            },
+        )
+    }
+
+    fn nodes(&self, are: impl Fn(&Held) -> bool) -> NodeSet {
+        self.held().filter(|(_, held)| are(held)).map(|(id, _)| node_id(id)).collect()
+    }
+
+    /// Whether another server, one of those that `but` would ask for it, has this entry with its data, durably, or a snapshot
+    /// that stands for it.
     pub(crate) fn has_another(&self, but: ProcessId, position: LogPosition, asked: NodeSet) -> bool {
-        self.others(but, asked).any(|held| held.has(position.index, Some(position.term)))
+        self.others(but, asked).any(|held| held.keeps(position.index, Some(position.term)))
     }
 
     /// Whether each entry, and each snapshot, that another server lacks is held by a third one, which that would ask.
     pub(crate) fn can_spare(&self, id: ProcessId, invariants: &Invariants) -> bool {
-        let others = || {
-            (0_u32..).map(ProcessId).zip(&self.all).filter_map(|(other, held)| Some((other, held.as_ref()?)))
-        };
-        others().filter(|(other, _)| *other != id).all(|(other, held)| {
+        self.held().filter(|(other, _)| *other != id).all(|(other, held)| {
             let asked = asked_by(other, invariants);
             let may_give = |third: ProcessId| third != id && third != other && asked.has(node_id(third));
-            let has_snapshot =
-                |last| others().any(|(third, held)| may_give(third) && held.has_snapshot(last));
+            let has_snapshot = |last| self.snapshot_returns(other, last, may_give);
             let has_entry = |faulty: &Faulty| {
                 let term = held.term_at(faulty.index);
-                others().any(|(third, held)| may_give(third) && held.has(faulty.index, term))
+                self.held().any(|(third, held)| may_give(third) && held.keeps(faulty.index, term))
             };
             held.lacks_state.is_none_or(has_snapshot) && held.faulty.iter().all(has_entry)
         })
@@ -143,8 +183,8 @@ impl Holdings {
         let members = || core.iter().filter_map(|id| Some((id, self.all[id.0 as usize].as_ref()?)));
         members().filter(|(_, held)| !held.is_whole()).all(|(id, held)| {
             let asked = asked_by(id, invariants);
-            let has_snapshot =
-                |last| members().any(|(other, held)| asked.has(node_id(other)) && held.has_snapshot(last));
+            let may_give = |other: ProcessId| core.contains(other) && asked.has(node_id(other));
+            let has_snapshot = |last| self.snapshot_returns(id, last, may_give);
             let state_is_there = held.lacks_state.is_none_or(has_snapshot);
             state_is_there
                 && held.faulty.iter().all(|faulty| {
@@ -182,6 +222,8 @@ impl Held {
             runs,
             last_index: last,
             durable_index,
+            worst: None,
+            first: raft.config().voters.iter().copied().collect(),
             faulty,
             snapshot,
             lacks_state,
@@ -203,7 +245,7 @@ impl Held {
         self
     }
 
-    fn of_disk(recovered: &Recovered, durable_index: LogIndex, has_data: bool) -> Self {
+    fn of_disk(recovered: &Recovered, config: &Config) -> Self {
         let Recovered { base, last_index, .. } = *recovered;
         let named = recovered.lost_snapshot.or(recovered.snapshot);
         let covered = named.map_or(base, |snapshot| snapshot.last);
@@ -218,11 +260,13 @@ impl Held {
             base: covered,
             runs,
             last_index,
-            durable_index,
+            durable_index: last_index,
+            worst: None,
+            first: config.voters.iter().copied().collect(),
             faulty,
             snapshot,
             lacks_state,
-            has_data,
+            has_data: !config.is_witness(),
             uncertain,
         }
     }
@@ -232,13 +276,24 @@ impl Held {
         run.filter(|_| index <= self.last_index).map(|run| run.term)
     }
 
-    /// Whether the entry is here with its data, durably, or a snapshot stands for it.
+    /// Whether the entry is here with its data, or a snapshot stands for it.
     fn has(&self, index: LogIndex, term: Option<Term>) -> bool {
         let is_faulty = self.faulty.iter().any(|faulty| faulty.index == index);
         let is_covered = index <= self.base.index && self.lacks_state.is_none();
-        let is_in_log = (self.base.index.next()..=self.durable_index).contains(&index);
-        let is_here = is_in_log && self.term_at(index) == term && !is_faulty;
+        let is_here = index > self.base.index && self.term_at(index) == term && !is_faulty;
         self.has_data && (is_covered || is_here)
+    }
+
+    /// Whether it is, durably.
+    fn keeps(&self, index: LogIndex, term: Option<Term>) -> bool {
+        index <= self.durable_index
+            && self.has(index, term)
+            && self.worst.as_ref().is_none_or(|worst| worst.has(index, term))
+    }
+
+    fn last(&self) -> LogPosition {
+        let term = self.term_at(self.last_index).unwrap_or(self.base.term);
+        LogPosition { term, index: self.last_index.max(self.base.index) }
     }
 
     /// Whether this entry was certainly never acknowledged here.
@@ -249,7 +304,8 @@ impl Held {
     }
 
     fn has_snapshot(&self, last: LogIndex) -> bool {
-        self.has_data && self.snapshot >= last
+        let is_durable = self.worst.as_ref().is_none_or(|worst| worst.has_snapshot(last));
+        self.has_data && self.snapshot >= last && is_durable
     }
 
     fn is_whole(&self) -> bool {
@@ -271,6 +327,8 @@ mod tests {
             runs: runs.into_iter().filter(|run| run.index.0 <= last).collect(),
             last_index: LogIndex(last),
             durable_index: LogIndex(last),
+            worst: None,
+            first: NodeSet::EMPTY,
             faulty: Vec::new(),
             snapshot: LogIndex::ZERO,
             lacks_state: None,
@@ -312,5 +370,8 @@ mod tests {
         assert!(!is_open(false, [held(3, 3), held(3, 4)]), "n2 has it");
         assert!(!is_open(false, [unsure(held(3, 3), 2), held(3, 4)]), "n2 has it");
         assert!(!is_open(true, [held(3, 3), unsure(held(3, 3), 2)]), "every voter's word will do");
+        let later = || Held { runs: vec![LogPosition::new(1, 1), LogPosition::new(3, 4)], ..held(3, 4) };
+        assert!(!is_open(false, [later(), unsure(later(), 3)]), "n1 can be elected by n0");
+        assert!(is_open(false, [unsure(later(), 3), unsure(later(), 3)]), "nor is anybody else certain");
     }
 }

@@ -484,11 +484,23 @@ fn who_lost_its_snapshot_takes_the_newer_one_that_its_leader_names() {
     };
     let first = asked(&mut raft);
     assert!([leader, other].iter().all(|id| first.iter().any(|(to, _, _)| to == id)), "{first:?}");
-    let newer = SnapshotId { last: LogPosition::new(2, 30), bytes: 20, checksum: 8 };
-    let named = RepairResponse { answers: Vec::new(), entries: Entries::from(vec![]), snapshot: Some(newer) };
-    let body = Body::RepairResponse(Box::new(named));
-    raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("it says what it has");
-    assert_eq!(asked(&mut raft), [(leader, newer, 0)]);
+    let newer = |index| SnapshotId { last: LogPosition::new(2, index), bytes: 20, checksum: index };
+    let name = |raft: &mut Raft, snapshot| {
+        let (answers, entries) = (Vec::new(), Entries::from(vec![]));
+        let named = RepairResponse { answers, entries, snapshot: Some(snapshot) };
+        let body = Body::RepairResponse(Box::new(named));
+        raft.receive(Message { from: leader, to: own, term: Term(3), body })
+    };
+    assert_eq!(name(&mut raft, newer(40)), Ok(()));
+    assert_eq!(asked(&mut raft), [(leader, newer(40), 0)]);
+    assert_eq!(name(&mut raft, newer(30)), Err(Ignored::StaleResponse), "it comes late");
+    raft.tick(raft.config().election_timeout);
+    let body = Body::Heartbeat(Heartbeat { session, round: Round(2), commit, outranked: false });
+    raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("n2 leads");
+    assert_eq!(asked(&mut raft), [(other, newer(40), 0)], "the leader kept silent");
+    let gone = Body::SnapshotChunk(SnapshotChunk { snapshot: newer(40), offset: 0, data: Bytes::new() });
+    raft.receive(Message { from: other, to: own, term: Term(3), body: gone }).expect("it was asked");
+    assert_eq!(asked(&mut raft), [(leader, newer(40), 0)], "it has it");
 }
 
 /// It was acknowledged before the log began anew behind it, and of that log it is not known which entries were ever committed.
