@@ -30,6 +30,8 @@ const NAME_PREFIX: &str = "log-";
 const NUMBER_DIGITS: usize = 20;
 /// How much of a used file is zeroed with one write.
 const ZEROED_BYTES: u64 = 1 << 20;
+/// What it is zeroed with.
+static ZEROS: [u8; ZEROED_BYTES as usize] = [0; ZEROED_BYTES as usize];
 
 /// The pages of both regions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -207,11 +209,10 @@ impl Segment {
             self.header
         );
         disk.rename(&self.name(), &envelope::aside(name))?;
-        let zeros = vec![0; ZEROED_BYTES.min(layout.slot_pages * PAGE_BYTES) as usize];
         let (mut at, end) = (layout.slots_at(0), layout.records_at(0));
         while at < end {
             let count = (end - at).min(ZEROED_BYTES);
-            disk.write_at(self.file, at, &zeros[..count as usize])?;
+            disk.write_at(self.file, at, &ZEROS[..count as usize])?;
             at += count;
         }
         Ok(self.file)
