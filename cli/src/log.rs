@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use squall_disk::{Overlay, RealDisk};
-use squall_storage::{Options, Part, Piece, Storage, StorageError, Tail, owner, survey};
+use squall_storage::{Options, Part, Piece, Recovered, Storage, StorageError, Tail, owner, survey};
 
 use crate::args::LogArguments;
 use crate::exit::{Exit, Refusal};
@@ -61,55 +61,116 @@ fn show_file(pieces: &[Piece], only_damage: bool, text: &mut String) {
     }
 }
 
-fn show_recovery(
-    opened: Result<(Storage, squall_storage::Recovered), StorageError>,
-    text: &mut String,
-) -> Exit {
-    let mut line = |line: &str| writeln!(text, "recovery: {line}").expect("a string takes everything");
+fn show_recovery(opened: Result<(Storage, Recovered), StorageError>, text: &mut String) -> Exit {
     let (storage, recovered) = match opened {
         Ok(opened) => opened,
         Err(error) => {
-            line(&format!("would not start: {error}"));
+            recovery(&format!("would not start: {error}"), text);
             return Exit::Violated;
         }
     };
     let hard = recovered.hard_state;
     let vote = hard.voted_for.map_or_else(|| "no vote".to_owned(), |node| format!("a vote for {node}"));
-    line(&format!("would start, as boot {}, in term {} with {vote}", recovered.boot, hard.current_term));
-    match recovered.snapshot {
-        Some(snapshot) => line(&format!("a snapshot of {} with {} bytes", snapshot.last, snapshot.bytes)),
-        None => line("no snapshot"),
+    let boot = recovered.boot;
+    recovery(&format!("would start, as boot {boot}, in term {} with {vote}", hard.current_term), text);
+    show_snapshots(&recovered, text);
+    let (first, last) = (recovered.base.index.next(), recovered.last_index);
+    if first > last {
+        recovery(&format!("no entries after {}", recovered.base), text);
+    } else {
+        recovery(&format!("entries {first} to {last}"), text);
     }
-    line(&format!("entries {} to {}", recovered.base.index.next(), recovered.last_index));
-    match storage.tail() {
+    show_tail(storage.tail(), text);
+    let uncertain = recovered.uncertain;
+    let is_certain = has_certain_head(&recovered);
+    if !is_certain {
+        let lost = format!(
+            "entries of terms up to {uncertain} may have been lost at the log's end: votes on condition until it has one of a later term"
+        );
+        recovery(&lost, text);
+    }
+    let is_faulty = show_faulty(&recovered, text);
+    let finds_all = recovered.lost_snapshot.is_none() && is_certain && !is_faulty;
+    if finds_all { Exit::Held } else { Exit::Violated }
+}
+
+fn recovery(line: &str, text: &mut String) {
+    writeln!(text, "recovery: {line}").expect("a string takes everything");
+}
+
+fn show_snapshots(recovered: &Recovered, text: &mut String) {
+    match (recovered.lost_snapshot, recovered.snapshot) {
+        (Some(lost), _) => recovery(
+            &format!(
+                "the snapshot of {} is damaged: what it lacks is drawn from the others; until then nothing is applied, and the node does not campaign",
+                lost.last
+            ),
+            text,
+        ),
+        (None, Some(snapshot)) => {
+            recovery(&format!("a snapshot of {} with {} bytes", snapshot.last, snapshot.bytes), text);
+        }
+        (None, None) => recovery("no snapshot", text),
+    }
+    if let Some((snapshot, bytes)) = recovered.receiving {
+        let all = snapshot.bytes;
+        recovery(
+            &format!("the snapshot of {} is being received: {bytes} of {all} bytes are here", snapshot.last),
+            text,
+        );
+    }
+}
+
+fn show_tail(tail: Tail, text: &mut String) {
+    match tail {
         Tail::Whole => {}
         Tail::Torn { group } => {
-            line(&format!("group {group} is torn, was never acknowledged, and is dropped"));
+            recovery(&format!("group {group} is torn, was never acknowledged, and is dropped"), text);
         }
-        Tail::Uncertain { group } => line(&format!(
-            "group {group} cannot be read, and is dropped: torn, or damaged after it was acknowledged"
-        )),
-        Tail::Doubtful { group, position } => line(&format!(
-            "group {group} is the last one and lacks data from {position} on: torn, or damaged; its names are kept"
-        )),
+        Tail::Uncertain { group } => recovery(
+            &format!(
+                "group {group} cannot be read, and is dropped: torn, or damaged after it was acknowledged"
+            ),
+            text,
+        ),
+        Tail::Doubtful { group, position } => recovery(
+            &format!(
+                "group {group} is the last one and lacks data from {position} on: torn, or damaged; its names are kept"
+            ),
+            text,
+        ),
     }
-    if recovered.uncertain.0 > 0 {
-        line(&format!(
-            "entries of terms up to {} may have been lost at the log's end: votes on condition until it has one of a later term",
-            recovered.uncertain
-        ));
+}
+
+/// Names the entries of which only the name is left. Returns whether there are any for which no snapshot stands.
+fn show_faulty(recovered: &Recovered, text: &mut String) -> bool {
+    let snapshot = recovered.lost_snapshot.or(recovered.snapshot);
+    let covered = snapshot.map_or(recovered.base.index, |snapshot| snapshot.last.index);
+    let lost: Vec<_> =
+        recovered.faulty.iter().map(|faulty| faulty.index).filter(|index| *index > covered).collect();
+    if lost.is_empty() {
+        return false;
     }
-    if recovered.faulty.is_empty() {
-        return Exit::Held;
-    }
-    let named: Vec<String> =
-        recovered.faulty.iter().take(NAMED_MAX).map(|faulty| faulty.index.to_string()).collect();
-    let more = recovered.faulty.len() - named.len();
+    let named: Vec<String> = lost.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    let more = lost.len() - named.len();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    line(&format!(
-        "the data of {} entries is lost here, and asked of the others: {}{rest}",
-        recovered.faulty.len(),
-        named.join(" ")
-    ));
-    Exit::Violated
+    let entries =
+        if lost.len() == 1 { "1 entry is".to_owned() } else { format!("{} entries are", lost.len()) };
+    let named = named.join(" ");
+    recovery(&format!("the data of {entries} lost here, and asked of the others: {named}{rest}"), text);
+    true
+}
+
+/// Whether the log ends with an entry of a later term than those that may have been lost from its end. A snapshot that the log
+/// does not lead to takes the log's place.
+fn has_certain_head(recovered: &Recovered) -> bool {
+    let term_at = |index| {
+        let run = recovered.terms.iter().rev().find(|run| run.index <= index);
+        run.map_or(recovered.base.term, |run| run.term)
+    };
+    let head = match recovered.lost_snapshot.or(recovered.snapshot).map(|snapshot| snapshot.last) {
+        Some(last) if last.index > recovered.last_index || term_at(last.index) != last.term => last.term,
+        Some(_) | None => term_at(recovered.last_index),
+    };
+    recovered.uncertain.0 == 0 || head > recovered.uncertain
 }

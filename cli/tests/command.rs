@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use serde_json::Value;
 use squall_disk::RealDisk;
-use squall_raft::{Entry, HardState, LogIndex, NodeId, Payload, Term, Write, WriteToken};
+use squall_raft::{Entry, HardState, LogIndex, LogPosition, NodeId, Payload, Term, Write, WriteToken};
 use squall_storage::{Group, Identity, Options, Storage};
 
 fn squall(arguments: &[&str]) -> Output {
@@ -440,6 +440,107 @@ fn log_shows_each_record_and_what_recovery_would_do_and_writes_nothing() {
     assert_eq!(contents(&directory), before);
 }
 
+/// Lets the storage of a data directory go on.
+fn continue_with(directory: &Path, work: impl FnOnce(&mut Storage, u64, &mut RealDisk)) {
+    let mut disk = RealDisk::open(directory).expect("nobody else uses it");
+    let identity = Identity { node: NodeId(3), cluster: 7, incarnation: 0 };
+    let opened = Storage::open(&mut disk, identity, &Options::default());
+    let (mut storage, recovered) = opened.expect("it is sound");
+    work(&mut storage, recovered.boot, &mut disk);
+}
+
+/// Flips a bit in a file of which this is the beginning of the name.
+fn damage_at(directory: &Path, prefix: &str, offset: usize) {
+    for (path, mut bytes) in contents(directory) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(prefix) {
+            bytes[offset] ^= 1;
+            fs::write(path, bytes).expect("the file can be written");
+        }
+    }
+}
+
+#[test]
+fn log_tells_of_a_snapshot_that_is_lost() {
+    let (directory, _) = data_directory("log-lost-snapshot");
+    let name = directory.display().to_string();
+    continue_with(&directory, |storage, _, disk| {
+        // One that a leader sent, and that a crash kept the log from being reset to.
+        storage.begin_snapshot(LogPosition { term: Term(1), index: LogIndex(9) }, disk).expect("sound");
+        storage.write_snapshot(&[7; 10_000], disk).expect("sound");
+        storage.finish_snapshot(disk).expect("sound");
+    });
+    let text = succeed(0, &["log", &name]);
+    assert!(text.contains("recovery: a snapshot of 1@9 with 10000 bytes"), "{text}");
+    damage_at(&directory, "snapshot-", 13_000);
+    let text = succeed(1, &["log", &name]);
+    for expected in [
+        "!! chunk 1",
+        "recovery: the snapshot of 1@9 is damaged: what it lacks is drawn from the others; until then nothing is applied, and the node does not campaign",
+        "recovery: the snapshot of 1@9 is being received: 4080 of 10000 bytes are here",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains("no snapshot"), "{text}");
+}
+
+#[test]
+fn log_asks_the_others_for_nothing_that_the_snapshot_stands_for() {
+    let (directory, _) = data_directory("log-covered");
+    let name = directory.display().to_string();
+    continue_with(&directory, |storage, _, disk| {
+        storage.begin_snapshot(LogPosition { term: Term(1), index: LogIndex(2) }, disk).expect("sound");
+        storage.write_snapshot(b"the state", disk).expect("sound");
+        storage.finish_snapshot(disk).expect("sound");
+    });
+    for (path, mut bytes) in contents(&directory) {
+        let wanted = b"the data of entry 2";
+        if let Some(at) = bytes.windows(wanted.len()).position(|window| window == wanted) {
+            bytes[at] ^= 1;
+            fs::write(path, bytes).expect("the file can be written");
+        }
+    }
+    let text = succeed(0, &["log", &name]);
+    assert!(text.contains("!! record #2") && !text.contains("asked of the others"), "{text}");
+}
+
+#[test]
+fn log_does_not_vouch_for_an_end_that_may_have_been_acknowledged_until_a_later_term_follows() {
+    let (directory, before) = data_directory("log-uncertain");
+    let name = directory.display().to_string();
+    // Neither the last record nor its slot is left.
+    let text = succeed(0, &["log", &name]);
+    for kind in ["slot #3 ", "record #3 "] {
+        let line = text.lines().find(|line| line.contains(kind)).expect("the record is shown");
+        let offset = line.split_whitespace().next().and_then(|word| word.parse::<usize>().ok());
+        damage_at(&directory, "log-", offset.expect("a line begins with the place"));
+    }
+    assert_ne!(contents(&directory), before);
+    let text = succeed(1, &["log", &name]);
+    for expected in [
+        "recovery: group 3 cannot be read, and is dropped: torn, or damaged after it was acknowledged",
+        "recovery: entries of terms up to 1 may have been lost",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    continue_with(&directory, |storage, boot, disk| {
+        let entries = [Entry { term: Term(2), index: LogIndex(3), payload: Payload::Noop }];
+        let mut group = Group::default();
+        group.add(&Write {
+            token: WriteToken { boot, sequence: 1 },
+            hard_state: Some(HardState { current_term: Term(2), voted_for: None, longest_promise: 0 }),
+            truncate_from: None,
+            reset_to: None,
+            compact_to: None,
+            repairs: &[],
+            entries: (&entries, &[]),
+        });
+        storage.commit(&mut group, disk).expect("the disk is sound");
+    });
+    let text = succeed(0, &["log", &name]);
+    assert!(text.contains("recovery: entries 1 to 3") && !text.contains("on condition"), "{text}");
+}
+
 #[test]
 fn log_shows_what_is_damaged() {
     let (directory, before) = data_directory("log-damaged");
@@ -456,7 +557,7 @@ fn log_shows_what_is_damaged() {
     damage(b"the data of entry 2");
     let text = succeed(1, &["log", &name, "--damage"]);
     assert!(text.contains("!! record #2 of group 2: 1@2 command, 19 bytes"), "{text}");
-    let lost = "recovery: the data of 1 entries is lost here, and asked of the others: 2";
+    let lost = "recovery: the data of 1 entry is lost here, and asked of the others: 2";
     assert!(text.contains(lost) && !text.contains("record #1"), "{text}");
     let with_damage = contents(&directory);
     succeed(1, &["log", &name]);
