@@ -33,6 +33,12 @@ pub(crate) enum Command {
     Diff(DiffArguments),
     /// Show what a data directory holds, record by record, with every checksum verified, and what recovery would do. It never
     /// writes.
+    ///
+    /// While a running process uses the directory it shows the pieces, of which those that are being written may look
+    /// damaged, and nothing else: stop the process first, or look at a copy.
+    ///
+    /// Exit codes: 0 where recovery finds everything, 1 where something is lost or the node would not start, 2 where the
+    /// directory is none of a node's, 3 where it is in use.
     Log(LogArguments),
     /// Plant known bugs into copies of the sources, and see which are caught, and how fast.
     Zoo(ZooArguments),

@@ -5,14 +5,16 @@ use std::process::ExitCode;
 /// The exit codes of every command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
-    /// All invariants held (or, for `diff`, the traces are the same; for `zoo`, every bug was caught).
+    /// All invariants held (or, for `diff`, the traces are the same; for `zoo`, every bug was caught; for `log`, recovery finds
+    /// everything).
     Held,
-    /// An invariant was violated (`diff`: the traces differ; `zoo`: a bug escaped).
+    /// An invariant was violated (`diff`: the traces differ; `zoo`: a bug escaped; `log`: something is lost, or the node would
+    /// not start).
     Violated,
     /// The arguments or a file given are wrong.
     BadInput,
     /// Not vouched for: a run without a verdict or one that does not repeat, output that cannot be written, a patch of the
-    /// zoo that does not apply, a required situation that no run reached.
+    /// zoo that does not apply, a data directory that is in use, a required situation that no run reached.
     Harness,
 }
 

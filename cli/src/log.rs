@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use squall_disk::{Overlay, RealDisk};
+use squall_disk::{DiskError, Overlay, RealDisk};
 use squall_storage::{Options, Part, Piece, Recovered, Storage, StorageError, Tail, owner, survey};
 
 use crate::args::LogArguments;
@@ -13,8 +13,29 @@ use crate::output;
 /// So many faulty entries are named.
 const NAMED_MAX: usize = 20;
 
+/// Said of a directory that changes while it is looked at.
+const IN_USE: &str = "the directory is in use by a running process: what that is writing may look damaged here, and what recovery would do cannot be told; stop it first, or look at a copy that was made while it was stopped";
+
 /// Runs the command. The exit code says whether recovery finds all of it.
 pub(crate) fn command(arguments: &LogArguments) -> Result<Exit, Refusal> {
+    let name = arguments.directory.display();
+    let refuse = |error: DiskError| Refusal::bad_input(format!("{name}: {error}"));
+    let probe = RealDisk::read_only(&arguments.directory).map_err(refuse)?;
+    let was_in_use = probe.is_in_use().map_err(refuse)?;
+    let mut text = String::new();
+    let looked = look(arguments, &mut text);
+    // A process may have begun to use it in the meantime, or ended.
+    if was_in_use || probe.is_in_use().map_err(refuse)? {
+        output::print(&text)?;
+        return Err(Refusal::harness(format!("{name}: {IN_USE}")));
+    }
+    let (exit, tried) = looked?;
+    output::print(&(text + &tried))?;
+    Ok(exit)
+}
+
+/// What stands in the directory, in `text`. Returns what recovery would make of it, and whether it finds all of it.
+fn look(arguments: &LogArguments, text: &mut String) -> Result<(Exit, String), Refusal> {
     let refuse = |error: &dyn std::fmt::Display| {
         Refusal::bad_input(format!("{}: {error}", arguments.directory.display()))
     };
@@ -23,21 +44,20 @@ pub(crate) fn command(arguments: &LogArguments) -> Result<Exit, Refusal> {
     if pieces.is_empty() {
         return Err(refuse(&"the directory is empty; expected the data directory of a node"));
     }
-    let mut text = String::new();
     for file in pieces.chunk_by(|a, b| a.file == b.file) {
-        show_file(file, arguments.damage, &mut text);
+        show_file(file, arguments.damage, text);
     }
+    let mut tried = String::new();
     let owner = owner(&mut disk).map_err(|error| refuse(&error))?;
     let Some(identity) = owner else {
-        text.push_str("recovery: would not start: the identity cannot be read, so nobody can tell whose files these are\n");
-        output::print(&text)?;
-        return Ok(Exit::Violated);
+        let unknown =
+            "would not start: the identity cannot be read, so nobody can tell whose files these are";
+        recovery(unknown, &mut tried);
+        return Ok((Exit::Violated, tried));
     };
     writeln!(text, "these are the files of {identity}").expect("a string takes everything");
-    let mut tried = Overlay::new(disk);
-    let exit = show_recovery(Storage::open(&mut tried, identity, &Options::default()), &mut text);
-    output::print(&text)?;
-    Ok(exit)
+    let opened = Storage::open(&mut Overlay::new(disk), identity, &Options::default());
+    Ok((show_recovery(opened, &mut tried), tried))
 }
 
 fn show_file(pieces: &[Piece], only_damage: bool, text: &mut String) {

@@ -573,3 +573,19 @@ fn log_refuses_what_is_no_data_directory() {
     let _there_from_before = fs::create_dir(&empty);
     assert!(refused(&["log", &empty]).contains("the directory is empty"));
 }
+
+#[test]
+fn log_gives_no_verdict_on_a_directory_that_is_in_use() {
+    let (directory, before) = data_directory("log-in-use");
+    let name = directory.display().to_string();
+    let running = RealDisk::open(&directory).expect("nobody else uses it");
+    let output = squall(&["log", &name]);
+    assert_eq!(output.status.code(), Some(3));
+    let shown = String::from_utf8(output.stdout).expect("reports are text");
+    assert!(shown.contains("ok record #2 of group 2") && !shown.contains("recovery:"), "{shown}");
+    let said = String::from_utf8(output.stderr).expect("words are text");
+    assert!(said.contains("in use by a running process") && said.contains("look at a copy"), "{said}");
+    drop(running);
+    succeed(0, &["log", &name]);
+    assert_eq!(contents(&directory), before);
+}

@@ -75,12 +75,29 @@ impl RealDisk {
         }
     }
 
-    /// Opens a directory to look at, whoever uses it: whatever would change it is refused, and nothing is synced.
+    /// Opens a directory to look at, whoever uses it ([`Self::is_in_use`]): whatever would change it is refused, and nothing is
+    /// synced.
     ///
     /// # Errors
     /// Where it does not exist, is no directory, or may not be read.
     pub fn read_only(path: impl AsRef<Path>) -> Result<Self, DiskError> {
         Self::find(path.as_ref(), true)
+    }
+
+    /// Whether some process has the directory locked to change it. It does not wait, and a lock that it takes to find out is
+    /// gone at once.
+    ///
+    /// # Errors
+    /// Where the system cannot tell.
+    pub fn is_in_use(&self) -> Result<bool, DiskError> {
+        // The lock of whoever opens the directory belongs to the handle: this is another one.
+        let fail = |error| directory_error(&self.path, &error);
+        let handle = File::open(&self.path).map_err(fail)?;
+        match handle.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(fail(error)),
+        }
     }
 
     fn find(path: &Path, is_read_only: bool) -> Result<Self, DiskError> {

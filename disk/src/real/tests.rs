@@ -172,3 +172,16 @@ fn space_that_a_length_gave_reads_as_zeros_whatever_is_written_around_it() {
     disk.read_at(file, 3 * MIB - 29, &mut found).unwrap();
     assert_eq!((found[..29].iter().max(), found[29]), (Some(&0), 2), "what was cut off does not come back");
 }
+
+#[test]
+fn who_looks_learns_whether_a_directory_is_in_use_and_keeps_nobody_out() {
+    let directory = Directory::new();
+    let running = directory.disk();
+    let looking = RealDisk::read_only(&directory.0).unwrap();
+    assert!(looking.is_in_use().unwrap());
+    drop(running);
+    assert!(!looking.is_in_use().unwrap());
+    let running = directory.disk();
+    assert!(looking.is_in_use().unwrap());
+    assert!(running.is_in_use().unwrap(), "by itself");
+}
