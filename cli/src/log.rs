@@ -2,6 +2,8 @@
 //! overlay in memory.
 
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 
 use squall_disk::{DiskError, Overlay, RealDisk};
 use squall_storage::{Options, Part, Piece, Recovered, Storage, StorageError, Tail, owner, survey};
@@ -42,7 +44,7 @@ fn look(arguments: &LogArguments, text: &mut String) -> Result<(Exit, String), R
     let mut disk = RealDisk::read_only(&arguments.directory).map_err(|error| refuse(&error))?;
     let pieces = survey(&mut disk).map_err(|error| refuse(&error))?;
     if pieces.is_empty() {
-        return Err(refuse(&"the directory is empty; expected the data directory of a node"));
+        return Err(refuse(&without_files(&arguments.directory)));
     }
     for file in pieces.chunk_by(|a, b| a.file == b.file) {
         show_file(file, arguments.damage, text);
@@ -50,9 +52,7 @@ fn look(arguments: &LogArguments, text: &mut String) -> Result<(Exit, String), R
     let mut tried = String::new();
     let owner = owner(&mut disk).map_err(|error| refuse(&error))?;
     let Some(identity) = owner else {
-        let unknown =
-            "would not start: the identity cannot be read, so nobody can tell whose files these are";
-        recovery(unknown, &mut tried);
+        recovery(&format!("would not start: {}", without_identity(&pieces)), &mut tried);
         return Ok((Exit::Violated, tried));
     };
     writeln!(text, "these are the files of {identity}").expect("a string takes everything");
@@ -60,23 +60,97 @@ fn look(arguments: &LogArguments, text: &mut String) -> Result<(Exit, String), R
     Ok((show_recovery(opened, &mut tried), tried))
 }
 
+/// What is wrong with a directory in which no file stands.
+fn without_files(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    // A fresh file system brings it.
+    names.retain(|name| name != "lost+found");
+    if names.is_empty() {
+        return "the directory is empty; expected the data directory of a node".to_owned();
+    }
+    names.sort_unstable();
+    let more = if names.len() > NAMED_MAX { ", and more" } else { "" };
+    names.truncate(NAMED_MAX);
+    format!(
+        "the directory holds no files, only directories: {}{more}; give one that is the data directory of a node",
+        names.join(", ")
+    )
+}
+
+/// Why a node would not start whose identity is not known.
+fn without_identity(pieces: &[Piece]) -> StorageError {
+    if pieces.iter().any(|piece| piece.part == Part::Identity) {
+        let what = "neither copy can be read, so nobody can tell whose files these are";
+        return StorageError::Damaged { file: "identity".to_owned(), offset: 0, position: None, what };
+    }
+    let ours = pieces.iter().find(|piece| piece.part != Part::Foreign);
+    StorageError::NotFormatted { found: ours.or(pieces.first()).map(|piece| piece.file.to_string()) }
+}
+
+/// What a piece is marked with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Sound,
+    Damaged,
+    /// Nothing was ever written there.
+    Unwritten,
+    /// It is none of the node's, or was never finished.
+    Stray,
+}
+
+impl Mark {
+    /// That of piece number `place` of a file.
+    fn of(pieces: &[Piece], place: usize) -> Mark {
+        let piece = &pieces[place];
+        match piece.part {
+            // What stands behind it was written later.
+            Part::Rest if place + 1 == pieces.len() => Mark::Unwritten,
+            // Of a file that a storage has by its name the headers stand before.
+            Part::Foreign if place == 0 => Mark::Stray,
+            Part::Identity
+            | Part::HardState
+            | Part::SegmentHeader
+            | Part::Slot(_)
+            | Part::Record(_)
+            | Part::Rest
+            | Part::SnapshotHeader
+            | Part::SnapshotChunk { .. }
+            | Part::Foreign => {
+                if piece.is_readable {
+                    Mark::Sound
+                } else {
+                    Mark::Damaged
+                }
+            }
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Mark::Sound => "ok",
+            Mark::Damaged => "!!",
+            Mark::Unwritten => "  ",
+            Mark::Stray => "--",
+        }
+    }
+}
+
 fn show_file(pieces: &[Piece], only_damage: bool, text: &mut String) {
-    // What was never written reads as nothing, and is no damage.
-    let is_damaged = |piece: &&Piece| !piece.is_readable && piece.part != Part::Rest;
-    let damaged = pieces.iter().filter(is_damaged).count();
+    let marked: Vec<(Mark, &Piece)> =
+        pieces.iter().enumerate().map(|(place, piece)| (Mark::of(pieces, place), piece)).collect();
+    let damaged = marked.iter().filter(|(mark, _)| *mark == Mark::Damaged).count();
     let Some(first) = pieces.first() else { return };
     if only_damage && damaged == 0 {
         return;
     }
-    writeln!(text, "{}: {} pieces, {damaged} cannot be read", first.file, pieces.len())
+    let count = pieces.len();
+    let plural = if count == 1 { "" } else { "s" };
+    writeln!(text, "{}: {count} piece{plural}, {damaged} cannot be read", first.file)
         .expect("a string takes everything");
-    for piece in pieces.iter().filter(|piece| !only_damage || is_damaged(piece)) {
-        let word = match (piece.part, piece.is_readable) {
-            (Part::Rest, _) => "  ",
-            (_, true) => "ok",
-            (_, false) => "!!",
-        };
-        writeln!(text, "  {:>12} +{:<8} {word} {}", piece.offset, piece.bytes, piece.part)
+    for (mark, piece) in marked.iter().filter(|(mark, _)| !only_damage || *mark == Mark::Damaged) {
+        writeln!(text, "  {:>12} +{:<8} {} {}", piece.offset, piece.bytes, mark.word(), piece.part)
             .expect("a string takes everything");
     }
 }

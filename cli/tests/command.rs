@@ -460,6 +460,17 @@ fn damage_at(directory: &Path, prefix: &str, offset: usize) {
     }
 }
 
+/// Leaves neither the slot of a record nor itself.
+fn damage_record(directory: &Path, sequence: u64) {
+    let text = succeed(0, &["log", &directory.display().to_string()]);
+    for kind in ["slot", "record"] {
+        let wanted = format!("{kind} #{sequence} ");
+        let line = text.lines().find(|line| line.contains(&wanted)).expect("the record is shown");
+        let offset = line.split_whitespace().next().and_then(|word| word.parse().ok());
+        damage_at(directory, "log-", offset.expect("a line begins with the place"));
+    }
+}
+
 #[test]
 fn log_tells_of_a_snapshot_that_is_lost() {
     let (directory, _) = data_directory("log-lost-snapshot");
@@ -509,12 +520,7 @@ fn log_does_not_vouch_for_an_end_that_may_have_been_acknowledged_until_a_later_t
     let (directory, before) = data_directory("log-uncertain");
     let name = directory.display().to_string();
     // Neither the last record nor its slot is left.
-    let text = succeed(0, &["log", &name]);
-    for kind in ["slot #3 ", "record #3 "] {
-        let line = text.lines().find(|line| line.contains(kind)).expect("the record is shown");
-        let offset = line.split_whitespace().next().and_then(|word| word.parse::<usize>().ok());
-        damage_at(&directory, "log-", offset.expect("a line begins with the place"));
-    }
+    damage_record(&directory, 3);
     assert_ne!(contents(&directory), before);
     let text = succeed(1, &["log", &name]);
     for expected in [
@@ -563,7 +569,40 @@ fn log_shows_what_is_damaged() {
     succeed(1, &["log", &name]);
     assert_eq!(contents(&directory), with_damage);
     fs::write(directory.join("identity"), b"").expect("the file can be written");
-    assert!(succeed(1, &["log", &name]).contains("nobody can tell whose files these are"));
+    let text = succeed(1, &["log", &name]);
+    let expected = "recovery: would not start: identity at byte 0: neither copy can be read, so nobody can tell whose files these are. ";
+    assert!(text.contains(expected) && text.contains("remove the node"), "{text}");
+}
+
+#[test]
+fn log_names_the_file_that_is_missing_and_what_to_do() {
+    let (directory, _) = data_directory("log-missing");
+    let name = directory.display().to_string();
+    fs::remove_file(directory.join("hard-state")).expect("it is there");
+    let text = succeed(1, &["log", &name]);
+    let expected =
+        "recovery: would not start: hard-state at byte 0: the hard state is missing. `squall log` shows";
+    assert!(text.contains(expected) && text.contains("remove the node"), "{text}");
+    fs::remove_file(directory.join("identity")).expect("it is there");
+    let text = succeed(1, &["log", &name]);
+    let expected =
+        "recovery: would not start: the directory holds log-00000000000000000001 but no `identity`: ";
+    assert!(text.contains(expected) && text.contains("format a new member"), "{text}");
+}
+
+#[test]
+fn log_marks_a_gap_between_two_groups_and_leaves_strange_files_alone() {
+    let (directory, _) = data_directory("log-gap");
+    let name = directory.display().to_string();
+    fs::write(directory.join("README.txt"), b"mine").expect("the file can be written");
+    let text = succeed(0, &["log", &name]);
+    assert!(text.contains("README.txt: 1 piece, 0 cannot be read"), "{text}");
+    assert!(text.contains("-- no file of a storage's") && !text.contains("!!"), "{text}");
+    assert!(!succeed(0, &["log", &name, "--damage"]).contains("README.txt"));
+    damage_record(&directory, 2);
+    let text = succeed(1, &["log", &name, "--damage"]);
+    let expected = "log-00000000000000000001: 8 pieces, 1 cannot be read\n      16781312 +4096     !! nothing that can be read\n";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
@@ -572,6 +611,12 @@ fn log_refuses_what_is_no_data_directory() {
     let empty = path("log-empty");
     let _there_from_before = fs::create_dir(&empty);
     assert!(refused(&["log", &empty]).contains("the directory is empty"));
+    let parent = path("log-parent");
+    for node in ["n2", "n1"] {
+        fs::create_dir_all(Path::new(&parent).join(node)).expect("the folder can be written");
+    }
+    let said = refused(&["log", &parent]);
+    assert!(said.contains("holds no files, only directories: n1, n2; give one"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The hard-state file: what a node must never forget (Raft, Figure 2, "Persistent state"), and how often it started.
 
 use bytes::{Buf, BufMut};
-use squall_disk::Disk;
+use squall_disk::{Disk, DiskErrorKind};
 use squall_raft::{HardState, NodeId, Term};
 
 use crate::{Identity, StorageError, envelope};
@@ -28,7 +28,12 @@ pub(crate) struct HardRecord {
 
 impl HardRecord {
     pub(crate) fn read(disk: &mut impl Disk, identity: Identity) -> Result<Self, StorageError> {
-        let bytes = envelope::read_file(disk, FILE, MAGIC, BODY_BYTES)?;
+        // Formatting writes it before the identity, so a node that has one had the other.
+        let bytes = envelope::read_file(disk, FILE, MAGIC, BODY_BYTES).map_err(|error| {
+            let is_missing =
+                matches!(&error, StorageError::Disk(error) if error.kind == DiskErrorKind::NotFound);
+            if is_missing { StorageError::damaged(FILE, 0, "the hard state is missing") } else { error }
+        })?;
         let body = &mut &bytes[..];
         identity.check(FILE, body)?;
         let (boot, newest_segment, oldest_segment) =

@@ -24,7 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
-use squall_disk::DiskErrorKind;
 use squall_raft::{Entry, LogIndex, LogPosition, Recovered, SnapshotId};
 
 use super::crash_disk::{CrashDisk, Draws, End};
@@ -467,8 +466,8 @@ impl Life {
     fn check_refusal(&self, error: &StorageError, expected: &Expected, is_moved: bool) {
         let is_named = match error {
             StorageError::Damaged { .. } | StorageError::NotFormatted { .. } => true,
-            StorageError::Disk(error) => error.kind == DiskErrorKind::NotFound,
-            StorageError::Dead
+            StorageError::Disk(_)
+            | StorageError::Dead
             | StorageError::InvalidOption { .. }
             | StorageError::NotEmpty { .. }
             | StorageError::Foreign { .. }

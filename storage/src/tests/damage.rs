@@ -1,5 +1,6 @@
 //! Bytes that were durable and changed: masked where a second place holds them, else found and placed.
 
+use squall_disk::Disk;
 use squall_raft::{Faulty, LogIndex, LogPosition, Recovered, Term};
 
 use super::crash_disk::{CrashDisk, End};
@@ -313,6 +314,13 @@ fn an_old_vote_never_comes_back() {
     let mut one = disk.clone();
     one.damage("hard-state", |bytes| bytes[30] ^= 1);
     assert_eq!(open(&mut one).unwrap().1.hard_state, vote(3, 1));
+    let mut none = disk.clone();
+    none.remove("hard-state").unwrap();
+    let missing = open(&mut none).unwrap_err().to_string();
+    assert!(
+        missing.starts_with("hard-state at byte 0: the hard state is missing. `squall log`"),
+        "{missing}"
+    );
     let mut both = disk;
     both.damage("hard-state", |bytes| {
         bytes[30] ^= 1;
