@@ -107,8 +107,7 @@ impl Raft {
             return Err(ConfigError { field, value: snapshot.last.index.0, expected });
         }
         if !self.log.contains(snapshot.last) {
-            self.log.reset(snapshot.last);
-            self.ledger.reset(snapshot.last);
+            self.begin_log_anew(snapshot.last);
         }
         self.forgive_up_to(snapshot.last.index);
         self.await_state(snapshot);
@@ -529,9 +528,7 @@ impl Raft {
                 // Its campaign was for a log that is no more.
                 self.become_follower(self.current_term());
             }
-            self.log.reset(last);
-            self.ledger.reset(last);
-            self.forgive_up_to(last.index);
+            self.begin_log_anew(last);
             self.forget_configurations(last.index);
             self.restore(snapshot);
         } else if self.lacks_state_of(last.index) || last.index > self.faults.sound_to() {
@@ -555,6 +552,14 @@ fn pull_patience(config: &Config) -> u64 {
 
 /// The state machine's side.
 impl Raft {
+    /// Whatever the log had is gone, and what it lacked is no more missed than the rest.
+    fn begin_log_anew(&mut self, base: LogPosition) {
+        self.log.reset(base);
+        self.ledger.reset(base);
+        self.faults.truncate(LogIndex(1));
+        self.note_sound();
+    }
+
     /// What a snapshot stands for is not missed: where the data of some of it is lost, the log begins behind it.
     fn forgive_up_to(&mut self, last: LogIndex) {
         if last > self.faults.sound_to() {

@@ -278,6 +278,27 @@ fn a_follower_is_sent_a_snapshot_for_what_its_leader_has_given_up() {
     assert_eq!(cluster.status(2).durable_index.0, covered + 1);
 }
 
+#[test]
+fn what_a_log_lacked_that_a_snapshot_takes_the_place_of_is_not_missed_behind_it() {
+    let mut cluster = with_logs(&[&[1, 2, 2], &[1, 2, 2], &[1, 1, 1, 1, 1, 1, 1, 1]]);
+    lose(&mut cluster, 3, &[7], false);
+    elect(&mut cluster, 1, &[1, 2]);
+    cluster.propose(1, "x").expect("it leads");
+    cluster.settle_among(&[1, 2]);
+    cluster.snapshot(1);
+    let covered = cluster.status(1).last_log.index.0;
+    cluster.compact(1, covered);
+    for _ in 0..4 {
+        goes_on(&mut cluster);
+    }
+    assert_eq!((cluster.node(3).base().index.0, names(&mut cluster, 3)), (covered, vec![]));
+    for _ in covered..8 {
+        cluster.propose(1, "y").expect("it leads");
+    }
+    cluster.settle();
+    assert_eq!((cluster.status(3).durable_index.0, names(&mut cluster, 3)), (8, vec![]));
+}
+
 /// n1 leads, and a snapshot of several parts stands for the whole log: at n1 and n2, and at n3 if it has one.
 fn compacted(at: &[u64]) -> Cluster {
     let logs = vec![(vec![1, 1, 1], hard_state(2)); 3];
