@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use squall_raft::{Entry, HardState, LogIndex, LogPosition, Payload, Write, WriteToken};
+use squall_raft::{Entry, HardState, LogIndex, LogPosition, Payload, Term, Write, WriteToken};
+
+use crate::record::Kind;
 
 /// Writes that wait for one sync, in order. It belongs to the replica's side until it is committed, and may cross
 /// to the thread that owns the disk.
@@ -98,15 +100,38 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    pub(crate) fn payload_bytes(&self) -> usize {
+    pub(crate) fn payload_bytes(&self) -> u32 {
         match self {
-            Self::Append(entry) | Self::Repair(entry) => entry.payload.len(),
+            Self::Append(entry) | Self::Repair(entry) => {
+                u32::try_from(entry.payload.len()).expect("a group checks its payloads")
+            }
             Self::Truncate(_) | Self::Reset(_) => 0,
         }
     }
 
-    pub(crate) fn is_configuration(&self) -> bool {
-        matches!(self, Self::Append(entry) if matches!(entry.payload, Payload::Configuration(_)))
+    /// What its record says.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Append(entry) => match entry.payload {
+                Payload::Noop => Kind::Noop,
+                Payload::Command(_) => Kind::Command,
+                Payload::Configuration(_) => Kind::Configuration,
+                Payload::Withheld => Kind::Withheld,
+            },
+            Self::Repair(_) => Kind::Repaired,
+            Self::Truncate(_) => Kind::Truncate,
+            Self::Reset(_) => Kind::Reset,
+        }
+    }
+
+    /// The entry of which its record tells, or that from which it truncates, or to which it resets the log; the term of a
+    /// truncation's only the log can tell.
+    pub(crate) fn position(&self) -> LogPosition {
+        match self {
+            Self::Append(entry) | Self::Repair(entry) => entry.position(),
+            Self::Truncate(from) => LogPosition { term: Term::ZERO, index: *from },
+            Self::Reset(base) => *base,
+        }
     }
 
     pub(crate) fn payload(&self) -> Cow<'_, [u8]> {

@@ -13,7 +13,7 @@
 //!   is replaced as a whole (see `envelope.rs`).
 //! - `log-<number>`: a segment, made at its full length, in a new file or in that of a segment that was let go. Records fill
 //!   its larger part; a small *slot* that names each record stands physically apart from it, in the same file (see
-//!   `segment.rs`).
+//!   `segment.rs` and `slot.rs`).
 //! - `snapshot-<index>-<times named>`: a whole snapshot, in chunks of a page (see `snapshot.rs`).
 //! - `received-snapshot`: one that is being received (see `draft.rs`).
 //!
@@ -85,6 +85,7 @@ mod record;
 mod recovery;
 mod scan;
 mod segment;
+mod slot;
 mod snapshot;
 mod snapshots;
 mod storage;
@@ -105,7 +106,7 @@ pub use storage::Storage;
 pub use survey::{Named, Part, Piece, owner, survey};
 
 /// The format of every file here. A reader refuses any other.
-const FORMAT_VERSION: u32 = 4;
+const FORMAT_VERSION: u32 = 5;
 
 /// A group begins on a fresh page; a device writes a page, or tears it, without touching the next.
 const PAGE_BYTES: u64 = 4096;

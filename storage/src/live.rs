@@ -10,7 +10,8 @@ use squall_raft::{Entry, Faulty, LogIndex, LogPosition, Payload, Term};
 
 use crate::group::Operation;
 use crate::places::{Place, Places};
-use crate::record::{Kind, Record, Slot};
+use crate::record::{Kind, Record};
+use crate::slot::Slot;
 
 /// The log as its records say it is now.
 #[derive(Clone, Default, Debug)]
@@ -109,20 +110,15 @@ impl Live {
         self.places.get((index.0 - self.first_index().0) as usize)
     }
 
-    /// What the record of an operation says that is done next; where it does not follow what came before, how.
-    pub(crate) fn describe(&self, operation: &Operation) -> Result<(Kind, LogPosition), &'static str> {
+    /// Of which entry the record of an operation tells that is done next; where it does not follow what came before, how.
+    pub(crate) fn describe(&self, operation: &Operation) -> Result<LogPosition, &'static str> {
         match operation {
-            Operation::Append(entry) => match entry.payload {
-                Payload::Noop => Ok((Kind::Noop, entry.position())),
-                Payload::Command(_) => Ok((Kind::Command, entry.position())),
-                Payload::Configuration(_) => Ok((Kind::Configuration, entry.position())),
-                Payload::Withheld => Ok((Kind::Withheld, entry.position())),
-            },
+            Operation::Append(entry) => Ok(entry.position()),
             Operation::Repair(entry) => match entry.payload {
                 Payload::Command(_) if !self.faulty.contains_key(&entry.index) => {
                     Err("it repairs what is not lost")
                 }
-                Payload::Command(_) => Ok((Kind::Repaired, entry.position())),
+                Payload::Command(_) => Ok(entry.position()),
                 Payload::Noop | Payload::Configuration(_) | Payload::Withheld => {
                     Err("only commands lose their data")
                 }
@@ -130,12 +126,12 @@ impl Live {
             Operation::Truncate(from) => {
                 let last = from.0.checked_sub(1).and_then(|last| self.term(LogIndex(last)));
                 let term = last.ok_or("it truncates what is not there")?;
-                Ok((Kind::Truncate, LogPosition { term, index: *from }))
+                Ok(LogPosition { term, index: *from })
             }
             Operation::Reset(base) if base.index <= self.base.index => {
                 Err("it resets the log to what is gone")
             }
-            Operation::Reset(base) => Ok((Kind::Reset, *base)),
+            Operation::Reset(base) => Ok(*base),
         }
     }
 

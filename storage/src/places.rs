@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::record::Slot;
+use crate::slot::Slot;
 
 const PER_BLOCK: usize = 1024;
 

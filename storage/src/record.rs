@@ -1,8 +1,7 @@
-//! Records and their slots, byte by byte. Little-endian, fixed layout.
+//! Records, byte by byte, and a group of them in the making. Little-endian, fixed layout.
 //!
-//! A record is a header, a payload, and a CRC32C over both. Its slot repeats the header and says where the record
-//! is and what its checksum is, so that either can stand in for the other's damage. All checksums begin from the
-//! segment's salt: bytes of another segment never validate.
+//! A record is a header, a payload, and a CRC32C over both; its slot names it once more (see `slot.rs`). All checksums
+//! begin from the segment's salt: bytes of another segment never validate.
 
 use std::sync::Arc;
 
@@ -10,12 +9,12 @@ use bytes::{Buf, BufMut, Bytes};
 use squall_raft::{Configuration, Entry, LogPosition, Payload};
 
 use crate::pages::Pages;
+use crate::slot::{Brief, Cursor, Slot};
 
 pub(crate) const HEADER_BYTES: u64 = 48;
 pub(crate) const CRC_BYTES: u64 = 4;
 /// What a record takes beside its payload.
 pub(crate) const RECORD_OVERHEAD_BYTES: u64 = HEADER_BYTES + CRC_BYTES;
-pub(crate) const SLOT_BYTES: u64 = 64;
 /// No log goes so far, and no sum of two indices wraps around.
 pub(crate) const INDEX_END: u64 = 1 << 62;
 
@@ -96,30 +95,12 @@ pub(crate) struct Header {
     pub(crate) position: LogPosition,
 }
 
-/// Names a record from afar. Of a configuration it holds all: a node that knows that there is one knows which.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Slot {
-    pub(crate) header: Header,
-    /// Where the record begins in the file.
-    pub(crate) offset: u64,
-    pub(crate) record_crc: u32,
-    /// Of a configuration the record's payload.
-    pub(crate) payload: Bytes,
-    /// Whether the record can be read, too. Not on disk: it is what was found.
-    pub(crate) has_record: bool,
-}
-
 impl Header {
     pub(crate) fn record_bytes(&self) -> u64 {
         RECORD_OVERHEAD_BYTES + u64::from(self.payload_bytes)
     }
 
-    /// What its slot takes.
-    pub(crate) fn slot_bytes(&self) -> u64 {
-        slot_bytes(self.kind == Kind::Configuration, u64::from(self.payload_bytes))
-    }
-
-    fn encode(&self) -> [u8; HEADER_BYTES as usize] {
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES as usize] {
         let mut bytes = [0; HEADER_BYTES as usize];
         let mut out = &mut bytes[..];
         out.put_u32_le(self.payload_bytes);
@@ -131,6 +112,17 @@ impl Header {
         out.put_u64_le(self.position.term.0);
         out.put_u64_le(self.position.index.0);
         bytes
+    }
+
+    /// What a brief slot says of the record behind this one.
+    pub(crate) fn following(&self, payload_bytes: u32) -> Option<Self> {
+        let LogPosition { term, index } = self.position;
+        let (ordinal, sequence) = (self.ordinal + 1, self.sequence + 1);
+        let position = LogPosition { term, index: index.next() };
+        let is_sound = ordinal < self.count
+            && position.index.0 < INDEX_END
+            && (payload_bytes == 0 || self.kind == Kind::Command);
+        is_sound.then_some(Self { payload_bytes, ordinal, sequence, position, ..*self })
     }
 
     /// The header at the front of `bytes`, where they can be one; whether they are, the checksum tells.
@@ -152,63 +144,6 @@ impl Header {
     }
 }
 
-impl Slot {
-    /// What it tells where its record cannot be read: all, but for the data of a command.
-    pub(crate) fn without_record(mut self) -> Self {
-        self.has_record = false;
-        if self.header.payload_bytes > 0 && matches!(self.header.kind, Kind::Command | Kind::Repaired) {
-            self.header.kind = Kind::Lost { is_doubtful: false };
-        }
-        self
-    }
-
-    fn encode(&self, seed: u32, out: &mut Pages) {
-        let start = out.used();
-        let mut bytes = [0; SLOT_BYTES as usize];
-        let (head, crc) = bytes.split_at_mut((SLOT_BYTES - CRC_BYTES) as usize);
-        head[..HEADER_BYTES as usize].copy_from_slice(&self.header.encode());
-        let mut rest = &mut head[HEADER_BYTES as usize..];
-        rest.put_u64_le(self.offset);
-        rest.put_u32_le(self.record_crc);
-        let checksum = slot_checksum(seed, head, &self.payload);
-        crc.copy_from_slice(&checksum.to_le_bytes());
-        out.push(&bytes);
-        out.push(&self.payload);
-        out.push_zeros_to(start + self.header.slot_bytes() as usize);
-    }
-
-    /// How long the slot at the front of `bytes` is, where that can be one.
-    pub(crate) fn length(bytes: &[u8]) -> Option<u64> {
-        Header::decode(bytes).map(|header| header.slot_bytes())
-    }
-
-    /// The slot at the front of `bytes`, if its checksum holds.
-    pub(crate) fn decode(seed: u32, bytes: &[u8]) -> Option<Self> {
-        let (slot, mut crc) = bytes.get(..SLOT_BYTES as usize)?.split_at((SLOT_BYTES - CRC_BYTES) as usize);
-        let header = Header::decode(slot)?;
-        let in_slot = if header.kind == Kind::Configuration { header.payload_bytes as usize } else { 0 };
-        let payload = bytes[SLOT_BYTES as usize..].get(..in_slot)?;
-        if crc.get_u32_le() != slot_checksum(seed, slot, payload) {
-            return None;
-        }
-        let mut rest = &slot[HEADER_BYTES as usize..];
-        let (offset, record_crc) = (rest.get_u64_le(), rest.get_u32_le());
-        let payload = if payload.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(payload) };
-        Some(Self { header, offset, record_crc, payload, has_record: true })
-    }
-}
-
-/// The checksum of a slot; as a rule there is no payload in it.
-fn slot_checksum(seed: u32, head: &[u8], payload: &[u8]) -> u32 {
-    let checksum = crc32c::crc32c_append(seed, head);
-    if payload.is_empty() { checksum } else { crc32c::crc32c_append(checksum, payload) }
-}
-
-/// What the slot of a record takes.
-pub(crate) fn slot_bytes(is_configuration: bool, payload_bytes: u64) -> u64 {
-    SLOT_BYTES + if is_configuration { payload_bytes.next_multiple_of(SLOT_BYTES) } else { 0 }
-}
-
 /// Where the checksums of a segment begin.
 pub(crate) fn seed(salt: u64) -> u32 {
     crc32c::crc32c(&salt.to_le_bytes())
@@ -219,12 +154,25 @@ pub(crate) fn seed(salt: u64) -> u32 {
 pub(crate) struct Encoder {
     pub(crate) records: Pages,
     pub(crate) slots: Pages,
+    /// Where both begin in the file.
+    records_at: u64,
+    slots_at: u64,
+    cursor: Cursor,
+    seed: u32,
 }
 
 impl Encoder {
+    /// Empties it.
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.slots.clear();
+    }
+
+    /// Begins a group of which the slots and the records begin there in the file.
+    pub(crate) fn begin(&mut self, slots_at: u64, records_at: u64, seed: u32) {
+        self.clear();
+        (self.slots_at, self.records_at, self.seed) = (slots_at, records_at, seed);
+        self.cursor = Cursor::new(slots_at);
     }
 
     /// Fills up the last pages, so that the system need not read them before they are written.
@@ -233,8 +181,8 @@ impl Encoder {
         self.slots.fill();
     }
 
-    /// Appends a record and its slot; `start` is where the group's records begin in the file.
-    pub(crate) fn push(&mut self, header: Header, payload: &[u8], start: u64, seed: u32) -> Slot {
+    /// Appends a record and its slot.
+    pub(crate) fn push(&mut self, header: Header, payload: &[u8]) -> Slot {
         assert_eq!(
             u64::from(header.payload_bytes),
             payload.len() as u64,
@@ -243,14 +191,27 @@ impl Encoder {
         let begin = self.records.used();
         self.records.push(&header.encode());
         self.records.push(payload);
-        let record_crc = crc32c::crc32c_append(seed, &self.records[begin..self.records.used()]);
+        let record_crc = crc32c::crc32c_append(self.seed, &self.records[begin..self.records.used()]);
         self.records.push(&record_crc.to_le_bytes());
-        let is_in_slot = header.kind == Kind::Configuration;
-        let payload = if is_in_slot { Bytes::copy_from_slice(payload) } else { Bytes::new() };
-        let offset = start + begin as u64;
-        let slot = Slot { header, offset, record_crc, payload, has_record: true };
-        slot.encode(seed, &mut self.slots);
+        let is_in_slot = header.kind == Kind::Configuration && !payload.is_empty();
+        let payload = is_in_slot.then(|| Bytes::copy_from_slice(payload));
+        let offset = self.records_at + begin as u64;
+        let slot = Slot { header, offset, record_crc: Some(record_crc), payload, has_record: true };
+        self.push_slot(&slot, record_crc);
         slot
+    }
+
+    fn push_slot(&mut self, slot: &Slot, record_crc: u32) {
+        let Header { kind, position, payload_bytes, group, .. } = slot.header;
+        let is_brief = self.cursor.is_brief(kind, position);
+        let at = self.cursor.pass(kind, position, payload_bytes).start;
+        self.slots.push_zeros_to((at - self.slots_at) as usize);
+        if is_brief {
+            let brief = Brief { payload_bytes, group: group as u32 };
+            self.slots.push(&brief.encode(self.seed, at));
+        } else {
+            slot.encode(record_crc, self.seed, &mut self.slots);
+        }
     }
 }
 
@@ -276,7 +237,7 @@ pub(crate) fn decode(seed: u32, record: &Bytes) -> Option<Record> {
 impl Record {
     /// What a slot tells of a record that cannot be read.
     pub(crate) fn of_slot(slot: &Slot) -> Self {
-        let payload = slot.payload.clone();
+        let payload = slot.payload.clone().unwrap_or_default();
         Self { header: Header { payload_bytes: payload.len() as u32, ..slot.header }, payload }
     }
 

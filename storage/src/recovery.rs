@@ -19,9 +19,10 @@ use squall_raft::{Configuration, LogIndex, LogPosition, Payload, Recovered};
 
 use crate::hard_state::HardRecord;
 use crate::live::Live;
-use crate::record::{self, Encoder, Kind, RECORD_OVERHEAD_BYTES, Record, Slot};
-use crate::scan::{Scan, Tail, size_of};
+use crate::record::{self, Encoder, Kind, RECORD_OVERHEAD_BYTES, Record};
+use crate::scan::{Scan, Tail};
 use crate::segment::Segment;
+use crate::slot::{Slot, size_of};
 use crate::snapshots::Found;
 use crate::storage::{Storage, is_ours};
 use crate::{Identity, Options, StorageError, envelope, hard_state, identity, segment};
@@ -255,11 +256,11 @@ impl Storage {
         while let Some(segment) = self.segments.pop_if(|last| last.header.first_group >= header.first_group) {
             self.void.push(segment.name());
         }
-        let (start, seed) = (header.layout.records_at(0), record::seed(header.salt));
         let place = u32::try_from(self.segments.len()).expect("a disk holds fewer than 2^32 segments");
-        self.encoder.clear();
+        let layout = header.layout;
+        self.encoder.begin(layout.slots_at(0), layout.records_at(0), record::seed(header.salt));
         for Record { header, payload } in records {
-            let slot = self.encoder.push(*header, payload, start, seed);
+            let slot = self.encoder.push(*header, payload);
             self.take(&slot, place).map_err(|what| {
                 let (file, position) = (file.clone(), Some(header.position));
                 StorageError::Damaged { file, offset: 0, position, what }

@@ -20,12 +20,14 @@
 //! Of the last group of all, a lost entry may also have been torn: a tear looks like this, and so would damage; no log can
 //! tell ("Protocol-Aware Recovery", §3.3.2). It is *doubtful*: kept, as lost, and said to be so.
 
-use bytes::Bytes;
+use core::ops::Range;
+
 use squall_disk::Disk;
 use squall_raft::LogPosition;
 
-use crate::record::{HEADER_BYTES, Header, RECORD_OVERHEAD_BYTES, SLOT_BYTES, Slot};
+use crate::record::{HEADER_BYTES, Header, RECORD_OVERHEAD_BYTES};
 use crate::segment::{Layout, Segment};
+use crate::slot::{BRIEF_BYTES, Brief, Cursor, SLOT_ALIGNMENT, SLOT_BYTES, Slot};
 use crate::window::{WINDOW_BYTES, Window};
 use crate::{PAGE_BYTES, StorageError};
 
@@ -63,6 +65,8 @@ pub(crate) struct Scan<'a, D> {
     pub(crate) used: Layout,
     pub(crate) group: u64,
     pub(crate) sequence: u64,
+    /// Where the last slot found of the group ends.
+    slots_end: u64,
     slots: Window,
     records: Window,
 }
@@ -71,7 +75,7 @@ impl<'a, D: Disk> Scan<'a, D> {
     pub(crate) fn new(disk: &'a mut D, segment: &'a Segment) -> Self {
         let (group, sequence) = (segment.header.first_group, segment.header.first_sequence);
         let (slots, records) = (Window::default(), Window::default());
-        Self { disk, segment, used: Layout::NONE, group, sequence, slots, records }
+        Self { disk, segment, used: Layout::NONE, group, sequence, slots_end: 0, slots, records }
     }
 
     /// Reads the next group's slots into `found`; of a record that cannot be read the slot says what is left of it. Returns
@@ -96,7 +100,7 @@ impl<'a, D: Disk> Scan<'a, D> {
             return Err(self.damaged(if is_full { &[] } else { found }));
         }
         let has_remains = self.has_remains(found)?;
-        if !is_full && !self.slot_never_arrived(found)? {
+        if !is_full && !self.slot_never_arrived()? {
             *tail = Tail::Uncertain { group: self.group };
         } else if has_remains {
             *tail = Tail::Torn { group: self.group };
@@ -123,13 +127,23 @@ impl<'a, D: Disk> Scan<'a, D> {
         let (file, seed) = (self.segment.file, self.segment.seed);
         for slot in group {
             let bytes = slot.header.record_bytes();
-            if self.records.check_record(self.disk, file, seed, slot.offset, bytes, end)?
-                != Some(slot.record_crc)
-            {
+            let crc = self.records.check_record(self.disk, file, seed, slot.offset, bytes, end)?;
+            let is_as_told = match slot.record_crc {
+                Some(told) => crc == Some(told),
+                None => crc.is_some() && self.has_header(slot, end)?,
+            };
+            if !is_as_told {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether the record begins as its slot says.
+    fn has_header(&mut self, slot: &Slot, end: u64) -> Result<bool, StorageError> {
+        let file = self.segment.file;
+        let bytes = self.records.get(self.disk, file, slot.offset, HEADER_BYTES, end)?;
+        Ok(bytes.starts_with(&slot.header.encode()))
     }
 
     /// The slots of the group, if all are there and make sense.
@@ -137,32 +151,31 @@ impl<'a, D: Disk> Scan<'a, D> {
         found.clear();
         let layout = self.segment.header.layout;
         let start = layout.slots_at(self.used.slot_pages);
-        let Some(first) = self.slot_at(start, start + SLOT_BYTES)? else { return Ok(false) };
-        // At least so much; configurations take more.
-        let (first_header, end) = (first.header, start + u64::from(first.header.count) * SLOT_BYTES);
-        if end > layout.records_at(0) {
-            return Ok(false);
-        }
+        let mut cursor = Cursor::new(start);
         let mut record_at = layout.records_at(self.used.record_pages);
-        let (mut slot_at, mut next) = (start, Some(first));
-        for ordinal in 0..first_header.count {
-            let slot = match next.take() {
-                Some(first) => Some(first),
-                None => self.slot_at(slot_at, end.max(slot_at + SLOT_BYTES))?,
-            };
-            let Some(slot) = slot else { return Ok(false) };
-            let is_next =
-                slot.offset == record_at && self.is_next(&slot.header, &first_header, ordinal as usize);
-            record_at += slot.header.record_bytes();
-            slot_at += slot.header.slot_bytes();
+        // Where the last slot ends, at most; but those of configurations.
+        let mut end = start;
+        loop {
+            let last = found.last().map(|last| &last.header);
+            let Some(slot) = self.slot_behind(&cursor, last, record_at, end)? else { return Ok(false) };
+            let Slot { header, offset, .. } = &slot;
+            let first = found.first().map_or(header, |first| &first.header);
+            let is_next = *offset == record_at && self.is_next(header, first, found.len());
+            record_at += header.record_bytes();
+            cursor.pass(header.kind, header.position, header.payload_bytes);
             let is_within =
-                slot_at <= layout.records_at(0) && record_at <= layout.records_at(layout.record_pages);
+                cursor.end() <= layout.records_at(0) && record_at <= layout.records_at(layout.record_pages);
             if !is_next || !is_within {
                 return Ok(false);
             }
+            let count = header.count;
+            end = start + u64::from(count) * SLOT_BYTES;
             found.push(slot);
+            if found.len() as u64 == u64::from(count) {
+                self.slots_end = cursor.end();
+                return Ok(true);
+            }
         }
-        Ok(true)
     }
 
     /// The same where something cannot be read: each record from itself or, failing that, from its slot.
@@ -170,24 +183,32 @@ impl<'a, D: Disk> Scan<'a, D> {
         found.clear();
         let layout = self.segment.header.layout;
         let mut record_at = layout.records_at(self.used.record_pages);
-        let mut slot_at = layout.slots_at(self.used.slot_pages);
-        while slot_at < layout.records_at(0) {
+        let mut cursor = Cursor::new(layout.slots_at(self.used.slot_pages));
+        let mut last = None::<Header>;
+        loop {
+            self.slots_end = cursor.end();
             let is_next = |scan: &Self, slot: &Slot| {
                 let first = found.first().map_or(slot.header, |first| first.header);
                 slot.offset == record_at && scan.is_next(&slot.header, &first, found.len())
             };
             let record = self.record_at(record_at)?.filter(|record| is_next(self, record));
-            let slot = self.slot_at(slot_at, slot_at + SLOT_BYTES)?.filter(|slot| is_next(self, slot));
-            let Some(next) = record.or(slot.map(Slot::without_record)) else { return Ok(false) };
-            record_at += next.header.record_bytes();
-            slot_at += next.header.slot_bytes();
-            let count = next.header.count;
-            found.push(next);
-            if found.len() as u64 == u64::from(count) {
-                return Ok(self.used.plus(size_of(found)).fits_in(layout));
+            let slot = self.slot_behind(&cursor, last.as_ref(), record_at, 0)?;
+            let slot = slot.filter(|slot| is_next(self, slot));
+            let Some(header) = record.as_ref().or(slot.as_ref()).map(|known| known.header) else {
+                return Ok(false);
+            };
+            cursor.pass(header.kind, header.position, header.payload_bytes);
+            if cursor.end() > layout.records_at(0) {
+                return Ok(false);
+            }
+            record_at += header.record_bytes();
+            last = Some(header);
+            found.extend(record.or(slot.map(Slot::without_record)));
+            if found.len() as u64 == u64::from(header.count) {
+                self.slots_end = cursor.end();
+                return Ok(self.used.plus(self.size_of(found)).fits_in(layout));
             }
         }
-        Ok(false)
     }
 
     /// Whether a header is that of the group's record number `ordinal`.
@@ -198,9 +219,17 @@ impl<'a, D: Disk> Scan<'a, D> {
             && header.count == first.count
     }
 
+    /// What the group takes that was found, up to its last slot.
+    fn size_of(&self, found: &[Slot]) -> Layout {
+        let layout = self.segment.header.layout;
+        let records_end = found.last().map_or(0, |last| last.offset + last.header.record_bytes());
+        let slots = self.slots_end - layout.slots_at(self.used.slot_pages);
+        Layout::of_group(slots, records_end - layout.records_at(self.used.record_pages))
+    }
+
     /// Goes on behind a group.
     fn pass(&mut self, found: &[Slot]) {
-        self.used = self.used.plus(size_of(found));
+        self.used = self.used.plus(self.size_of(found));
         self.group += 1;
         self.sequence += found.len() as u64;
     }
@@ -211,15 +240,14 @@ impl<'a, D: Disk> Scan<'a, D> {
     fn has_remains(&mut self, found: &[Slot]) -> Result<bool, StorageError> {
         let layout = self.segment.header.layout;
         let mut has_remains = false;
-        let (mut slot_at, slots_end) = (layout.slots_at(self.used.slot_pages), layout.records_at(0));
-        while slot_at < slots_end {
-            if let Some(slot) = self.slot_at(slot_at, slots_end)? {
-                if slot.header.group != self.group {
+        for page in self.used.slot_pages..layout.slot_pages {
+            for at in self.written_in(layout.slots_at(page))?.step_by(SLOT_ALIGNMENT as usize) {
+                let group = self.group_of_slot_at(at)?;
+                if group.is_some_and(|group| group != self.group) {
                     return Err(self.damaged(found));
                 }
-                has_remains = true;
+                has_remains |= group.is_some();
             }
-            slot_at += SLOT_BYTES;
         }
         for page in self.used.record_pages..layout.record_pages {
             if let Some(record) = self.record_at(layout.records_at(page))? {
@@ -232,23 +260,75 @@ impl<'a, D: Disk> Scan<'a, D> {
         Ok(has_remains)
     }
 
-    /// Whether the slot that is lacking behind what was found of a group, and those behind it in its page, were never
-    /// written.
-    fn slot_never_arrived(&mut self, found: &[Slot]) -> Result<bool, StorageError> {
+    /// What of a page of slots is not zeros, or more.
+    fn written_in(&mut self, page_at: u64) -> Result<Range<u64>, StorageError> {
+        let page_end = page_at + PAGE_BYTES;
+        let page = self.slots.get(self.disk, self.segment.file, page_at, PAGE_BYTES, page_end)?;
+        let is_zero = page.iter().take(PAGE_BYTES as usize).all(|byte| *byte == 0);
+        Ok(page_at..if is_zero { page_at } else { page_end })
+    }
+
+    /// The group of the valid slot at `at`, whatever stands before.
+    fn group_of_slot_at(&mut self, at: u64) -> Result<Option<u64>, StorageError> {
         let layout = self.segment.header.layout;
-        let before: u64 = found.iter().map(|slot| slot.header.slot_bytes()).sum();
-        let at = layout.slots_at(self.used.slot_pages) + before;
-        let end = (at + 1).next_multiple_of(PAGE_BYTES).min(layout.records_at(0)).max(at);
+        let end = layout.records_at(0);
+        let bytes = self.slots.get(self.disk, self.segment.file, at, BRIEF_BYTES, end)?;
+        if let Some(brief) = Brief::decode(self.segment.seed, at, bytes) {
+            // Of this group, or of as many behind it as have room for their slots.
+            let behind = u64::from(brief.group.wrapping_sub(self.group as u32));
+            if behind < layout.slot_pages {
+                return Ok(Some(self.group + behind));
+            }
+        }
+        Ok(self.slot_at(at, end)?.map(|slot| slot.header.group))
+    }
+
+    /// Whether the slot that is lacking behind what was found of a group, and those behind it in its page, were never
+    /// written. If it is not known which page that is, neither of both may have anything.
+    fn slot_never_arrived(&mut self) -> Result<bool, StorageError> {
+        let (at, region_end) = (self.slots_end, self.segment.header.layout.records_at(0));
+        let next_at = Cursor::new(at).full_at();
+        let end = (next_at + 1).next_multiple_of(PAGE_BYTES).min(region_end).max(at);
         let bytes = self.slots.get(self.disk, self.segment.file, at, end - at, end)?;
         Ok(bytes.iter().take((end - at) as usize).all(|byte| *byte == 0))
     }
 
-    /// The valid slot at `at`; the window may read on to `end`.
+    /// The valid slot where `cursor` stands, behind that of `last`; its record would be at `record_at`. The window may read on
+    /// to `end`.
+    fn slot_behind(
+        &mut self,
+        cursor: &Cursor,
+        last: Option<&Header>,
+        record_at: u64,
+        end: u64,
+    ) -> Result<Option<Slot>, StorageError> {
+        let region_end = self.segment.header.layout.records_at(0);
+        if let (Some(at), Some(last)) = (cursor.brief_at(), last)
+            && at < region_end
+        {
+            let end = end.max(at + BRIEF_BYTES).min(region_end);
+            let bytes = self.slots.get(self.disk, self.segment.file, at, BRIEF_BYTES, end)?;
+            let brief = Brief::decode(self.segment.seed, at, bytes);
+            if let Some(header) = brief.and_then(|brief| last.following(brief.payload_bytes)) {
+                let offset = record_at;
+                return Ok(Some(Slot { header, offset, record_crc: None, payload: None, has_record: true }));
+            }
+        }
+        let at = cursor.full_at();
+        if at >= region_end {
+            return Ok(None);
+        }
+        let slot = self.slot_at(at, end.max(at + SLOT_BYTES).min(region_end))?;
+        // Of what a brief one would say there is no full one.
+        Ok(slot.filter(|slot| !cursor.is_brief(slot.header.kind, slot.header.position)))
+    }
+
+    /// The valid full slot at `at`; the window may read on to `end`.
     fn slot_at(&mut self, at: u64, end: u64) -> Result<Option<Slot>, StorageError> {
         let region_end = self.segment.header.layout.records_at(0);
         let bytes = self.slots.get(self.disk, self.segment.file, at, SLOT_BYTES, end)?;
         if let Some(slot) = Slot::decode(self.segment.seed, bytes) {
-            return Ok(Some(slot).filter(|slot| at + slot.header.slot_bytes() <= region_end));
+            return Ok(Some(slot));
         }
         // That of a configuration may go on behind what is at hand; what is no slot may claim any length.
         let at_hand = bytes.len() as u64;
@@ -279,8 +359,7 @@ impl<'a, D: Disk> Scan<'a, D> {
         let end = at + header.record_bytes();
         let (file, seed) = (self.segment.file, self.segment.seed);
         let crc = self.records.check_record(self.disk, file, seed, at, header.record_bytes(), end)?;
-        let payload = Bytes::new();
-        Ok(crc.map(|record_crc| Slot { header, offset: at, record_crc, payload, has_record: true }))
+        Ok(crc.map(|_| Slot { header, offset: at, record_crc: crc, payload: None, has_record: true }))
     }
 
     /// Says where the group that comes next has its gap, behind what was found of it.
@@ -292,13 +371,3 @@ impl<'a, D: Disk> Scan<'a, D> {
         StorageError::Damaged { file: self.segment.name(), offset, position: None, what }
     }
 }
-
-/// What a group takes in both regions.
-pub(crate) fn size_of(group: &[Slot]) -> Layout {
-    let (Some(first), Some(last)) = (group.first(), group.last()) else { return Layout::NONE };
-    let slots = group.iter().map(|slot| slot.header.slot_bytes()).sum();
-    Layout::of_group(slots, last.offset + last.header.record_bytes() - first.offset)
-}
-
-// A page holds whole slots, so no slot is torn in two by a page's edge; but for those of configurations.
-const _: () = assert!(PAGE_BYTES.is_multiple_of(SLOT_BYTES));

@@ -10,7 +10,7 @@
 //! A segment gets its name only when its length and its header are durable, so a file of another length is damaged.
 //! The length reserves no space: on a disk that fills up, a later write into the segment fails, and ends the life of
 //! the process like any other failed write. A segment may stand in the file of one that was let go. Its slots are then made
-//! zeros, all of them, before it has its name; so slots that were never written are zeros in any segment. Its records are
+//! zeros, all that may have been written, before it has its name; so slots that were never written are zeros in any segment. Its records are
 //! not: where no record was written there are zeros or records of an older segment, and those never pass for this one's, for
 //! they are numbered lower, and their checksums begin from another salt. The header says with which group the segment begins: from that group
 //! on, earlier segments are void. It also says with which entry the log ended before, so that a segment may be the first.
@@ -63,7 +63,7 @@ pub(crate) struct Segment {
     pub(crate) header: Header,
     /// Where checksums begin.
     pub(crate) seed: u32,
-    /// What is used, in both regions.
+    /// What may have been written, in both regions.
     pub(crate) used: Layout,
 }
 
@@ -209,7 +209,7 @@ impl Segment {
             self.header
         );
         disk.rename(&self.name(), &envelope::aside(name))?;
-        let (mut at, end) = (layout.slots_at(0), layout.records_at(0));
+        let (mut at, end) = (layout.slots_at(0), layout.slots_at(self.used.slot_pages));
         while at < end {
             let count = (end - at).min(ZEROED_BYTES);
             disk.write_at(self.file, at, &ZEROS[..count as usize])?;
@@ -239,7 +239,8 @@ impl Segment {
         if !are_sound || header.last.index.0 >= INDEX_END {
             return Err(damaged("it begins with a group or a record that no log has"));
         }
-        Ok(Self { file, header, seed: record::seed(header.salt), used: Layout::NONE })
+        // Nothing is appended to it, and nobody knows what an earlier life wrote there.
+        Ok(Self { file, header, seed: record::seed(header.salt), used: header.layout })
     }
 
     /// What the body of a header says, whosever it is.
@@ -254,6 +255,11 @@ impl Segment {
     /// Whether a group finds room.
     pub(crate) fn has_room(&self, group: Layout) -> bool {
         self.used.plus(group).fits_in(self.header.layout)
+    }
+
+    /// Where the slots of the next group begin.
+    pub(crate) fn next_slot_at(&self) -> u64 {
+        self.header.layout.slots_at(self.used.slot_pages)
     }
 
     /// Where the records of the next group begin.
@@ -273,7 +279,7 @@ impl Segment {
         assert_eq!(group.bytes(), (slots.len() + records.len()) as u64, "a group is whole pages");
         assert!(self.has_room(group), "{}: {group:?} after {:?}", self.name(), self.used);
         disk.write_at(self.file, self.next_record_at(), records)?;
-        disk.write_at(self.file, self.header.layout.slots_at(self.used.slot_pages), slots)?;
+        disk.write_at(self.file, self.next_slot_at(), slots)?;
         self.used = self.used.plus(group);
         Ok(())
     }

@@ -8,8 +8,9 @@ use crate::group::Operation;
 use crate::hard_state::{self, HardRecord};
 use crate::live::Live;
 use crate::places::Place;
-use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES, Slot};
+use crate::record::{self, Encoder, RECORD_OVERHEAD_BYTES};
 use crate::segment::{self, Layout, Segment};
+use crate::slot::{Cursor, Slot};
 use crate::snapshots::{self, Snapshots};
 use crate::{Group, Identity, Options, StorageError, Tail, identity, recovery};
 
@@ -222,18 +223,16 @@ impl Storage {
 
     /// Encodes the next group for the last segment, and takes it into the live log.
     fn encode(&mut self, operations: &[Operation]) {
-        let segment = self.last_segment();
-        let (start, seed) = (segment.next_record_at(), segment.seed);
+        let segment = self.segments.last().expect("an open storage has a segment");
+        self.encoder.begin(segment.next_slot_at(), segment.next_record_at(), segment.seed);
         let count = u32::try_from(operations.len()).expect("a group has fewer than 2^32 writes");
-        self.encoder.clear();
         for (operation, ordinal) in operations.iter().zip(0..count) {
-            let written = self.live.describe(operation).and_then(|(kind, position)| {
-                let payload = operation.payload();
-                let payload_bytes = u32::try_from(payload.len()).expect("a group checks its payloads");
+            let written = self.live.describe(operation).and_then(|position| {
+                let (kind, payload_bytes) = (operation.kind(), operation.payload_bytes());
                 let (sequence, group) = (self.next_sequence, self.next_group);
                 let header =
                     record::Header { payload_bytes, kind, ordinal, count, sequence, group, position };
-                let slot = self.encoder.push(header, &payload, start, seed);
+                let slot = self.encoder.push(header, &operation.payload());
                 self.take(&slot, self.newest_place())
             });
             if let Err(what) = written {
@@ -251,7 +250,7 @@ impl Storage {
     pub(crate) fn take(&mut self, slot: &Slot, place: u32) -> Result<(), &'static str> {
         self.live.apply(slot, place)?;
         self.next_sequence += 1;
-        if self.live.last_position().term > self.hard.state.current_term {
+        if slot.header.position.term > self.hard.state.current_term {
             return Err("its term is above the hard state's");
         }
         Ok(())
@@ -340,13 +339,13 @@ impl Storage {
 
 /// What a group takes.
 fn size_of(operations: &[Operation]) -> Layout {
-    let (mut slots, mut records) = (0, 0);
+    let (mut slots, mut records) = (Cursor::default(), 0);
     for operation in operations {
-        let payload = operation.payload_bytes() as u64;
-        slots += record::slot_bytes(operation.is_configuration(), payload);
-        records += RECORD_OVERHEAD_BYTES + payload;
+        let payload_bytes = operation.payload_bytes();
+        slots.pass(operation.kind(), operation.position(), payload_bytes);
+        records += RECORD_OVERHEAD_BYTES + u64::from(payload_bytes);
     }
-    Layout::of_group(slots, records)
+    Layout::of_group(slots.end(), records)
 }
 
 /// Whether a file of this name is one of a storage's.

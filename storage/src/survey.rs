@@ -8,8 +8,9 @@ use bytes::Bytes;
 use squall_disk::{Disk, DiskError, FileId};
 use squall_raft::LogPosition;
 
-use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES, SLOT_BYTES, Slot};
+use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES};
 use crate::segment::{self, Layout, Segment};
+use crate::slot::{BRIEF_BYTES, Brief, Cursor, SLOT_BYTES, Slot};
 use crate::snapshot::{self, CHUNK_BYTES};
 use crate::{Identity, PAGE_BYTES, envelope, hard_state, identity, snapshots};
 
@@ -230,11 +231,11 @@ impl<D: Disk> Walk<'_, D> {
         record_page: u64,
         pieces: &mut Vec<Piece>,
     ) -> Result<(bool, u64, u64), DiskError> {
-        let (mut slot_at, mut record_at) =
-            (self.layout.slots_at(slot_page), self.layout.records_at(record_page));
-        let mut first: Option<Slot> = None;
+        let mut cursor = Cursor::new(self.layout.slots_at(slot_page));
+        let mut record_at = self.layout.records_at(record_page);
+        let (mut first, mut last) = (None::<Slot>, None::<Slot>);
         let mut count = 0;
-        while slot_at < self.layout.records_at(0) {
+        loop {
             let is_next = |slot: &Slot| {
                 let first = first.as_ref().map_or(slot.header, |first| first.header);
                 slot.offset == record_at
@@ -242,23 +243,29 @@ impl<D: Disk> Walk<'_, D> {
                     && u64::from(slot.header.ordinal) == count
             };
             let record = self.record_at(record_at)?.filter(is_next);
-            let slot = self.slot_at(slot_at)?.filter(is_next);
+            let slot = self.slot_behind(&cursor, last.as_ref())?.filter(is_next);
             let (has_slot, has_record) = (slot.is_some(), record.is_some());
             let Some(known) = record.or(slot) else { break };
             let (header, named) = (known.header, Named::of(&known));
-            let (slot_bytes, record_bytes) = (header.slot_bytes(), header.record_bytes());
-            pieces.push(self.file.piece(slot_at, slot_bytes, Part::Slot(named), has_slot));
-            pieces.push(self.file.piece(record_at, record_bytes, Part::Record(named), has_record));
-            first.get_or_insert(known);
+            let mut passed = cursor;
+            let slot_at = passed.pass(header.kind, header.position, header.payload_bytes);
+            if passed.end() > self.layout.records_at(0) {
+                break;
+            }
+            cursor = passed;
+            let slot_bytes = slot_at.end - slot_at.start;
+            pieces.push(self.file.piece(slot_at.start, slot_bytes, Part::Slot(named), has_slot));
+            pieces.push(self.file.piece(record_at, header.record_bytes(), Part::Record(named), has_record));
+            record_at += header.record_bytes();
             count += 1;
-            slot_at += slot_bytes;
-            record_at += record_bytes;
+            first.get_or_insert_with(|| known.clone());
+            last = Some(known);
             if count == u64::from(header.count) {
                 break;
             }
         }
         let is_whole = first.is_some_and(|first| count == u64::from(first.header.count));
-        Ok((is_whole, slot_at, record_at))
+        Ok((is_whole, cursor.end(), record_at))
     }
 
     /// The pages of the next group that leaves a first slot.
@@ -270,6 +277,20 @@ impl<D: Disk> Walk<'_, D> {
             return Ok(Some((page, offset / PAGE_BYTES)).filter(|(_, found)| *found >= record_page));
         }
         Ok(None)
+    }
+
+    /// The slot where `cursor` stands, behind that of `last`.
+    fn slot_behind(&mut self, cursor: &Cursor, last: Option<&Slot>) -> Result<Option<Slot>, DiskError> {
+        if let (Some(at), Some(last)) = (cursor.brief_at(), last) {
+            let mut buffer = [0; BRIEF_BYTES as usize];
+            let brief = Brief::decode(self.seed, at, self.file.read_into(at, &mut buffer)?);
+            if let Some(header) = brief.and_then(|brief| last.header.following(brief.payload_bytes)) {
+                let offset = last.offset + last.header.record_bytes();
+                return Ok(Some(Slot { header, offset, record_crc: None, payload: None, has_record: true }));
+            }
+        }
+        let slot = self.slot_at(cursor.full_at())?;
+        Ok(slot.filter(|slot| !cursor.is_brief(slot.header.kind, slot.header.position)))
     }
 
     fn slot_at(&mut self, offset: u64) -> Result<Option<Slot>, DiskError> {
@@ -297,8 +318,8 @@ impl<D: Disk> Walk<'_, D> {
         }
         let bytes = Bytes::from(self.file.read(offset, header.record_bytes())?);
         let Some(record) = record::decode(self.seed, &bytes) else { return Ok(None) };
-        let payload = Bytes::new();
-        Ok(Some(Slot { header: record.header, offset, record_crc: 0, payload, has_record: true }))
+        let header = record.header;
+        Ok(Some(Slot { header, offset, record_crc: None, payload: None, has_record: true }))
     }
 }
 

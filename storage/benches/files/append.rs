@@ -27,7 +27,9 @@ const GROWING: usize = 4;
 const IN_TURNS: usize = 4;
 const PAGE_BYTES: usize = 4096;
 const RECORD_BYTES: usize = ENTRY_BYTES + 52;
-const SLOT_BYTES: usize = 64;
+/// A sector holds so many slots, and the first of a group so many.
+const SLOTS_IN_SECTOR: usize = 42;
+const SLOTS_IN_FIRST: usize = 38;
 const SEGMENT_PAGES: usize = (64 << 20) / PAGE_BYTES - 2;
 
 /// One round: the time that each variant took for as many groups.
@@ -66,7 +68,8 @@ pub(crate) fn measure(directory: &Path) {
 
 /// The rounds, and how many groups are in each.
 fn run(directory: &Path, entries: usize) -> (u64, Vec<Times>) {
-    let slot_pages = (entries * SLOT_BYTES).div_ceil(PAGE_BYTES);
+    let slot_sectors = 1 + entries.saturating_sub(SLOTS_IN_FIRST).div_ceil(SLOTS_IN_SECTOR);
+    let slot_pages = slot_sectors.div_ceil(PAGE_BYTES / 512);
     let record_pages = (entries * RECORD_BYTES).div_ceil(PAGE_BYTES);
     let by_slots = SEGMENT_PAGES / 4 / slot_pages;
     let per_segment = by_slots.min((SEGMENT_PAGES - SEGMENT_PAGES / 4) / record_pages) as u64;

@@ -30,8 +30,8 @@ use super::crash_disk::{CrashDisk, Draws, End};
 use super::properties::{Seed, history, seeds};
 use super::story::{Act, IDENTITY, State, Step, Story, id_of, options, state_of};
 use crate::hard_state::HardRecord;
-use crate::record::SLOT_BYTES;
 use crate::segment::{Header, Segment, parse_name};
+use crate::slot::SLOT_BYTES;
 use crate::snapshot::{CHUNK_BYTES, Header as SnapshotHeader};
 use crate::{Named, Options, PAGE_BYTES, Part, Piece, Storage, StorageError, envelope, owner, survey};
 

@@ -7,8 +7,9 @@ use super::story::{
     Act, IDENTITY, Step, Story, command, formatted, group_of, id_of, noop, open, options, state_of, vote,
 };
 use crate::live::Live;
-use crate::record::{Header, Kind, Slot};
+use crate::record::{Header, Kind};
 use crate::segment::Segment;
+use crate::slot::Slot;
 use crate::{Options, Storage};
 
 fn append(term: u64, indices: core::ops::RangeInclusive<u64>) -> Act {
@@ -257,8 +258,8 @@ fn a_truncation_that_leaves_another_entry_than_it_says_belongs_to_another_log() 
     let slot = |kind, position| Slot {
         header: Header { payload_bytes: 0, kind, ordinal: 0, count: 1, sequence: 1, group: 1, position },
         offset: 0,
-        record_crc: 0,
-        payload: bytes::Bytes::new(),
+        record_crc: None,
+        payload: None,
         has_record: true,
     };
     let mut log = Live::after(LogPosition::new(1, 4));

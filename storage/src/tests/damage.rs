@@ -28,7 +28,7 @@ fn lived() -> (CrashDisk, Story) {
     (disk, story)
 }
 
-fn segments(disk: &CrashDisk) -> Vec<String> {
+pub(super) fn segments(disk: &CrashDisk) -> Vec<String> {
     disk.names().into_iter().filter(|name| name.starts_with("log-")).collect()
 }
 
@@ -116,11 +116,11 @@ fn with_a_loss() -> (CrashDisk, Story) {
     (disk, story)
 }
 
-fn roomy() -> Options {
+pub(super) fn roomy() -> Options {
     Options { segment_bytes: 128 << 10, ..options() }
 }
 
-fn reopen(disk: &mut CrashDisk) -> (Storage, Recovered) {
+pub(super) fn reopen(disk: &mut CrashDisk) -> (Storage, Recovered) {
     Storage::open(disk, IDENTITY, &roomy()).unwrap()
 }
 

@@ -7,6 +7,7 @@ mod crash_disk;
 mod crashes;
 mod damage;
 mod format;
+mod large_groups;
 mod properties;
 mod snapshot_damage;
 mod snapshots;

@@ -270,7 +270,8 @@ fn a_damaged_snapshot_that_contradicts_the_log_is_lost_and_the_log_does_not_come
             for piece in survey(&mut disk.clone()).unwrap() {
                 let (Part::Slot(named) | Part::Record(named)) = piece.part else { continue };
                 if named.position == later {
-                    disk.damage(&piece.file, |bytes| bytes[piece.offset as usize + 40] ^= 1);
+                    let middle = (piece.offset + piece.bytes / 2) as usize;
+                    disk.damage(&piece.file, |bytes| bytes[middle] ^= 1);
                 }
             }
         }
