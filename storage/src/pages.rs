@@ -7,6 +7,13 @@ use core::ops::Deref;
 
 use crate::PAGE_BYTES;
 
+static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+
+/// So many zeros; no more than a MiB.
+pub(crate) fn zeros(bytes: u64) -> &'static [u8] {
+    &ZEROS[..bytes as usize]
+}
+
 /// A buffer that is reused.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Pages {

@@ -25,6 +25,7 @@ use core::ops::Range;
 use squall_disk::Disk;
 use squall_raft::LogPosition;
 
+use crate::pages::zeros;
 use crate::record::{HEADER_BYTES, Header, RECORD_OVERHEAD_BYTES};
 use crate::segment::{Layout, Segment};
 use crate::slot::{BRIEF_BYTES, Brief, Cursor, SLOT_ALIGNMENT, SLOT_BYTES, Slot};
@@ -260,12 +261,12 @@ impl<'a, D: Disk> Scan<'a, D> {
         Ok(has_remains)
     }
 
-    /// What of a page of slots is not zeros, or more.
+    /// Where in a page of slots anything may stand: nowhere, if it is all zeros.
     fn written_in(&mut self, page_at: u64) -> Result<Range<u64>, StorageError> {
-        let page_end = page_at + PAGE_BYTES;
-        let page = self.slots.get(self.disk, self.segment.file, page_at, PAGE_BYTES, page_end)?;
-        let is_zero = page.iter().take(PAGE_BYTES as usize).all(|byte| *byte == 0);
-        Ok(page_at..if is_zero { page_at } else { page_end })
+        let end = self.segment.header.layout.records_at(0);
+        let bytes = self.slots.get(self.disk, self.segment.file, page_at, PAGE_BYTES, end)?;
+        let is_zero = bytes.starts_with(zeros(PAGE_BYTES));
+        Ok(page_at..if is_zero { page_at } else { page_at + PAGE_BYTES })
     }
 
     /// The group of the valid slot at `at`, whatever stands before.
@@ -290,7 +291,7 @@ impl<'a, D: Disk> Scan<'a, D> {
         let next_at = Cursor::new(at).full_at();
         let end = (next_at + 1).next_multiple_of(PAGE_BYTES).min(region_end).max(at);
         let bytes = self.slots.get(self.disk, self.segment.file, at, end - at, end)?;
-        Ok(bytes.iter().take((end - at) as usize).all(|byte| *byte == 0))
+        Ok(bytes.starts_with(zeros(end - at)))
     }
 
     /// The valid slot where `cursor` stands, behind that of `last`; its record would be at `record_at`. The window may read on

@@ -21,6 +21,7 @@ use bytes::{Buf, BufMut};
 use squall_disk::{Disk, FileId};
 use squall_raft::LogPosition;
 
+use crate::pages::zeros;
 use crate::record::{self, Encoder, INDEX_END};
 use crate::{Identity, PAGE_BYTES, StorageError, envelope};
 
@@ -30,8 +31,6 @@ const NAME_PREFIX: &str = "log-";
 const NUMBER_DIGITS: usize = 20;
 /// How much of a used file is zeroed with one write.
 const ZEROED_BYTES: u64 = 1 << 20;
-/// What it is zeroed with.
-static ZEROS: [u8; ZEROED_BYTES as usize] = [0; ZEROED_BYTES as usize];
 
 /// The pages of both regions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -212,7 +211,7 @@ impl Segment {
         let (mut at, end) = (layout.slots_at(0), layout.slots_at(self.used.slot_pages));
         while at < end {
             let count = (end - at).min(ZEROED_BYTES);
-            disk.write_at(self.file, at, &ZEROS[..count as usize])?;
+            disk.write_at(self.file, at, zeros(count))?;
             at += count;
         }
         Ok(self.file)
