@@ -176,7 +176,7 @@ fn show_recovery(opened: Result<(Storage, Recovered), StorageError>, text: &mut 
     }
     show_tail(storage.tail(), text);
     let uncertain = recovered.uncertain;
-    let is_certain = has_certain_head(&recovered);
+    let is_certain = recovered.has_certain_head();
     if !is_certain {
         let lost = format!(
             "entries of terms up to {uncertain} may have been lost at the log's end: votes on condition until it has one of a later term"
@@ -253,18 +253,4 @@ fn show_faulty(recovered: &Recovered, text: &mut String) -> bool {
     let named = named.join(" ");
     recovery(&format!("the data of {entries} lost here, and asked of the others: {named}{rest}"), text);
     true
-}
-
-/// Whether the log ends with an entry of a later term than those that may have been lost from its end. A snapshot that the log
-/// does not lead to takes the log's place.
-fn has_certain_head(recovered: &Recovered) -> bool {
-    let term_at = |index| {
-        let run = recovered.terms.iter().rev().find(|run| run.index <= index);
-        run.map_or(recovered.base.term, |run| run.term)
-    };
-    let head = match recovered.lost_snapshot.or(recovered.snapshot).map(|snapshot| snapshot.last) {
-        Some(last) if last.index > recovered.last_index || term_at(last.index) != last.term => last.term,
-        Some(_) | None => term_at(recovered.last_index),
-    };
-    recovered.uncertain.0 == 0 || head > recovered.uncertain
 }

@@ -47,6 +47,23 @@ pub struct Recovered {
     pub uncertain: Term,
 }
 
+impl Recovered {
+    /// Whether the log ends with an entry of a later term than those that may have been lost from its end
+    /// ([`Raft::is_certain`]). A snapshot to which the log does not lead takes its place.
+    #[must_use]
+    pub fn has_certain_head(&self) -> bool {
+        let term_at = |index| {
+            let run = self.terms.iter().rev().find(|run| run.index <= index);
+            run.map_or(self.base.term, |run| run.term)
+        };
+        let head = match self.lost_snapshot.or(self.snapshot).map(|snapshot| snapshot.last) {
+            Some(last) if last.index > self.last_index || term_at(last.index) != last.term => last.term,
+            Some(_) | None => term_at(self.last_index),
+        };
+        self.uncertain == Term::ZERO || head > self.uncertain
+    }
+}
+
 /// A new life of a replica.
 impl Raft {
     /// Starts as a follower with what storage found; all of it is durable.

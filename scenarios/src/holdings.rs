@@ -253,14 +253,13 @@ impl Held {
         let lacks_state = recovered.lost_snapshot.map(|lost| lost.last.index);
         let is_missed = |faulty: &&Faulty| faulty.index > covered.index;
         let faulty = recovered.faulty.iter().filter(is_missed).copied().collect();
-        let last_term = recovered.terms.last().map_or(covered.term, |run| run.term.max(covered.term));
-        let uncertain = Some(recovered.uncertain).filter(|term| *term > Term::ZERO && last_term <= *term);
+        let uncertain = Some(recovered.uncertain).filter(|_| !recovered.has_certain_head());
         let runs = recovered.terms.clone();
         Self {
             base: covered,
             runs,
             last_index,
-            durable_index: last_index,
+            durable_index: last_index.max(covered.index),
             worst: None,
             first: config.voters.iter().copied().collect(),
             faulty,

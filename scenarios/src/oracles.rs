@@ -293,8 +293,9 @@ impl Oracle<Server> for Oracles {
         Some(core)
     }
 
-    /// Whoever lost its disk may be the only one that could say of an entry that nobody has it. And where a witness knows an
-    /// entry that the one copy which had it may have lost, everybody waits: it may have been committed by these two.
+    /// Whoever lost its disk may be the only one that could say of an entry that nobody has it. And where somebody may have lost
+    /// the end of its log, and without its word an entry can neither be given up nor counted as committed, everybody waits
+    /// rightly: docs/fault-model.md, "Heads that are uncertain".
     fn excuses_missing_core(&mut self) -> bool {
         let (disk_is_lost, head_is_missed) = (!self.damage.lost_disks().is_empty(), self.head_is_missed);
         sometimes!(self.marks, marks::NAMES, "a lost disk left no core that could go on", disk_is_lost);
