@@ -46,11 +46,10 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct SweepArguments {
-    /// The profile: a name, or the path of a TOML file.
-    #[arg(long, default_value = "storm")]
+    #[arg(long, default_value = "storm", help = profile_help())]
     pub(crate) profile: String,
     /// How many seeds to run (without --time: 1,000).
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) seeds: Option<u64>,
     /// The first seed: a number, or a commit hash, of which it is made.
     #[arg(long, value_name = "S", default_value = "0", value_parser = parse_start)]
@@ -102,8 +101,7 @@ impl SweepArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
-    /// The profile: a name, or the path of a TOML file.
-    #[arg(long, default_value = "storm")]
+    #[arg(long, default_value = "storm", help = profile_help())]
     pub(crate) profile: String,
     /// The seed: a number, or a commit hash.
     #[arg(long, value_name = "S", value_parser = parse_start)]
@@ -162,7 +160,7 @@ pub(crate) struct ZooArguments {
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// How many seeds each bug may take.
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = parse_count)]
     pub(crate) seeds: u64,
     /// How long each bug may take, beside its build.
     #[arg(long, default_value = "120s", value_parser = parse_duration)]
@@ -209,6 +207,16 @@ pub(crate) fn jobs(asked: Option<u16>) -> u16 {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         u16::try_from(cores).unwrap_or(u16::MAX)
     })
+}
+
+fn profile_help() -> String {
+    let names: Vec<&str> = profile::names().collect();
+    format!("The profile: {}, or the path of a TOML file", names.join(", "))
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "give a number from 1 on, such as 1000".to_owned())
 }
 
 fn parse_start(text: &str) -> Result<u64, String> {

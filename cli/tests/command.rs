@@ -66,7 +66,8 @@ fn wrong_arguments_are_refused_with_what_would_be_right() {
     for (arguments, right) in [
         (&["storm"][..], "squall sweep --profile storm"),
         (&["tornado"], "subcommand"),
-        (&["sweep", "--seeds", "0"], "1.."),
+        (&["sweep", "--seeds", "0"], "from 1 on"),
+        (&["sweep", "--seeds", "abc"], "from 1 on"),
         (&["sweep", "--jobs", "0"], "1.."),
         (&["sweep", "--time", "60"], "with its unit"),
         (&["sweep", "--shard", "3/2"], "1 <= I <= N"),
