@@ -35,6 +35,7 @@ pub const NAMES: &[&str] = &[
     "a head was uncertain",
     "a leader was elected by the word of every voter, not all of them certain",
     "a lost entry was repaired",
+    "an answer came too late for a repair",
     "a server met damage while it ran, and started anew",
     "a proposal was refused because of a bound",
     "a proposal was refused because of its size",

@@ -65,6 +65,11 @@ impl Server {
             let is_behind = !is_stale && request.last_log < self.shown.last_log;
             sometimes!(env, marks::NAMES, "a vote was refused to a log out of date", is_behind);
         }
+        if let Body::RepairResponse(_) = message.body {
+            let is_whole = self.replica.raft().faulty().next().is_none();
+            let is_late = self.shown.role == RoleKind::Leader && !is_stale && is_whole;
+            sometimes!(env, marks::NAMES, "an answer came too late for a repair", is_late);
+        }
         let envelope = envelope(&mut self.observation, message);
         self.observation.steps.push(Step::Received(envelope));
     }
