@@ -9,7 +9,8 @@ impl Raft {
     /// learner, and a node that is no member (thesis §4.2.1, §4.2.3).
     pub(crate) fn handle_election_timeout(&mut self) {
         if !self.may_campaign() {
-            return self.become_follower(self.current_term());
+            self.become_follower(self.current_term());
+            return self.maybe_pull_lost_snapshot();
         }
         if self.config.pre_vote {
             self.become_pre_candidate();

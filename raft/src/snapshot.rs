@@ -354,9 +354,15 @@ impl Raft {
         match &self.role {
             Role::Follower(Follower { leader: Some(heard), .. }) => Some(heard.leader),
             Role::Leader(leader) if leader.repair.is_some() => self.snapshots.source,
-            Role::Follower(_) if self.snapshots.is_lost => self.snapshots.source,
+            Role::Follower(_) if self.snapshots.is_lost => self.snapshots.source.or(self.first_neighbour()),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => None,
         }
+    }
+
+    /// One of those that were members at first, and keeps data.
+    fn first_neighbour(&self) -> Option<NodeId> {
+        let Config { id, voters, witnesses, .. } = &self.config;
+        voters.iter().copied().find(|voter| voter != id && !witnesses.contains(voter))
     }
 
     /// Whether this node's state is lost, and a snapshot up to `last` would do for it.
@@ -376,7 +382,8 @@ impl Raft {
         }
     }
 
-    /// A snapshot that is lost was offered by nobody, and so nobody offers it again: each heartbeat is an occasion.
+    /// A snapshot that is lost was offered by nobody, and so nobody offers it again: each heartbeat is an occasion, and so is
+    /// each election timeout without one. Nobody else may have a vote, and so nobody ask for this node's.
     pub(crate) fn maybe_pull_lost_snapshot(&mut self) {
         if self.snapshots.is_lost {
             self.maybe_pull_snapshot();
@@ -400,10 +407,11 @@ impl Raft {
             && self.faults.first().is_some_and(|first| first <= last.index)
             && self.log.contains(last);
         // One that nobody is asked for, since another office ended, does not get on; nor does one that gives way to a newer one at
-        // whoever is asked first, though others that keep silent may be asked for it.
+        // whoever is asked first, or at anybody where nobody leads, though others that keep silent may be asked for it.
         let source = self.snapshot_source();
+        let is_first = source == Some(from) || self.leader().is_none();
         let gets_on = self.snapshots.receiving.as_ref().is_some_and(|present| {
-            let gives_way = source == Some(from) && present.snapshot.last.index < last.index;
+            let gives_way = is_first && present.snapshot.last.index < last.index;
             source.is_some() && present.gets_on() && !gives_way
         });
         if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || gets_on {

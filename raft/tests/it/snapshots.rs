@@ -1,5 +1,7 @@
 //! Snapshots and compaction, where a script would not show it: races, restarts, refusals, hostile words.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use squall_raft::{
     Action, Body, Config, Configuration, Entries, HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex,
@@ -425,7 +427,8 @@ fn who_lost_its_snapshot_draws_it_from_whoever_asks_for_its_vote_and_then_may_le
         last_index: LogIndex(20),
         ..Recovered::default()
     };
-    let mut raft = Raft::new(Config::new(own, vec![own, other]), &recovered).expect("it may start");
+    // n2 came later.
+    let mut raft = Raft::new(Config::new(own, vec![own]), &recovered).expect("it may start");
     assert_eq!((raft.lost_snapshot(), raft.status().commit_index), (Some(lost), LogIndex(20)));
     raft.tick(1_000);
     raft.campaign();
@@ -454,6 +457,60 @@ fn who_lost_its_snapshot_draws_it_from_whoever_asks_for_its_vote_and_then_may_le
     assert_eq!(raft.status().role, RoleKind::Candidate);
 }
 
+/// Whom a node asks for parts of which snapshot, and from where on.
+fn asked(raft: &mut Raft) -> Vec<(NodeId, SnapshotId, u64)> {
+    let mut asked = Vec::new();
+    while let Some(action) = raft.next_action() {
+        if let Action::Send(Message { to, body: Body::SnapshotRequest(request), .. }) = action {
+            asked.push((to, request.snapshot, request.offset));
+        }
+    }
+    asked.sort_unstable_by_key(|(to, _, offset)| (*to, *offset));
+    asked
+}
+
+fn newer(index: u64) -> SnapshotId {
+    SnapshotId { last: LogPosition::new(2, index), bytes: 20, checksum: index }
+}
+
+/// n1 learns in term 3 that this snapshot would do.
+fn named_by(from: NodeId, snapshot: SnapshotId) -> Message {
+    let (answers, entries) = (Vec::new(), Entries::from(vec![]));
+    let named = RepairResponse { answers, entries, snapshot: Some(snapshot) };
+    Message { from, to: NodeId(1), term: Term(3), body: Body::RepairResponse(Box::new(named)) }
+}
+
+/// It may be the only voter that is left: then nobody else campaigns.
+#[test]
+fn who_lost_its_snapshot_and_hears_nobody_asks_those_that_were_members_at_first() {
+    let [own, witness, silent, other] = [1, 2, 3, 4].map(NodeId);
+    let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 60, checksum: 7 };
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(3), ..HardState::default() },
+        lost_snapshot: Some(lost),
+        base: lost.last,
+        last_index: LogIndex(20),
+        ..Recovered::default()
+    };
+    let voters = vec![own, witness, silent, other];
+    let config =
+        Config { max_snapshot_chunk_bytes: 20, witnesses: vec![witness], ..Config::new(own, voters) };
+    let mut raft = Raft::new(config, &recovered).expect("it may start");
+    assert_eq!(asked(&mut raft), [], "a leader may be about to speak");
+    raft.tick(2 * raft.config().election_timeout);
+    let first = asked(&mut raft);
+    let nodes =
+        |asked: &[(NodeId, SnapshotId, u64)]| asked.iter().map(|(to, ..)| *to).collect::<BTreeSet<_>>();
+    assert_eq!(nodes(&first), BTreeSet::from([silent, other]));
+    for (_, snapshot, offset) in first.into_iter().filter(|(to, ..)| *to == other) {
+        let gone = Body::SnapshotChunk(SnapshotChunk { snapshot, offset, data: Bytes::new() });
+        raft.receive(Message { from: other, to: own, term: Term(3), body: gone }).expect("it was asked");
+    }
+    assert_eq!(nodes(&asked(&mut raft)), BTreeSet::from([silent]));
+    assert_eq!(raft.receive(named_by(other, newer(40))), Ok(()), "n3 may keep silent for good");
+    assert_eq!(asked(&mut raft), [(other, newer(40), 0)]);
+}
+
 /// Others that were asked for parts of the old one may keep silent for good.
 #[test]
 fn who_lost_its_snapshot_takes_the_newer_one_that_its_leader_names() {
@@ -472,28 +529,11 @@ fn who_lost_its_snapshot_takes_the_newer_one_that_its_leader_names() {
     let (session, round, commit) = (Session::default(), Round(1), LogIndex(20));
     let body = Body::Heartbeat(Heartbeat { session, round, commit, outranked: false });
     raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("n2 leads");
-    let asked = |raft: &mut Raft| {
-        let mut asked = Vec::new();
-        while let Some(action) = raft.next_action() {
-            if let Action::Send(Message { to, body: Body::SnapshotRequest(request), .. }) = action {
-                asked.push((to, request.snapshot, request.offset));
-            }
-        }
-        asked.sort_unstable_by_key(|(to, _, offset)| (*to, *offset));
-        asked
-    };
     let first = asked(&mut raft);
     assert!([leader, other].iter().all(|id| first.iter().any(|(to, _, _)| to == id)), "{first:?}");
-    let newer = |index| SnapshotId { last: LogPosition::new(2, index), bytes: 20, checksum: index };
-    let name = |raft: &mut Raft, snapshot| {
-        let (answers, entries) = (Vec::new(), Entries::from(vec![]));
-        let named = RepairResponse { answers, entries, snapshot: Some(snapshot) };
-        let body = Body::RepairResponse(Box::new(named));
-        raft.receive(Message { from: leader, to: own, term: Term(3), body })
-    };
-    assert_eq!(name(&mut raft, newer(40)), Ok(()));
+    assert_eq!(raft.receive(named_by(leader, newer(40))), Ok(()));
     assert_eq!(asked(&mut raft), [(leader, newer(40), 0)]);
-    assert_eq!(name(&mut raft, newer(30)), Err(Ignored::StaleResponse), "it comes late");
+    assert_eq!(raft.receive(named_by(leader, newer(30))), Err(Ignored::StaleResponse), "it comes late");
     raft.tick(raft.config().election_timeout);
     let body = Body::Heartbeat(Heartbeat { session, round: Round(2), commit, outranked: false });
     raft.receive(Message { from: leader, to: own, term: Term(3), body }).expect("n2 leads");
