@@ -1,9 +1,11 @@
-//! Three replicas on real files, in one thread: they take commands, all stop dead, and still have them afterwards.
+//! Three replicas on real files, in one thread: they take commands, all stop dead, and still have them afterwards. With the
+//! name of a directory that is not there yet, they leave their files in it, to be looked at with `squall log`.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use bytes::Bytes;
 use squall_disk::RealDisk;
@@ -162,8 +164,26 @@ fn settle(servers: &mut [Server], now: &mut u64) -> Result<usize, StorageError> 
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let root = std::env::temp_dir().join(format!("squall-real-files-{}", std::process::id()));
+fn main() -> ExitCode {
+    let kept = std::env::args_os().nth(1).map(PathBuf::from);
+    let scratch = || std::env::temp_dir().join(format!("squall-real-files-{}", std::process::id()));
+    let root = kept.clone().unwrap_or_else(scratch);
+    let mut result = run(&root);
+    if kept.is_none() {
+        result = result.and_then(|()| Ok(fs::remove_dir_all(&root)?));
+    } else if result.is_ok() {
+        println!("now: squall log {}", root.join(NODES[0].to_string()).display());
+    }
+    result.map_or_else(
+        |error| {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn run(root: &Path) -> Result<(), Box<dyn Error>> {
     for node in NODES {
         fs::create_dir_all(root.join(node.to_string()))?;
         // Once in a node's life, and never by itself: a lost disk must not come back as an empty one.
@@ -189,6 +209,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: the squall is {value:?}", server.replica.status().id);
         assert_eq!(value, Some(&Bytes::from("wind")));
     }
-    fs::remove_dir_all(&root)?;
     Ok(())
 }
