@@ -100,6 +100,12 @@ impl Raft {
         from: NodeId,
         response: RepairResponse,
     ) -> Result<(), Ignored> {
+        // Whatever it says, and however late it comes, it is a sign of life.
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(progress) = leader.follower_mut(from)
+        {
+            progress.heard_at = self.now;
+        }
         if let Some(snapshot) = response.snapshot
             && let found = self.handle_snapshot_found(from, snapshot)
             && response.answers.is_empty()
@@ -107,12 +113,7 @@ impl Raft {
         {
             return found;
         }
-        let now = self.now;
         let Role::Leader(leader) = &mut self.role else { return Err(Ignored::StaleResponse) };
-        // An answer that comes too late for the repair is a sign of life all the same.
-        if let Some(progress) = leader.follower_mut(from) {
-            progress.heard_at = now;
-        }
         let Some(repair) = &mut leader.repair else { return Err(Ignored::StaleResponse) };
         for (position, found) in response.answers {
             if self.log.contains(position) && self.faults.at(position.index).is_some() {
