@@ -117,7 +117,7 @@ impl Header {
     /// What a brief slot says of the record behind this one.
     pub(crate) fn following(&self, payload_bytes: u32) -> Option<Self> {
         let LogPosition { term, index } = self.position;
-        let (ordinal, sequence) = (self.ordinal + 1, self.sequence + 1);
+        let (ordinal, sequence) = (self.ordinal + 1, self.sequence.checked_add(1)?);
         let position = LogPosition { term, index: index.next() };
         let is_sound = ordinal < self.count
             && position.index.0 < INDEX_END

@@ -259,13 +259,16 @@ impl Storage {
         let place = u32::try_from(self.segments.len()).expect("a disk holds fewer than 2^32 segments");
         let layout = header.layout;
         self.encoder.begin(layout.slots_at(0), layout.records_at(0), record::seed(header.salt));
+        let damaged = |position, what| {
+            let (file, position) = (file.clone(), Some(position));
+            StorageError::Damaged { file, offset: 0, position, what }
+        };
         for Record { header, payload } in records {
             let slot = self.encoder.push(*header, payload);
-            self.take(&slot, place).map_err(|what| {
-                let (file, position) = (file.clone(), Some(header.position));
-                StorageError::Damaged { file, offset: 0, position, what }
-            })?;
+            self.take(&slot, place).map_err(|what| damaged(header.position, what))?;
         }
+        let last = self.live.last_position();
+        self.check_term(last.term).map_err(|what| damaged(last, what))?;
         self.next_group += u64::from(!group.is_empty());
         self.encoder.fill_pages();
         self.segments.push(Segment::create(disk, self.identity, header, &self.encoder, None)?);

@@ -8,7 +8,7 @@
 //! - A later segment begins behind it, or it was copied into this segment before the segment had its name: the same.
 //! - It is the last of all, and in the gap the slot's place is as it was made, all zeros, to the end of its page: the slot
 //!   never arrived. One sync covered slot and record, so it did not return, and the group was not acknowledged. *Torn*, and
-//!   dropped.
+//!   dropped. (Where so little is left of a page that only a brief slot finds room, the next page is to be zeros, too.)
 //! - It is the last of all, and something stands there that is no slot: a write that tore with garbage looks like this, and
 //!   so would damage to what was acknowledged. The group is dropped, for nobody can tell what was in it; but that it may
 //!   have been acknowledged is not forgotten. *Uncertain*.
@@ -127,13 +127,12 @@ impl<'a, D: Disk> Scan<'a, D> {
         let end = group.last().map_or(0, |last| last.offset + last.header.record_bytes());
         let (file, seed) = (self.segment.file, self.segment.seed);
         for slot in group {
+            // The header first: a record may move the window on.
+            let is_the_one = slot.record_crc.is_some() || self.has_header(slot, end)?;
             let bytes = slot.header.record_bytes();
             let crc = self.records.check_record(self.disk, file, seed, slot.offset, bytes, end)?;
-            let is_as_told = match slot.record_crc {
-                Some(told) => crc == Some(told),
-                None => crc.is_some() && self.has_header(slot, end)?,
-            };
-            if !is_as_told {
+            let is_as_told = crc.is_some_and(|crc| slot.record_crc.is_none_or(|told| crc == told));
+            if !is_the_one || !is_as_told {
                 return Ok(false);
             }
         }
@@ -310,6 +309,7 @@ impl<'a, D: Disk> Scan<'a, D> {
             let end = end.max(at + BRIEF_BYTES).min(region_end);
             let bytes = self.slots.get(self.disk, self.segment.file, at, BRIEF_BYTES, end)?;
             let brief = Brief::decode(self.segment.seed, at, bytes);
+            let brief = brief.filter(|brief| brief.group == self.group as u32);
             if let Some(header) = brief.and_then(|brief| last.following(brief.payload_bytes)) {
                 let offset = record_at;
                 return Ok(Some(Slot { header, offset, record_crc: None, payload: None, has_record: true }));

@@ -4,8 +4,8 @@
 //! header, and says where the record is and what its checksum is. Where entries follow one another, as most do in a large
 //! group, the slots of all but the first are *brief*: how long the payload is; all else is what the record before says, one
 //! further. The record before is always known where such a slot is read, from itself or from its own slot; else
-//! there is a gap, and what stands behind it is nobody's. The checksum of a brief slot is of its place, too, where only one
-//! slot is ever written: it is none anywhere else. Its group it names for those who find it, and nothing before it.
+//! there is a gap, and what stands behind it is nobody's. A brief slot names its group, for those who find it and nothing
+//! before it, and its checksum is of its place, too: it is none anywhere else.
 //!
 //! Each slot stands behind the one before, and on one sector, for sectors arrive or are lost apart; but for the payload of a
 //! configuration, which stands behind its slot.

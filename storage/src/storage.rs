@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use squall_disk::Disk;
-use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, Faulty, LogIndex, Recovered, WriteToken};
+use squall_raft::{ENTRY_OVERHEAD_BYTES, Entry, Faulty, LogIndex, Recovered, Term, WriteToken};
 
 use crate::group::Operation;
 use crate::hard_state::{self, HardRecord};
@@ -250,10 +250,12 @@ impl Storage {
     pub(crate) fn take(&mut self, slot: &Slot, place: u32) -> Result<(), &'static str> {
         self.live.apply(slot, place)?;
         self.next_sequence += 1;
-        if slot.header.position.term > self.hard.state.current_term {
-            return Err("its term is above the hard state's");
-        }
-        Ok(())
+        self.check_term(slot.header.position.term)
+    }
+
+    /// No entry is of a later term than the hard state, which was durable before it.
+    pub(crate) fn check_term(&self, term: Term) -> Result<(), &'static str> {
+        if term > self.hard.state.current_term { Err("its term is above the hard state's") } else { Ok(()) }
     }
 
     /// The header of the segment after the newest, with room for a first group of `size`.

@@ -284,6 +284,7 @@ impl<D: Disk> Walk<'_, D> {
         if let (Some(at), Some(last)) = (cursor.brief_at(), last) {
             let mut buffer = [0; BRIEF_BYTES as usize];
             let brief = Brief::decode(self.seed, at, self.file.read_into(at, &mut buffer)?);
+            let brief = brief.filter(|brief| brief.group == last.header.group as u32);
             if let Some(header) = brief.and_then(|brief| last.header.following(brief.payload_bytes)) {
                 let offset = last.offset + last.header.record_bytes();
                 return Ok(Some(Slot { header, offset, record_crc: None, payload: None, has_record: true }));

@@ -172,6 +172,22 @@ fn a_repair_that_is_damaged_leaves_the_entry_lost() {
     }
 }
 
+/// The last group alone says nothing of the later term: it repairs an old entry.
+#[test]
+fn an_older_hard_state_is_noticed_whatever_the_last_group_holds() {
+    let (mut disk, mut story) = with_a_loss();
+    let (mut storage, _) = reopen(&mut disk);
+    story.acknowledged.faulty.insert(LogIndex(4));
+    let old = disk.bytes("hard-state").to_vec();
+    let later = Step { hard_state: Some(vote(2, 1)), entries: vec![command(2, 7, 9)], ..Step::default() };
+    let repair = Step { repairs: vec![command(1, 4, 104)], ..Step::default() };
+    story.commit(&mut storage, &[vec![later], vec![repair]], &mut disk).unwrap();
+    reopen(&mut disk.clone());
+    disk.damage("hard-state", |bytes| *bytes = old);
+    let error = Storage::open(&mut disk, IDENTITY, &roomy()).unwrap_err().to_string();
+    assert!(error.contains("2@7") && error.contains("its term is above the hard state's"), "{error}");
+}
+
 /// A disk may fail to read for once what it holds.
 #[test]
 fn an_entry_that_was_repaired_and_can_be_read_again_is_there() {

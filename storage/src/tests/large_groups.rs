@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use squall_raft::Entry;
+use squall_raft::{Entry, LogIndex, LogPosition, Payload, Term};
 
-use super::crash_disk::CrashDisk;
+use super::crash_disk::{CrashDisk, Draws};
 use super::damage::{reopen, roomy, segments};
-use super::story::{IDENTITY, Step, Story, command, configuration, noop, state_of, vote};
-use crate::slot::BRIEF_BYTES;
-use crate::{PAGE_BYTES, Part, Piece, Storage, StorageError, Tail, survey};
+use super::story::{IDENTITY, State, Step, Story, command, configuration, noop, options, state_of, vote};
+use crate::record::{Encoder, Header, Kind, seed};
+use crate::segment::Segment;
+use crate::slot::{BRIEF_BYTES, Brief, SLOT_BYTES};
+use crate::{Options, PAGE_BYTES, Part, Piece, Storage, StorageError, Tail, envelope, survey};
 
 const PAGE: usize = PAGE_BYTES as usize;
 
@@ -88,27 +90,91 @@ fn of_a_large_group_a_sector_of_slots_or_a_page_of_records_can_be_done_without()
     }
 }
 
-/// A brief slot is the only trace of its group.
+/// A brief slot is the only trace of its group, in a page that else is damaged or zeros.
 #[test]
 fn a_brief_slot_of_a_later_group_shows_that_what_is_before_it_was_durable() {
     let (disk, _) = lived();
     let pieces = survey(&mut disk.clone()).unwrap();
-    let slots = pieces.iter().enumerate().filter(|(_, piece)| {
+    let is_brief = |piece: &&Piece| {
         matches!(piece.part, Part::Slot(named) if named.group == 2) && piece.bytes == BRIEF_BYTES
-    });
-    let slots: Vec<usize> = slots.map(|(place, _)| place).collect();
+    };
+    let slots: Vec<&Piece> = pieces.iter().filter(is_brief).collect();
     assert_eq!(slots.len(), 49);
-    for left in slots {
+    for (left, how) in slots.iter().flat_map(|left| [How::Flip, How::Zero].map(|how| (*left, how))) {
         let mut damaged = disk.clone();
-        for (_, piece) in pieces.iter().enumerate().filter(|(place, _)| *place != left) {
+        for piece in pieces.iter().filter(|piece| *piece != left) {
             let (Part::Record(named) | Part::Slot(named)) = piece.part else { continue };
             if named.group == 2 || named.sequence == 1 {
-                damaged.damage(&piece.file, |bytes| bytes[piece.offset as usize + 5] ^= 1);
+                let range = piece.offset as usize..(piece.offset + piece.bytes) as usize;
+                damaged.damage(&piece.file, |bytes| how.spoil(&mut bytes[range]));
             }
         }
         let error = Storage::open(&mut damaged, IDENTITY, &roomy()).unwrap_err();
-        assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
+        assert!(matches!(error, StorageError::Damaged { .. }), "{how:?}: {error}");
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Flip,
+    Zero,
+}
+
+impl How {
+    fn spoil(self, bytes: &mut [u8]) {
+        match self {
+            How::Flip => bytes[5] ^= 1,
+            How::Zero => bytes.fill(0),
+        }
+    }
+}
+
+/// Its checksum holds, and it is of another group: whoever wrote it, it was not this one's.
+#[test]
+fn a_brief_slot_of_another_group_names_no_record_of_this_one() {
+    let (disk, story) = life_of(&[(1..=9).map(|index| command(1, index, 30)).collect()]);
+    let pieces = survey(&mut disk.clone()).unwrap();
+    let of_fifth =
+        |piece: &&Piece| matches!(piece.part, Part::Slot(named) | Part::Record(named) if named.sequence == 5);
+    let [slot, record] = pieces.iter().filter(of_fifth).collect::<Vec<_>>()[..] else {
+        panic!("a slot and a record")
+    };
+    let header = envelope::body(&disk.bytes(&slot.file)[..PAGE]).and_then(Segment::parse_header).unwrap();
+    for (group, is_lost) in [(1, true), (2, false)] {
+        let mut damaged = disk.clone();
+        let brief = Brief { payload_bytes: 30, group }.encode(seed(header.salt), slot.offset);
+        damaged.damage(&slot.file, |bytes| {
+            bytes[slot.offset as usize..][..brief.len()].copy_from_slice(&brief);
+            bytes[record.offset as usize + 50] ^= 1;
+        });
+        let opened = Storage::open(&mut damaged, IDENTITY, &roomy());
+        assert_eq!(
+            opened.is_ok_and(|(_, recovered)| recovered.last_index == story.acknowledged.last_index()),
+            is_lost
+        );
+    }
+}
+
+/// Numbers that no log reaches, with good checksums.
+#[test]
+fn a_survey_looks_at_records_with_any_numbers() {
+    let (mut disk, _) = life_of(&[vec![noop(1, 1)]]);
+    let name = segments(&disk)[0].clone();
+    let header = envelope::body(&disk.bytes(&name)[..PAGE]).and_then(Segment::parse_header).unwrap();
+    let (slots_at, records_at) = (header.layout.slots_at(0), header.layout.records_at(0));
+    let mut encoder = Encoder::default();
+    encoder.begin(slots_at, records_at, seed(header.salt));
+    for ordinal in 0..2 {
+        let position = LogPosition::new(1, 1 + u64::from(ordinal));
+        let (payload_bytes, kind, count, sequence, group) = (0, Kind::Command, 2, u64::MAX, 1);
+        encoder.push(Header { payload_bytes, kind, ordinal, count, sequence, group, position }, b"");
+    }
+    encoder.fill_pages();
+    disk.damage(&name, |bytes| {
+        bytes[slots_at as usize..][..encoder.slots.len()].copy_from_slice(&encoder.slots);
+        bytes[records_at as usize..][..encoder.records.len()].copy_from_slice(&encoder.records);
+    });
+    survey(&mut disk).unwrap();
 }
 
 /// A misdirected write: a page of records stands in another's place, where each is a sound record.
@@ -149,5 +215,219 @@ fn whether_a_slot_arrived_is_asked_of_the_page_on_which_it_would_stand() {
             });
             assert_eq!(reopen(&mut damaged).0.tail(), expected, "{commands} {fill}");
         }
+    }
+}
+
+const CASES: usize = 300;
+
+/// A life of so many groups of hundreds of entries of all kinds, and the state after each.
+fn draw_life(draws: &mut Draws, groups: u64) -> (CrashDisk, Vec<State>) {
+    let mut disk = CrashDisk::default();
+    Storage::format(&mut disk, IDENTITY, &spacious()).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &spacious()).unwrap();
+    let mut story = Story::default();
+    let mut states = vec![story.acknowledged.clone()];
+    let (mut term, mut next) = (1, 1);
+    for _ in 0..groups {
+        let entries = draw_group(draws, next, &mut term);
+        next = entries.last().unwrap().index.0 + 1;
+        let step = Step { hard_state: Some(vote(term, 1)), entries, ..Step::default() };
+        story.commit(&mut storage, &[vec![step]], &mut disk).unwrap();
+        states.push(story.acknowledged.clone());
+    }
+    assert_eq!(segments(&disk).len(), 1);
+    (disk, states)
+}
+
+fn spacious() -> Options {
+    Options { segment_bytes: 512 << 10, ..options() }
+}
+
+fn draw_group(draws: &mut Draws, first: u64, term: &mut u64) -> Vec<Entry> {
+    let (count, is_plain) = (1 + draws.below(400), draws.below(4) == 0);
+    let mut entries: Vec<Entry> = Vec::new();
+    while (entries.len() as u64) < count {
+        let index = first + entries.len() as u64;
+        match if is_plain { 4 } else { draws.below(12) } {
+            0 => entries.push(noop(*term, index)),
+            1 => entries.push(configuration(*term, index, 1 + draws.below(12))),
+            2 => *term += 1,
+            3 => entries.extend((index..=index + draws.below(60)).map(|index| Entry {
+                term: Term(*term),
+                index: LogIndex(index),
+                payload: Payload::Withheld,
+            })),
+            _ => {
+                let longest = 1 + draws.below(40);
+                for index in index..=index + draws.below(120) {
+                    entries.push(command(*term, index, draws.below(longest) as usize));
+                }
+            }
+        }
+    }
+    entries
+}
+
+/// Starts twice. How the log ended, and of how many groups everything is there, but for the data of the entries at these
+/// indices.
+fn start(disk: &mut CrashDisk, states: &[State]) -> Result<(Tail, usize, Vec<LogIndex>), StorageError> {
+    let (storage, recovered) = Storage::open(disk, IDENTITY, &spacious())?;
+    let found = state_of(&storage, &recovered, disk);
+    let groups = states.iter().position(|state| state.log.len() == found.log.len()).expect("whole groups");
+    for (entry, known) in found.log.iter().zip(&states[groups].log) {
+        let is_lost = found.faulty.contains(&entry.index);
+        assert!(entry.position() == known.position() && (is_lost || entry == known), "{entry:?} {known:?}");
+    }
+    let (again, recovered) = Storage::open(disk, IDENTITY, &spacious()).unwrap();
+    let again = state_of(&again, &recovered, disk);
+    assert_eq!((again.log, &again.faulty), (found.log, &found.faulty));
+    Ok((storage.tail(), groups, found.faulty.into_iter().collect()))
+}
+
+/// Sectors of the last group arrived, or did not, or are garbage: the group before is there, and this one as a whole or not at
+/// all.
+#[test]
+fn a_large_group_that_tears_costs_nothing_of_what_was_acknowledged() {
+    let mut draws = Draws(1);
+    let mut tails = BTreeSet::new();
+    for case in 0..CASES as u64 {
+        let (mut disk, states) = draw_life(&mut draws, 2);
+        let of_last = |piece: &&Piece| matches!(piece.part, Part::Slot(named) | Part::Record(named) if named.group == 2);
+        let pieces = survey(&mut disk.clone()).unwrap();
+        let pages = pieces.iter().filter(of_last);
+        let pages: BTreeSet<u64> = pages
+            .flat_map(|piece| piece.offset / PAGE_BYTES..(piece.offset + piece.bytes).div_ceil(PAGE_BYTES))
+            .collect();
+        let (with_garbage, whole_pages) = (case % 2, draws.below(6));
+        disk.damage(&segments(&disk)[0].clone(), |bytes| {
+            for page in pages {
+                let (is_gone, is_torn) =
+                    (draws.below(3 + whole_pages) == 0, draws.below(3 + whole_pages) == 0);
+                for sector in bytes[(page * PAGE_BYTES) as usize..][..PAGE].chunks_mut(512) {
+                    match draws.below(2 + with_garbage) {
+                        _ if is_gone => sector.fill(0),
+                        0 if is_torn => sector.fill(0),
+                        2 if is_torn => sector.fill_with(|| draws.below(256) as u8),
+                        _ => {}
+                    }
+                }
+            }
+        });
+        let (tail, groups, lost) = start(&mut disk, &states).unwrap();
+        let acknowledged = states[1].last_index();
+        assert!(groups >= 1 && lost.iter().all(|index| *index > acknowledged), "{case}: {tail:?} {lost:?}");
+        tails.insert(match tail {
+            Tail::Whole => "whole",
+            Tail::Torn { .. } => "torn",
+            Tail::Uncertain { .. } => "uncertain",
+            Tail::Doubtful { .. } => "doubtful",
+        });
+    }
+    assert_eq!(tails.into_iter().collect::<Vec<_>>(), ["doubtful", "torn", "uncertain", "whole"]);
+}
+
+/// Slots and records of any groups rot, alone or together: what has a sound half keeps its name, and where both are gone the
+/// log ends there only if nothing of a later group is left.
+#[test]
+fn large_groups_that_rot_lose_exactly_what_has_no_sound_half() {
+    let mut draws = Draws(2);
+    let mut outcomes = BTreeSet::new();
+    for case in 0..CASES {
+        let groups = 1 + draws.below(4);
+        let (sound, states) = draw_life(&mut draws, groups);
+        let name = segments(&sound)[0].clone();
+        let pieces = survey(&mut sound.clone()).unwrap();
+        let is_of_log = |piece: &&Piece| matches!(piece.part, Part::Slot(_) | Part::Record(_));
+        let pairs: Vec<&Piece> = pieces.iter().filter(is_of_log).collect();
+        let mut disk = sound.clone();
+        for _ in 0..=draws.below(5) {
+            let place = draws.below(pairs.len() as u64) as usize;
+            let (with_other_half, how, scope) = (draws.below(2) == 0, draws.below(3), draws.below(4));
+            for piece in
+                [Some(pairs[place]), with_other_half.then_some(pairs[place ^ 1])].into_iter().flatten()
+            {
+                let end = piece.offset + piece.bytes;
+                let range = match scope {
+                    0 => piece.offset..end,
+                    1 => piece.offset / 512 * 512..piece.offset / 512 * 512 + 512,
+                    2 => {
+                        piece.offset / PAGE_BYTES * PAGE_BYTES
+                            ..(piece.offset + 1).next_multiple_of(PAGE_BYTES)
+                    }
+                    _ => piece.offset..(piece.offset + 1).next_multiple_of(PAGE_BYTES),
+                };
+                disk.damage(&name, |bytes| {
+                    for byte in &mut bytes[range.start as usize..range.end as usize] {
+                        *byte = [0, draws.below(256) as u8, *byte ^ 4][how as usize];
+                    }
+                });
+            }
+        }
+        outcomes.insert(
+            judge_rot(&sound, &mut disk, &pairs, &states).unwrap_or_else(|what| panic!("{case}: {what}")),
+        );
+    }
+    assert_eq!(outcomes.into_iter().collect::<Vec<_>>(), ["masked", "refused", "torn", "uncertain"]);
+}
+
+/// What came of it, in a word; `pairs` are each slot with its record behind it.
+fn judge_rot(
+    sound: &CrashDisk,
+    disk: &mut CrashDisk,
+    pairs: &[&Piece],
+    states: &[State],
+) -> Result<&'static str, String> {
+    let damaged = disk.bytes(&pairs[0].file).to_vec();
+    let is_sound = |piece: &Piece| {
+        // What fills up the slot of a configuration means nothing.
+        let bytes = if let Part::Slot(named) = piece.part
+            && named.kind == "configuration"
+        {
+            SLOT_BYTES + u64::from(named.payload_bytes)
+        } else {
+            piece.bytes
+        };
+        let range = piece.offset as usize..(piece.offset + bytes) as usize;
+        sound.bytes(&piece.file)[range.clone()] == damaged[range]
+    };
+    let (mut gap, mut lost) = (None, Vec::new());
+    for pair in pairs.chunks(2) {
+        let Part::Record(named) = pair[1].part else { panic!("a record stands behind its slot") };
+        match (is_sound(pair[0]), is_sound(pair[1])) {
+            (false, false) => {
+                gap = Some((named, pair[0]));
+                break;
+            }
+            (true, false) if named.kind == "command" && named.payload_bytes > 0 => {
+                lost.push(named.position.index);
+            }
+            _ => {}
+        }
+    }
+    // A record inside a page is found by those before it, or by its slot.
+    let leaves_a_trace = |group: u64| {
+        pairs.chunks(2).any(|pair| {
+            let Part::Slot(named) = pair[0].part else { return false };
+            let begins_page = pair[1].offset.is_multiple_of(PAGE_BYTES);
+            named.group > group && (is_sound(pair[0]) || (begins_page && is_sound(pair[1])))
+        })
+    };
+    match (gap, start(disk, states)) {
+        (None, Ok((_, groups, found))) if groups + 1 == states.len() && found == lost => Ok("masked"),
+        (Some((named, _)), Err(StorageError::Damaged { .. })) if leaves_a_trace(named.group) => Ok("refused"),
+        (Some((named, slot)), Ok((tail, groups, _)))
+            if !leaves_a_trace(named.group) && groups as u64 == named.group - 1 =>
+        {
+            let page_end = (slot.offset + 1).next_multiple_of(PAGE_BYTES) as usize;
+            let is_zero = damaged[slot.offset as usize..page_end].iter().all(|byte| *byte == 0);
+            match tail {
+                Tail::Torn { .. } | Tail::Whole if is_zero => Ok("torn"),
+                Tail::Uncertain { .. } if !is_zero => Ok("uncertain"),
+                Tail::Whole | Tail::Torn { .. } | Tail::Uncertain { .. } | Tail::Doubtful { .. } => {
+                    Err(format!("{tail:?} after {named}, zeros: {is_zero}"))
+                }
+            }
+        }
+        (gap, found) => Err(format!("{gap:?}, {lost:?}: {found:?}")),
     }
 }
