@@ -27,6 +27,10 @@ pub struct Message {
     pub body: Body,
 }
 
+// It is moved from queue to queue. A rare kind that is larger than the common ones goes into a box.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Message>() <= 112);
+
 /// What a message says.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Body {
