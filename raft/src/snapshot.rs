@@ -15,8 +15,8 @@ use crate::progress::{Mode, Progress};
 use crate::receiving::Receiving;
 use crate::role::{Follower, Role};
 use crate::{
-    Body, Config, ConfigError, Configuration, Ignored, InstallSnapshot, LogIndex, LogPosition, NodeId, Raft,
-    Recovered, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    Body, Config, ConfigError, Configuration, Ignored, InstallSnapshot, LogIndex, LogPosition, Member,
+    NodeId, Raft, Recovered, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
 /// No snapshot is of a later entry: there is room behind it for all that a log will ever hold.
@@ -354,15 +354,28 @@ impl Raft {
         match &self.role {
             Role::Follower(Follower { leader: Some(heard), .. }) => Some(heard.leader),
             Role::Leader(leader) if leader.repair.is_some() => self.snapshots.source,
-            Role::Follower(_) if self.snapshots.is_lost => self.snapshots.source.or(self.first_neighbour()),
+            Role::Follower(_) if self.snapshots.is_lost => {
+                self.snapshots.source.or_else(|| self.first_neighbour())
+            }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => None,
         }
     }
 
-    /// One of those that were members at first, and keeps data.
+    /// Whom one asks that lost its snapshot, and so does not know who is a member before its log says so: those that its log
+    /// names last, and those that were members at first.
+    fn neighbours(&self) -> Vec<Member> {
+        let first = Configuration::first_with_witnesses(&self.config.voters, &self.config.witnesses);
+        let named = self.configurations.latest().members().iter().chain(first.members());
+        let mut neighbours: Vec<Member> =
+            named.filter(|member| member.id != self.config.id).copied().collect();
+        neighbours.sort_by_key(|member| member.id);
+        neighbours.dedup_by_key(|member| member.id);
+        neighbours
+    }
+
+    /// One of them that keeps data.
     fn first_neighbour(&self) -> Option<NodeId> {
-        let Config { id, voters, witnesses, .. } = &self.config;
-        voters.iter().copied().find(|voter| voter != id && !witnesses.contains(voter))
+        self.neighbours().iter().find(|member| !member.is_witness()).map(|member| member.id)
     }
 
     /// Whether this node's state is lost, and a snapshot up to `last` would do for it.
@@ -449,11 +462,9 @@ impl Raft {
             return;
         }
         receiving.give_up_waiting(pull_patience(&self.config), self.now);
-        // Who lost its snapshot does not know the members, and asks those that there were at first.
-        let first = || Configuration::first_with_witnesses(&self.config.voters, &self.config.witnesses);
-        let first = self.snapshots.is_lost.then(first);
+        let neighbours = self.snapshots.is_lost.then(|| self.neighbours());
         while let Some(receiving) = &mut self.snapshots.receiving
-            && let members = first.as_ref().unwrap_or(self.configurations.latest()).members()
+            && let members = neighbours.as_deref().unwrap_or(self.configurations.latest().members())
             && let Some(ask) = receiving.next_ask(source, members, &self.config, self.now)
         {
             let request = SnapshotRequest { snapshot, offset: ask.offset, max_bytes: ask.max_bytes };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use squall_raft::{
     Action, Body, Config, Configuration, Entries, HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex,
-    LogPosition, Message, NodeId, PreVote, PreVoteResponse, Raft, Recovered, RepairResponse, RoleKind, Round,
-    Session, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    LogPosition, Member, Message, NodeId, PreVote, PreVoteResponse, Raft, Recovered, RepairResponse,
+    RoleKind, Round, Session, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Standing, Term,
 };
 
 use crate::cluster::{Cluster, entry, hard_state};
@@ -508,6 +508,36 @@ fn who_lost_its_snapshot_and_hears_nobody_asks_those_that_were_members_at_first(
     }
     assert_eq!(nodes(&asked(&mut raft)), BTreeSet::from([silent]));
     assert_eq!(raft.receive(named_by(other, newer(40))), Ok(()), "n3 may keep silent for good");
+    assert_eq!(asked(&mut raft), [(other, newer(40), 0)]);
+}
+
+/// It knows nobody that was a member at first; but the last change of the membership stands in its log.
+#[test]
+fn who_joined_later_and_lost_its_snapshot_asks_those_that_its_log_names() {
+    let [own, behind, other] = [1, 2, 3].map(NodeId);
+    let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 60, checksum: 7 };
+    let member = |id, standing| Member { id, session: Session::default(), standing, outgoing: false };
+    let members = vec![
+        member(own, Standing::Voter),
+        member(behind, Standing::Learner { promote: false }),
+        member(other, Standing::Learner { promote: false }),
+    ];
+    let named = Configuration::of(members).expect("one has a vote");
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(3), ..HardState::default() },
+        lost_snapshot: Some(lost),
+        base: lost.last,
+        terms: vec![LogPosition::new(3, 21)],
+        last_index: LogIndex(21),
+        configurations: vec![(LogIndex(21), named.into())],
+        ..Recovered::default()
+    };
+    let config = Config { max_snapshot_chunk_bytes: 20, ..Config::new(own, Vec::new()) };
+    let mut raft = Raft::new(config, &recovered).expect("it may start");
+    raft.tick(2 * raft.config().election_timeout);
+    let first: BTreeSet<NodeId> = asked(&mut raft).into_iter().map(|(to, ..)| to).collect();
+    assert_eq!(first, BTreeSet::from([behind, other]));
+    assert_eq!(raft.receive(named_by(other, newer(40))), Ok(()), "n2 never was so far");
     assert_eq!(asked(&mut raft), [(other, newer(40), 0)]);
 }
 
