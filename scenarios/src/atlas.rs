@@ -155,8 +155,11 @@ pub(crate) fn may_rot(
     let holdings = Holdings::of(processes, damage);
     let asked = asked_by(id, invariants);
     let committed_index = invariants.committed_index();
-    // A witness may come to name it, and would never deny it; nor will one whose disk is lost.
-    let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty();
+    // A witness may come to name it, and would never deny it; nor will one whose disk is lost. Who is a quorum by itself may
+    // have committed it, and nobody else's word counts.
+    let own: NodeSet = core::iter::once(node_id(id)).collect();
+    let is_quorum = invariants.configurations(node_id(id)).any(|membership| membership.has_quorum(own));
+    let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty() && !is_quorum;
     let is_witness = processes.setup().config(id).is_witness();
     move |place: usize| {
         let extent = &extents[place];
