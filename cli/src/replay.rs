@@ -1,7 +1,7 @@
 //! `squall replay`: a scenario file, run as it stands, without a seed.
 
-use squall_scenarios::run as storm;
-use squall_sim::scenario;
+use squall_scenarios::run::{self as storm, Outcome};
+use squall_sim::scenario::{self, Scenario};
 
 use crate::args::ReplayArguments;
 use crate::clock::Stopwatch;
@@ -33,10 +33,16 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
     let again = format!("{} replay {}", words::program(), words::quoted(&name));
     let mut report = Report::of(&name, None, again);
     if let Ok(outcome) = &outcome {
-        // A word to the reader, not a verdict: whether an invariant held does not depend on what a file expects.
-        let unexpected = "the scenario states no `expect`, so its verdict is compared with nothing";
-        let remark = || scenario.expected.is_none().then(|| unexpected.to_owned());
-        report.remark = storm::compare(&scenario, outcome).err().or_else(remark);
+        report.remark = remark(&scenario, outcome);
     }
     run::conclude(&arguments.show, outcome, clock.elapsed(), report)
+}
+
+/// A word to the reader, not a verdict: whether an invariant held does not depend on what a file expects.
+fn remark(scenario: &Scenario, outcome: &Outcome) -> Option<String> {
+    let unexpected = "the scenario states no `expect`, so its verdict is compared with nothing";
+    let silent = || scenario.expected.is_none().then(|| unexpected.to_owned());
+    let compared = storm::compare(scenario, outcome).err().or_else(silent);
+    let remarks: Vec<String> = outcome.missed.iter().cloned().chain(compared).collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
 }

@@ -315,6 +315,10 @@ fn a_scenario_that_came_out_otherwise_than_it_states_gets_a_note_and_keeps_its_o
     let edited = file("edited.scn", text.replace(hash, &format!("hash {:032x}", 1)).as_bytes());
     let report = succeed(0, &["replay", &edited]);
     assert!(report.contains("take the `hash` line out if you edited the file"), "{report}");
+    let waits =
+        "squall-scenario 1\nprocesses count=3\nlimits safety=2s\ne7 @n1:leads#99 rot n1\nexpect passed\n";
+    let report = succeed(0, &["replay", &file("waits.scn", waits.as_bytes())]);
+    assert!(report.contains("Note: e7 did not strike: `n1:leads#99` was not reached"), "{report}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod log;
 pub mod machine;
 pub mod marks;
 pub mod membership;
+pub mod milestones;
 pub mod model;
 pub mod observation;
 pub mod oracles;

@@ -43,6 +43,8 @@ pub struct Outcome {
     pub operations: u64,
     /// For each of [`marks::all`] whether it was reached.
     pub marks: Vec<bool>,
+    /// For each fault that waited for something in vain, what that was.
+    pub missed: Vec<String>,
     /// The resolved parameters.
     pub parameters: Vec<Section>,
     /// The trace, if it was kept.
@@ -162,6 +164,7 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
         safety_us: result.safety_us,
         operations: result.operations,
         marks: reached.collect(),
+        missed: result.missed.iter().map(ToString::to_string).collect(),
         also_fired,
         verdict: result.verdict,
         parameters: sections,

@@ -8,6 +8,7 @@ use squall_sim::{ProcessId, Purpose, Ratio};
 use squall_storage::Options;
 
 use crate::classes;
+use crate::milestones;
 use crate::profile::Plan;
 use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{self, DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
@@ -55,12 +56,13 @@ pub fn flatten(sections: &[Section]) -> Vec<(String, String)> {
 /// The run that a scenario states.
 ///
 /// # Errors
-/// Where a section, a key or the expected class is not known, a value cannot be read, or the whole makes no
+/// Where a section, a key, a milestone or the expected class is not known, a value cannot be read, or the whole makes no
 /// sense.
 pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     let parameters = scenario.parameters()?;
     check_expected(scenario.expected.as_ref())?;
     check_decisions(&scenario.decisions)?;
+    scenario.check_milestones(milestones::NAMES)?;
     let mut setup = Setup {
         raft: Config::new(node_id(ProcessId(0)), Vec::new()),
         servers: parameters.processes(),

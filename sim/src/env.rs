@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::disk::SimDisk;
 use crate::ids::{OperationId, ProcessId};
 use crate::mark::{Mark, Marks};
+use crate::milestone::{Milestone, Milestones};
 use crate::process::Process;
 use crate::time::{LocalTime, Time};
 
@@ -29,6 +30,7 @@ pub(crate) struct Effects<P: Process> {
     pub(crate) wake_at: Option<LocalTime>,
     pub(crate) halt: Option<String>,
     pub(crate) rest_us: Option<u64>,
+    pub(crate) passed: Milestones,
 }
 
 impl<P: Process> Env<'_, P> {
@@ -83,6 +85,11 @@ impl<P: Process> Env<'_, P> {
         self.effects.rest_us = Some(outage_us);
     }
 
+    /// Tells that one of [`Process::MILESTONES`] was passed in this event.
+    pub fn pass(&mut self, milestone: Milestone) {
+        self.effects.passed.add(milestone);
+    }
+
     /// Notes that one of the marks in [`Process::MARKS`] was reached.
     pub fn mark(&mut self, mark: Mark) {
         self.marks.mark(mark);
@@ -91,6 +98,13 @@ impl<P: Process> Env<'_, P> {
 
 impl<P: Process> Default for Effects<P> {
     fn default() -> Effects<P> {
-        Effects { sends: Vec::new(), responses: Vec::new(), wake_at: None, halt: None, rest_us: None }
+        Effects {
+            sends: Vec::new(),
+            responses: Vec::new(),
+            wake_at: None,
+            halt: None,
+            rest_us: None,
+            passed: Milestones::default(),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! one thing left open until a fault fires is [`Target::MostProminent`], because "isolate whoever leads" is a
 //! sentence about the run and not about a process. docs/fault-model.md: "Network", "Processes", "Clocks".
 
+use crate::anchor::{Anchor, Turn};
 use crate::choice::Ratio;
 use crate::ids::{Link, ProcessId, ProcessSet};
 use crate::time::Time;
@@ -13,7 +14,9 @@ use crate::time::Time;
 pub struct FaultEvent {
     /// The fault's stable number; the draws that it needs are keyed by it.
     pub id: u32,
-    /// When it strikes.
+    /// What it waits for; nothing, where it strikes at a time of its own.
+    pub after: Option<Anchor>,
+    /// When it strikes; where it waits for something, how long after that.
     pub at: Time,
     /// What it is.
     pub fault: Fault,
@@ -278,10 +281,26 @@ impl FaultEvent {
         {
             return Err(format!("a clock runs at 1/1000 to 1000 times the right rate, not at {rate}"));
         }
-        match self.fault.processes().into_iter().find(|process| process.0 >= processes) {
+        match self.processes().into_iter().find(|process| process.0 >= processes) {
             Some(process) => Err(format!("there is no {process} among {processes} processes")),
             None => Ok(()),
         }
+    }
+
+    /// Every process that the fault or its anchor names.
+    #[must_use]
+    pub fn processes(&self) -> Vec<ProcessId> {
+        let mut named = self.fault.processes();
+        if let Some(Anchor::Passed { process, .. }) = &self.after {
+            named.extend(*process);
+        }
+        named
+    }
+
+    /// The turn of another fault that this one waits for, if it does.
+    #[must_use]
+    pub fn turn(&self) -> Option<Turn> {
+        self.after.as_ref().and_then(Anchor::turn)
     }
 }
 
@@ -317,6 +336,32 @@ impl Fault {
             Fault::ClockRate { process, .. }
             | Fault::ClockJump { process, .. }
             | Fault::ClockFreeze { process, .. } => vec![*process],
+        }
+    }
+
+    /// Whether it has something under way that the world ends; the others are over as soon as they have struck,
+    /// whatever comes of them.
+    #[must_use]
+    pub fn has_end(&self) -> bool {
+        match self {
+            Fault::Partition { .. }
+            | Fault::Flapping { .. }
+            | Fault::Clog { .. }
+            | Fault::Swizzle { .. }
+            | Fault::CrashLoop { .. }
+            | Fault::OldImage { .. }
+            | Fault::ClockFreeze { .. } => true,
+            Fault::Crash { .. }
+            | Fault::CrashAll { .. }
+            | Fault::Pause { .. }
+            | Fault::DiskStall { .. }
+            | Fault::DiskError { .. }
+            | Fault::Rot { .. }
+            | Fault::Ruin { .. }
+            | Fault::LoseDisk { .. }
+            | Fault::Administer { .. }
+            | Fault::ClockRate { .. }
+            | Fault::ClockJump { .. } => false,
         }
     }
 

@@ -26,6 +26,7 @@
 //! assert_eq!(delay(&mut quiet, 17), delays[16]);
 //! ```
 
+pub mod anchor;
 mod chacha;
 pub mod choice;
 pub mod client;
@@ -36,6 +37,7 @@ pub mod fault;
 pub mod history;
 pub mod ids;
 pub mod mark;
+pub mod milestone;
 mod network;
 pub mod parameters;
 pub mod plan;
@@ -48,6 +50,7 @@ pub mod time;
 pub mod trace;
 pub mod world;
 
+pub use anchor::Anchor;
 pub use choice::{Choice, Draw, Purpose, Ratio};
 pub use client::{Call, CallOutcome};
 pub use disk::SimDisk;
@@ -55,6 +58,7 @@ pub use env::Env;
 pub use fault::{Fault, FaultEvent};
 pub use ids::{ClientId, Link, OperationId, ProcessId, ProcessSet};
 pub use mark::{Mark, Marks};
+pub use milestone::Milestone;
 pub use parameters::Parameters;
 pub use process::{Answer, Oracle, Patience, Process, Step, Violation, Workload};
 pub use time::{LocalTime, Time};

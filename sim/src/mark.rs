@@ -66,14 +66,10 @@ impl Mark {
     /// When the registry does not hold the name among its first [`MARKS_MAX`].
     #[must_use]
     pub const fn named(registry: &[&str], name: &str) -> Mark {
-        let mut place = 0;
-        while place < registry.len() && place < MARKS_MAX {
-            if is_equal(registry[place].as_bytes(), name.as_bytes()) {
-                return Mark(place as u8);
-            }
-            place += 1;
+        match place_of(registry, name) {
+            Some(place) if place < MARKS_MAX => Mark(place as u8),
+            Some(_) | None => panic!("no such mark is registered"),
         }
-        panic!("no such mark is registered")
     }
 
     /// The mark's place in its registry.
@@ -119,6 +115,18 @@ macro_rules! sometimes {
             $marks.mark(MARK);
         }
     }};
+}
+
+/// Where a name stands in a list, at compile time.
+pub(crate) const fn place_of(names: &[&str], name: &str) -> Option<usize> {
+    let mut place = 0;
+    while place < names.len() {
+        if is_equal(names[place].as_bytes(), name.as_bytes()) {
+            return Some(place);
+        }
+        place += 1;
+    }
+    None
 }
 
 /// Equality of texts, at compile time.

@@ -213,7 +213,7 @@ fn draw_class(class: Class, parameters: &PlanParameters, choice: &mut Choice, ev
         }
         let lasts_us = draw.range("lasts", recurring.lasts_us.low, recurring.lasts_us.high);
         let fault = Drawing { parameters, draw }.fault(class, lasts_us);
-        events.push(FaultEvent { id: 0, at, fault });
+        events.push(FaultEvent { id: 0, after: None, at, fault });
     }
 }
 
@@ -228,7 +228,7 @@ fn draw_last(class: Class, parameters: &PlanParameters, choice: &mut Choice) -> 
     let end = Time(parameters.length_us).min(Time::END);
     let before_end_us = draw.range("before-end", 1, lasts_us.max(1));
     let at = Time(end.0.saturating_sub(before_end_us));
-    Some(FaultEvent { id: 0, at, fault: Drawing { parameters, draw }.fault(class, lasts_us) })
+    Some(FaultEvent { id: 0, after: None, at, fault: Drawing { parameters, draw }.fault(class, lasts_us) })
 }
 
 impl PlanParameters {

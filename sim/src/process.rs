@@ -29,6 +29,9 @@ pub trait Process: Clone + Sized {
 
     /// The names of the user's own marks: those of processes, oracles and workloads alike.
     const MARKS: &'static [&'static str] = &[];
+    /// The names of what a process tells when it comes to it, for the faults of a scenario that wait for that: names as a
+    /// scenario's sections have them, each a verb that reads well after a process's name, such as `leads`.
+    const MILESTONES: &'static [&'static str] = &[];
 
     /// Prepares a process's disk, once, before time begins. Everything written here is durable.
     fn format(setup: &Self::Setup, id: ProcessId, disk: &mut SimDisk);

@@ -2,8 +2,9 @@
 //! lines, and the stories that teach (`scenarios/cases`).
 //!
 //! A new file in one of the two folders is a new test. What it must hold: prose on top, an `expect` line, and for each
-//! note `reached: <mark>` that mark, so that a story which has quietly stopped happening is noticed. A hash is
-//! compared where one is stated; a found bug states none, since the hash changes with the code and the verdict must not.
+//! note `reached: <mark>` that mark, so that a story which has quietly stopped happening is noticed. For the same reason
+//! each fault that waits for something must have struck. A hash is compared where one is stated; a found bug states none,
+//! since the hash changes with the code and the verdict must not.
 
 use std::path::Path;
 use std::{fs, panic};
@@ -55,6 +56,9 @@ fn a_scenario_that_ends_otherwise_than_it_says_is_told_apart() {
         "{}",
         complaint(&stale)
     );
+    let missed = format!("{text}e1 @n1:leads#99 rot n0\nexpect passed\n");
+    let missed = check("quiet.scn", &missed).expect_err("nobody is elected so often");
+    assert!(missed.starts_with("e1 did not strike: `n1:leads#99` was not reached"), "{missed}");
     let unreached = text.replace("Nothing happens.", "reached: a disk stalled");
     let unreached = check("quiet.scn", &format!("{unreached}expect passed\n"));
     assert_eq!(unreached, Err("it does not reach the mark `a disk stalled` any more".to_owned()));
@@ -101,6 +105,9 @@ fn check(file: &str, text: &str) -> Result<(), String> {
     let outcome = panic::catch_unwind(|| run::replay(&scenario, &RunOptions::default()))
         .map_err(|_| "the run panicked; what it said stands above".to_owned())?
         .map_err(|misfit| misfit.at(text, file).to_string())?;
+    if !outcome.missed.is_empty() {
+        return Err(outcome.missed.join("; "));
+    }
     run::compare(&scenario, &outcome).map_err(|what| refreshed(&scenario, &outcome, what))?;
     scenario.notes.iter().filter_map(|note| mark_of(note)).try_for_each(|mark| check_mark(mark, &outcome))
 }

@@ -1,5 +1,6 @@
-//! Seeded runs, found cases, determinism, garbage, the page on profiles, the tidy test: one binary.
+//! Seeded runs, found cases, anchors, determinism, garbage, the page on profiles, the tidy test: one binary.
 
+mod anchors;
 mod determinism;
 mod failover;
 mod found;

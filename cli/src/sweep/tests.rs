@@ -21,6 +21,7 @@ fn outcome(seed: u64, verdict: Verdict) -> Outcome {
         virtual_us: 3_000_000,
         safety_us: seed * 1_000_000,
         operations: seed,
+        missed: Vec::new(),
         marks: marks::all().enumerate().map(|(mark, _)| mark == 0).collect(),
         parameters: Vec::new(),
         trace: None,

@@ -20,13 +20,14 @@ use squall_raft::{
 };
 use squall_replica::{Output, Replica};
 use squall_sim::process::Extent;
-use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
+use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, passes, sometimes};
 use squall_storage::{Group, Identity, Storage, StorageError};
 
 use crate::atlas;
 use crate::machine::Machine;
 use crate::marks;
 use crate::membership::NodeSet;
+use crate::milestones;
 use crate::observation::{Observation, Step};
 use observe_witnesses::Told;
 use operator::{Deed, Servers};
@@ -92,6 +93,7 @@ impl Process for Server {
     type Response = Response;
 
     const MARKS: &'static [&'static str] = marks::NAMES;
+    const MILESTONES: &'static [&'static str] = milestones::NAMES;
 
     fn format(setup: &Setup, id: ProcessId, disk: &mut SimDisk) {
         Storage::format(disk, setup.identity(id), &setup.storage)
@@ -138,6 +140,7 @@ impl Process for Server {
             groups: 0,
         };
         server.observe_start(&recovered, &log);
+        passes!(env, milestones::NAMES, "starts", true);
         sometimes!(
             env,
             marks::NAMES,

@@ -9,7 +9,7 @@ use squall_raft::{
     SnapshotId, Standing, Status, Term, Write,
 };
 use squall_replica::{Outcome, Proposal, State, Submitted, open_proposal};
-use squall_sim::{Env, sometimes};
+use squall_sim::{Env, passes, sometimes};
 use squall_storage::{Storage, Tail};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -18,6 +18,7 @@ use super::{Recalled, Server};
 use crate::machine::Machine;
 use crate::marks;
 use crate::membership::{Membership, NodeSet};
+use crate::milestones;
 use crate::observation::{Content, Envelope, Observation, Span, Step, WITHHELD};
 
 impl Server {
@@ -169,6 +170,7 @@ impl Server {
                 None
             }
         };
+        passes!(env, milestones::NAMES, "reads", read.is_some());
         self.observation.steps.push(Step::ReadAsked { read });
     }
 
@@ -188,6 +190,7 @@ impl Server {
             self.mark_position(*snapshot, env);
         }
         sometimes!(env, marks::NAMES, "a snapshot was taken", matches!(done, Done::Taken(_)));
+        passes!(env, milestones::NAMES, "takes-snapshot", matches!(done, Done::Taken(_)));
         let is_late =
             matches!(done, Done::Received(snapshot) if snapshot.last.index <= self.shown.commit_index);
         sometimes!(env, marks::NAMES, "a snapshot came when it was not needed any more", is_late);
@@ -226,6 +229,7 @@ impl Server {
         if !has_changed {
             return;
         }
+        pass_change(&before, &after, env);
         if after.commit_index > before.commit_index {
             self.mark_commit(&after, env);
         }
@@ -299,6 +303,23 @@ impl Server {
     }
 }
 
+/// Tells which milestones were passed between two looks.
+fn pass_change(before: &Status, after: &Status, env: &mut Env<'_, Server>) {
+    let (was, is) = (before.role, after.role);
+    let is_newer = after.current_term > before.current_term;
+    let campaigns = is == RoleKind::Candidate && (was != RoleKind::Candidate || is_newer);
+    let votes =
+        after.voted_for.is_some_and(|node| node != after.id) && (is_newer || before.voted_for.is_none());
+    let follows =
+        after.leader.is_some_and(|leader| leader != after.id) && (is_newer || before.leader.is_none());
+    passes!(env, milestones::NAMES, "campaigns", campaigns);
+    passes!(env, milestones::NAMES, "votes", votes);
+    passes!(env, milestones::NAMES, "leads", is == RoleKind::Leader && was != RoleKind::Leader);
+    passes!(env, milestones::NAMES, "steps-down", is != RoleKind::Leader && was == RoleKind::Leader);
+    passes!(env, milestones::NAMES, "follows", follows);
+    passes!(env, milestones::NAMES, "commits", after.commit_index > before.commit_index);
+}
+
 pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
     let is_half = storage.received_snapshot().is_some_and(|(_, bytes)| bytes > 0);
     sometimes!(env, marks::NAMES, "a server started with a part of a snapshot", is_half);
@@ -317,6 +338,8 @@ pub(super) fn sent(
 ) {
     if let Body::AppendEntriesResponse(response) = message.body {
         let refused = matches!(response.result, AppendResult::Conflict { .. });
+        let has = matches!(response.result, AppendResult::Matched(_) | AppendResult::Witnessed(_));
+        passes!(env, milestones::NAMES, "acknowledges", has);
         sometimes!(env, marks::NAMES, "a follower refused entries that do not fit", refused);
     }
     if let Body::RequestVoteResponse(response) = message.body {
@@ -353,6 +376,7 @@ pub(super) fn settled(
     );
     sometimes!(env, marks::NAMES, "a follower served a read", index.is_some() && !leads);
     sometimes!(env, marks::NAMES, "a leader that was deposed served no read", index.is_none());
+    passes!(env, milestones::NAMES, "confirms-reads", index.is_some());
     observation.steps.push(Step::ReadsSettled { up_to, index });
 }
 
@@ -369,6 +393,7 @@ pub(super) fn written(
     if let Some(base) = write.reset_to {
         observation.steps.push(Step::Reset { base });
         sometimes!(env, marks::NAMES, "a snapshot was installed", true);
+        passes!(env, milestones::NAMES, "installs-snapshot", true);
         *last_index = base.index;
     }
     if let Some(base) = write.compact_to {
@@ -378,6 +403,7 @@ pub(super) fn written(
     if let Some(from) = write.truncate_from {
         observation.steps.push(Step::Truncated { from });
         sometimes!(env, marks::NAMES, "a follower removed entries in conflict", true);
+        passes!(env, milestones::NAMES, "truncates", true);
         sometimes!(env, marks::NAMES, "a follower removed several entries in conflict", from < *last_index);
         *last_index = from.prev();
     }
@@ -395,6 +421,7 @@ pub(super) fn written(
         count += 1;
     }
     sometimes!(env, marks::NAMES, "one write carried several entries", count > 1);
+    passes!(env, milestones::NAMES, "appends", count > 0);
     observation.steps.push(Step::WriteIssued { sequence: write.token.sequence });
 }
 

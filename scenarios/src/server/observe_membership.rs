@@ -1,10 +1,11 @@
 //! What is observed of changes of the membership, and the marks that it leaves.
 
 use squall_raft::{Change, ChangeError, LogPosition, RoleKind, Status};
-use squall_sim::{Env, sometimes};
+use squall_sim::{Env, passes, sometimes};
 
 use super::Server;
 use crate::marks;
+use crate::milestones;
 use crate::observation::Step;
 
 impl Server {
@@ -43,6 +44,8 @@ impl Server {
                 raft.configuration_at(was).is_some_and(|(_, configuration)| configuration.is_joint());
             sometimes!(env, marks::NAMES, "a joint configuration was entered", is_joint);
             sometimes!(env, marks::NAMES, "a joint configuration was left", was_joint && !is_joint);
+            passes!(env, milestones::NAMES, "enters-joint", is_joint);
+            passes!(env, milestones::NAMES, "leaves-joint", was_joint && !is_joint);
             let asked = matches!(self.observation.steps.last(), Some(Step::Proposed { .. }));
             let by_itself = is_joint && !asked && after.role == RoleKind::Leader;
             sometimes!(env, marks::NAMES, "a leader promoted a learner by itself", by_itself);

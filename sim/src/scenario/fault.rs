@@ -196,7 +196,7 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
 
 /// Says what of a fault cannot be in a world of so many processes, if anything.
 pub(super) fn check(event: &FaultEvent, processes: u32) -> Result<(), Complaint> {
-    match event.fault.processes().into_iter().find(|process| process.0 >= processes) {
+    match event.processes().into_iter().find(|process| process.0 >= processes) {
         Some(process) => Err(value::nobody_called('n', process.0.into(), processes)),
         None => event.check(processes).map_err(|what| Complaint::new(what, "a fault that can strike")),
     }

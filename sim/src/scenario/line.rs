@@ -24,8 +24,19 @@ pub(super) struct Word<'a> {
 impl<'a> Word<'a> {
     /// The key and the value, if it is such a word.
     pub(super) fn key_and_value(self) -> Option<(&'a str, Word<'a>)> {
-        let (key, value) = self.text.split_once('=')?;
-        Some((key, Word { text: value, column: self.column + key.chars().count() + 1 }))
+        self.split_once('=').map(|(key, value)| (key.text, value))
+    }
+
+    /// What stands before and behind the first of these characters.
+    pub(super) fn split_once(self, separator: char) -> Option<(Word<'a>, Word<'a>)> {
+        let (before, behind) = self.text.split_once(separator)?;
+        let column = self.column + before.chars().count() + 1;
+        Some((Word { text: before, ..self }, Word { text: behind, column }))
+    }
+
+    /// What stands behind this character, if it is the first.
+    pub(super) fn strip_prefix(self, first: char) -> Option<Word<'a>> {
+        Some(Word { text: self.text.strip_prefix(first)?, column: self.column + 1 })
     }
 }
 
@@ -66,10 +77,19 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// The word with the value of `key`, without taking it.
+    pub(super) fn peek_key(&self, key: &str) -> Option<Word<'a>> {
+        self.place_of(key).map(|place| self.words[place])
+    }
+
+    fn place_of(&self, key: &str) -> Option<usize> {
+        let has_key = |word: &Word<'_>| word.key_and_value().is_some_and(|(found, _)| found == key);
+        self.words.iter().rposition(has_key)
+    }
+
     /// The value of `key`, if it is there.
     pub(super) fn maybe_key<T>(&mut self, key: &str, read: Read<T>) -> Result<Option<T>, ScenarioError> {
-        let has_key = |word: &Word<'_>| word.key_and_value().is_some_and(|(found, _)| found == key);
-        let Some(place) = self.words.iter().rposition(has_key) else {
+        let Some(place) = self.place_of(key) else {
             return Ok(None);
         };
         let (_, value) =

@@ -9,6 +9,7 @@ use super::decision;
 use super::error::{Complaint, ScenarioError};
 use super::line::{Line, Word};
 use super::section;
+use crate::anchor::{AnchorError, Part};
 use crate::choice::DrawKey;
 
 /// Why a scenario cannot be run: one of its lines states what cannot be.
@@ -36,6 +37,10 @@ pub enum Subject {
     },
     /// The fault of that number.
     Event(u32),
+    /// What the fault of that number waits for.
+    Milestone(u32),
+    /// The other event, by which it is known when the fault of that number strikes.
+    Turn(u32),
     /// What is decided of that event.
     Decision(DrawKey),
     /// What must come of the run.
@@ -93,6 +98,11 @@ impl Subject {
                 Some(stated.unwrap_or(first).column)
             }
             Self::Event(id) => (section::event_number(first.text) == Some(Ok(*id))).then_some(first.column),
+            Self::Milestone(id) | Self::Turn(id) => {
+                let is_event = section::event_number(first.text) == Some(Ok(*id));
+                let since = line.peek_key("since").filter(|_| matches!(self, Self::Turn(_)));
+                since.or(line.peek()).filter(|_| is_event).map(|word| word.column)
+            }
             Self::Decision(key) => {
                 let identity = line.next("").ok()?;
                 let stated = decision::key(purpose?, identity.text).ok()?;
@@ -105,6 +115,15 @@ impl Subject {
         }
     }
 
+    pub(super) fn misfit_of_anchor(error: AnchorError) -> Misfit {
+        let AnchorError { event, of, what, expected } = error;
+        let subject = match of {
+            Part::Milestone => Self::Milestone(event),
+            Part::Turn => Self::Turn(event),
+        };
+        Misfit { subject, what, expected }
+    }
+
     pub(super) fn misfit(self, complaint: Complaint) -> Misfit {
         Misfit { subject: self, what: complaint.what, expected: complaint.expected }
     }
@@ -115,7 +134,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Section(name) => write!(f, "section `{name}`"),
             Self::Key { section, key } => write!(f, "section `{section}`, key `{key}`"),
-            Self::Event(id) => write!(f, "event e{id}"),
+            Self::Event(id) | Self::Milestone(id) | Self::Turn(id) => write!(f, "event e{id}"),
             Self::Decision(key) => write!(f, "decision `{}`", decision::Written(*key)),
             Self::Expected => f.write_str("`expect`"),
         }

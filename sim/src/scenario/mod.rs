@@ -10,7 +10,7 @@
 //! cluster voters=3 clients=1
 //! network delay_us_min=1000 fifo=0
 //! e1 @2s partition isolate=most-prominent for=300ms
-//! e4 @2100ms crash n2 kind=power outage=500ms after-disk-operations=2
+//! e4 @n2:leads+30ms since=e1:begins crash n2 kind=power outage=500ms after-disk-operations=2
 //! net n0>n2#17 delay=1203 loss=1
 //! expect failed ElectionSafety
 //! hash 0f1e2d3c4b5a69788796a5b4c3d2e1f0
@@ -19,6 +19,7 @@
 //! What the sections' keys mean is not known here: whoever reads a section checks it. Comments stand on
 //! lines of their own; those before the first other line are kept as the scenario's notes, others are not.
 
+mod anchor;
 mod decision;
 mod error;
 mod fault;
@@ -90,8 +91,8 @@ impl Scenario {
     /// [`Parameters::calm`].
     ///
     /// # Errors
-    /// Where a value cannot be read, a key is not known, the whole cannot be simulated, or a fault or a
-    /// decision concerns a process or a client that there is not.
+    /// Where a value cannot be read, a key is not known, the whole cannot be simulated, a fault or a
+    /// decision concerns a process or a client that there is not, or a fault waits for what cannot come.
     pub fn parameters(&self) -> Result<Parameters, Misfit> {
         let parameters = parameters_from(&self.sections)?;
         let (processes, clients) = (parameters.processes(), parameters.clients.count);
@@ -99,12 +100,21 @@ impl Scenario {
             let complain = |complaint| Subject::Event(event.id).misfit(complaint);
             fault::check(event, processes).map_err(complain)?;
         }
+        crate::anchor::check(&self.events).map_err(Subject::misfit_of_anchor)?;
         for decision in &self.decisions {
             let complain = |complaint| Subject::Decision(decision.key).misfit(complaint);
             decision::check(decision.key, processes, clients).map_err(complain)?;
             decision::check_field(decision).map_err(complain)?;
         }
         Ok(parameters)
+    }
+
+    /// Says whether all milestones that faults wait for are among these, which the processes name.
+    ///
+    /// # Errors
+    /// Where one is not.
+    pub fn check_milestones(&self, known: &[&str]) -> Result<(), Misfit> {
+        crate::anchor::check_milestones(&self.events, known).map_err(Subject::misfit_of_anchor)
     }
 
     /// The section of that name.

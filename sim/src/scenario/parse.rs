@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use super::error::{Complaint, ScenarioError};
 use super::line::{Line, Word};
-use super::{Expected, Scenario, Section, VERSION, decision, fault, section, value};
+use super::{Expected, Scenario, Section, VERSION, anchor, decision, fault, section, value};
 use crate::choice::DrawKey;
 use crate::fault::FaultEvent;
-use crate::time::Time;
 
 /// Reads the text of the file called `file` (which is only used to say where an error is).
 ///
@@ -91,10 +90,9 @@ impl Parser {
         if !self.events.insert(id) {
             return Err(line.error_at(first, "a number that no other event has"));
         }
-        let at = line.next("when it strikes, as `@250ms`")?;
-        let at = line.read(at, moment)?;
+        let (after, at) = anchor::read(line)?;
         let fault = fault::read(line)?;
-        self.scenario.events.push(FaultEvent { id, at, fault });
+        self.scenario.events.push(FaultEvent { id, after, at, fault });
         Ok(())
     }
 
@@ -143,14 +141,6 @@ impl Parser {
         self.scenario.sections.push(section);
         Ok(())
     }
-}
-
-/// A moment of the run, as `@250ms`.
-fn moment(text: &str) -> Result<Time, Complaint> {
-    let complaint = || Complaint::about(text, format!("a moment, as `@250ms`, at most {}us", Time::END.0));
-    let duration = text.strip_prefix('@').ok_or_else(complaint)?;
-    let time = Time(value::duration_us(duration).map_err(|_| complaint())?);
-    if time <= Time::END { Ok(time) } else { Err(complaint()) }
 }
 
 fn hash(text: &str) -> Result<u128, Complaint> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::anchor::{Anchor, Turn};
 use crate::choice::{DrawKey, Purpose, Ratio};
 use crate::disk::DiskLatency;
 use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, PausedClock, Ruin, Target};
@@ -22,7 +23,9 @@ fn sample() -> Scenario {
     let mut sections = vec![Section::new("cluster").with("voters", &3).with("mutation", &"none")];
     sections.extend(sections_of(&parameters));
     let (n0, n1, n2) = (ProcessId(0), ProcessId(1), ProcessId(2));
-    let event = |id, at, fault| FaultEvent { id, at: Time(at), fault };
+    let event = |id, at, fault| FaultEvent { id, after: None, at: Time(at), fault };
+    let n2_leads =
+        Anchor::Passed { milestone: "leads".into(), process: Some(n2), nth: 2, since: Some(Turn::Begins(1)) };
     let crash = Fault::Crash {
         process: Target::Process(n1),
         kind: CrashKind::PowerLoss,
@@ -35,7 +38,7 @@ fn sample() -> Scenario {
         sections,
         events: vec![
             event(1, 2_000_000, Fault::Partition { cut: leader_alone, duration_us: 300_000 }),
-            event(4, 2_100_000, crash),
+            FaultEvent { after: Some(n2_leads), ..event(4, 30_000, crash) },
             event(9, 2_100_001, Fault::Swizzle { clog: vec![n2, n0], free: vec![n0, n2], step_us: 20_000 }),
         ],
         decisions: vec![
@@ -87,7 +90,13 @@ fn every_fault_has_a_line_that_is_its_own() {
         e22 @1us disk-error n1 of=sync after=2 times=1 for=3s outage=1s
         e23 @1us lose-disk n1 outage=1s
         e24 @1us ruin n1 how=lost-write
-        e25 @1us old-image most-prominent for=5s outage=1s"
+        e25 @1us old-image most-prominent for=5s outage=1s
+        e26 @n1:leads rot n1
+        e27 @any:takes-snapshot#3+30ms rot n1
+        e28 @e27:begins rot n1
+        e29 @e1:ends+1us rot n1
+        e30 @n1:leads#2 since=e28:begins rot n1
+        e31 @any:leads+1s since=e1:ends partition ring for=1s"
         .replace("        ", "");
     let text = format!("squall-scenario 1{file}\n");
     let scenario = parse(&text, "faults.scn").expect("every line is right");
@@ -121,6 +130,21 @@ fn an_error_says_where_it_is_and_what_would_be_right() {
         "e1 2s crash n1",
         "e1 @99999999999999s crash-all kind=power outage=1s",
         "e99999999999 @1s crash-all kind=power outage=1s",
+        "e1 @n1 crash-all kind=power outage=1s",
+        "e1 @n64:leads crash-all kind=power outage=1s",
+        "e1 @nobody:leads crash-all kind=power outage=1s",
+        "e1 @n1:le/ads crash-all kind=power outage=1s",
+        "e1 @n1:leads#0 crash-all kind=power outage=1s",
+        "e1 @n1:leads#two crash-all kind=power outage=1s",
+        "e1 @n1:leads+30 crash-all kind=power outage=1s",
+        "e1 @n1:leads#2+ crash-all kind=power outage=1s",
+        "e1 n1:leads crash-all kind=power outage=1s",
+        "e1 @e2:stops crash-all kind=power outage=1s",
+        "e1 @e99999999999:begins crash-all kind=power outage=1s",
+        "e1 @2s since=e2:begins crash-all kind=power outage=1s",
+        "e1 @e2:begins since=e3:begins crash-all kind=power outage=1s",
+        "e1 @n1:leads since=e2 crash-all kind=power outage=1s",
+        "e1 @n1:leads since=e2:begins since=e3:ends crash-all kind=power outage=1s",
         "e1 @2s crash kind=power outage=1s",
         "e1 @2s crash n64 kind=power outage=1s",
         "e1 @2s crash n1 kind=electric outage=1s",
@@ -217,6 +241,31 @@ fn what_concerns_somebody_whom_there_is_not_is_an_error_on_its_own_line() {
     }
     let text = "processes count=4\nclients count=2\ne3 @1s clog split=n0,n3 for=1s\nnet n0>n3#1 loss=1\nclient c1#1 x=1";
     assert_eq!(parameters_of(text), Ok(Parameters::calm(4, 2)));
+}
+
+#[test]
+fn an_anchor_that_no_run_can_reach_is_an_error_where_it_stands() {
+    let known = ["leads", "follows"];
+    let error_of = |lines: &str| {
+        let text = format!("squall-scenario 1\nprocesses count=3\n{lines}");
+        let scenario = parse(&text, "x.scn").expect("well-formed");
+        let said = scenario.parameters().and_then(|_| scenario.check_milestones(&known));
+        said.map_err(|misfit| misfit.at(&text, "x.scn").to_string())
+    };
+    let errors = [
+        "e1 @n3:leads rot n0",
+        "e1 @n1:leeds rot n0",
+        "e1 @e2:begins rot n0",
+        "e1 @n1:leads   since=e2:ends rot n0",
+        "e1 @1s rot n0\ne2 @e1:ends rot n0",
+        "e1 @1s rot n0\ne2 @n1:leads since=e1:ends rot n0",
+        "e1 @e1:begins rot n0",
+        "e1 @1s rot n1\ne2 @e3:begins rot n0\ne3 @n0:leads since=e4:begins rot n0\ne4 @e3:begins rot n0",
+    ]
+    .map(|lines| format!("{lines}\n  {}", error_of(lines).expect_err(lines)));
+    insta::assert_snapshot!(errors.join("\n"));
+    let chain = "e9 @1s clog ring for=1s\ne2 @e9:ends rot n0\ne5 @n2:follows since=e2:begins rot n0\ne7 @e2:begins rot n1";
+    assert_eq!(error_of(chain), Ok(()));
 }
 
 /// A name that is missing in the table would make a recorded run one that cannot be read.
@@ -353,6 +402,15 @@ fn any_fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn any_anchor() -> impl Strategy<Value = Anchor> {
+    let turn = || prop_oneof![any::<u32>().prop_map(Turn::Begins), any::<u32>().prop_map(Turn::Ends)];
+    let who = prop::option::of(any_process());
+    let passed = ("[A-Za-z0-9_-]{1,12}", who, 1_u32.., prop::option::of(turn()));
+    let passed =
+        passed.prop_map(|(milestone, process, nth, since)| Anchor::Passed { milestone, process, nth, since });
+    prop_oneof![passed, turn().prop_map(Anchor::Turned)]
+}
+
 fn any_decisions() -> impl Strategy<Value = Vec<Decision>> {
     let key = (prop::sample::select(Purpose::ALL.to_vec()), any::<u64>(), any::<u64>(), any::<bool>());
     let key =
@@ -374,9 +432,10 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
         let reserved = |section: &Section| section.name != "hash" && section.name != "expect";
         sections.into_iter().map(section).filter(reserved).collect()
     });
-    let events = prop::collection::btree_map(any::<u32>(), (0..=Time::END.0, any_fault()), 0..8);
-    let events = events.prop_map(|events| {
-        events.into_iter().map(|(id, (at, fault))| FaultEvent { id, at: Time(at), fault }).collect()
+    let event = (prop::option::of(any_anchor()), 0..=Time::END.0, any_fault());
+    let events = prop::collection::btree_map(any::<u32>(), event, 0..8).prop_map(|events| {
+        let event = |(id, (after, at, fault))| FaultEvent { id, after, at: Time(at), fault };
+        events.into_iter().map(event).collect()
     });
     let expected = prop_oneof![
         Just(None),

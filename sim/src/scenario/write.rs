@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::value::Duration;
-use super::{Expected, Scenario, Section, VERSION, decision, fault};
+use super::{Expected, Scenario, Section, VERSION, anchor, decision, fault};
 use crate::choice::Decision;
 
 impl fmt::Display for Scenario {
@@ -15,8 +14,8 @@ impl fmt::Display for Scenario {
         }
         self.sections.iter().try_for_each(|section| writeln!(f, "{section}"))?;
         for event in &self.events {
-            let (id, at, fault) = (event.id, Duration(event.at.0), fault::Written(&event.fault));
-            writeln!(f, "e{id} @{at} {fault}")?;
+            let moment = anchor::Written(event.after.as_ref(), event.at);
+            writeln!(f, "e{} {moment} {}", event.id, fault::Written(&event.fault))?;
         }
         write_decisions(&self.decisions, f)?;
         match &self.expected {

@@ -68,6 +68,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         if let Some(at) = self.effects.wake_at.take() {
             self.set_timer(id, at);
         }
+        self.hear_milestones(id);
         self.schedule_disk(id);
         self.send_all(id);
         if !self.effects.responses.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::World;
 use super::act::Occasion;
 use super::slot::Trap;
+use crate::anchor::Turn;
 use crate::choice::Ratio;
 use crate::disk::ArmedFailure;
 use crate::fault::{CrashKind, CrashWhen, Cut, Fault, Target};
@@ -54,9 +55,10 @@ struct Swizzle {
 }
 
 impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
-    /// Schedules one fault of the plan. Only the next one is ever in the queue, which stays small that way.
+    /// Schedules one fault of the plan that strikes at a time of its own. Only the next one is ever in the queue, which
+    /// stays small that way.
     pub(super) fn schedule_fault(&mut self, place: u32) {
-        if let Some(event) = self.plan.get(place as usize) {
+        if let Some(event) = self.plan.get(place as usize).filter(|event| event.after.is_none()) {
             self.queue.push(event.at.max(self.now), Event::Fault(place));
         }
     }
@@ -65,12 +67,19 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         if !self.is_stormy() {
             return;
         }
-        self.schedule_fault(place + 1);
         let plan = Arc::clone(&self.plan);
         let event = &plan[place as usize];
-        self.step += 1;
         let id = event.id;
-        self.record(None, RecordKind::FaultBegan, 0, u64::from(id), 0, u64::from(event.fault.kind()));
+        let cause = match event.after {
+            None => {
+                self.schedule_fault(place + 1);
+                0
+            }
+            Some(_) => self.anchors.strikes(place),
+        };
+        self.step += 1;
+        self.record(None, RecordKind::FaultBegan, cause, u64::from(id), 0, u64::from(event.fault.kind()));
+        self.turn(Turn::Begins(id));
         self.strike(id, &event.fault);
     }
 
@@ -270,7 +279,10 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.step += 1;
         match self.advance(&mut fault) {
             Some(after_us) => self.go_on(place, after_us, fault),
-            None => self.record(None, RecordKind::FaultEnded, 0, u64::from(fault.id), 0, 0),
+            None => {
+                self.record(None, RecordKind::FaultEnded, 0, u64::from(fault.id), 0, 0);
+                self.turn(Turn::Ends(fault.id));
+            }
         }
     }
 

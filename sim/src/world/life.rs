@@ -54,6 +54,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         if let Some(at) = self.effects.wake_at.take() {
             self.set_timer(id, at);
         }
+        self.hear_milestones(id);
         self.send_all(id);
         assert!(self.effects.responses.is_empty(), "{id} answered before it was asked anything");
         if let Some(reason) = self.effects.halt.take() {

@@ -5,6 +5,7 @@
 //! equal worlds run equally, and a clone goes its own way.
 
 mod act;
+mod anchors;
 mod calls;
 mod faults;
 mod life;
@@ -15,6 +16,7 @@ mod slot;
 
 use std::sync::Arc;
 
+use crate::anchor;
 use crate::choice::{Choice, Decision};
 use crate::client::{Call, Client};
 use crate::disk::SimDisk;
@@ -29,10 +31,12 @@ use crate::process::{Oracle, Process, Violation, Workload};
 use crate::queue::{Event, EventQueue, Sequence};
 use crate::time::Time;
 use crate::trace::{Record, RecordKind, Recorder};
+use anchors::Anchors;
 use faults::ActiveFault;
 use phases::Phase;
 use slot::Slot;
 
+pub use anchors::{Missed, MissedWhy};
 pub use slot::Processes;
 
 /// One run: processes of type `P`, judged by `O`, used by `W`.
@@ -40,8 +44,9 @@ pub use slot::Processes;
 pub struct World<P: Process, O: Oracle<P>, W: Workload<P>> {
     setup: P::Setup,
     parameters: Parameters,
-    /// In order of time.
+    /// Those that strike at a time of their own come first, in order of time.
     plan: Arc<[FaultEvent]>,
+    anchors: Anchors,
     choice: Choice,
     oracle: O,
     workload: W,
@@ -106,6 +111,8 @@ pub struct RunResult {
     pub marks: Marks,
     /// The marks of [`Process::MARKS`] that were reached, by processes, oracle and workload.
     pub user_marks: Marks,
+    /// The faults that waited for something that did not come.
+    pub missed: Vec<Missed>,
 }
 
 impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
@@ -127,7 +134,10 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         for event in &plan {
             event.check(processes).map_err(|what| format!("fault {}: {what}", event.id))?;
         }
-        plan.sort_by_key(|event| (event.at, event.id));
+        anchor::check(&plan)
+            .and_then(|()| anchor::check_milestones(&plan, P::MILESTONES))
+            .map_err(|error| format!("fault {}: {}; expected {}", error.event, error.what, error.expected))?;
+        plan.sort_by_key(|event| (event.after.is_some(), event.at, event.id));
         let slots = (0..processes)
             .map(|number| {
                 let id = ProcessId(number);
@@ -142,6 +152,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         let mut world = World {
             setup,
             parameters,
+            anchors: Anchors::new(&plan, P::MILESTONES),
             plan: plan.into(),
             choice,
             oracle,
@@ -316,6 +327,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             operations: self.answered,
             marks: self.marks,
             user_marks,
+            missed: self.anchors.missed(&self.plan),
         }
     }
 

@@ -8,7 +8,7 @@ use squall_sim::process::Standing;
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{
     Answer, Choice, ClientId, Draw, Env, FaultEvent, LocalTime, OperationId, Oracle, Parameters, Patience,
-    Process, ProcessId, RunResult, SimDisk, Step, Time, Violation, Workload, World,
+    Process, ProcessId, RunResult, SimDisk, Step, Time, Violation, Workload, World, passes,
 };
 
 /// How a beacon behaves.
@@ -81,6 +81,8 @@ impl Process for Beacon {
     type Request = u64;
     type Response = u64;
 
+    const MILESTONES: &'static [&'static str] = &["starts", "sends", "obeys"];
+
     fn format(_: &Habits, _: ProcessId, disk: &mut SimDisk) {
         let file = disk.create("round").expect("a fresh disk");
         disk.write_at(file, 0, &0_u64.to_le_bytes()).expect("a sound disk");
@@ -96,6 +98,7 @@ impl Process for Beacon {
             return Err("it has been here before".to_owned());
         }
         env.wake_at(env.now());
+        passes!(env, Beacon::MILESTONES, "starts", true);
         Ok(Beacon {
             habits: habits.clone(),
             file,
@@ -122,6 +125,7 @@ impl Process for Beacon {
         for other in (0..self.habits.processes).map(ProcessId).filter(|other| *other != id) {
             env.send(other, self.round);
         }
+        passes!(env, Beacon::MILESTONES, "sends", true);
         if let Err(error) = self.write_round(env.disk()) {
             env.halt(error.to_string());
         }
@@ -141,6 +145,7 @@ impl Process for Beacon {
 
     fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
         self.administered.push(command);
+        passes!(env, Beacon::MILESTONES, "obeys", true);
         if command == HALT {
             env.halt("the operator said so");
         }
@@ -265,7 +270,11 @@ pub(crate) fn calm() -> Parameters {
 
 /// A plan of faults, each at a time.
 pub(crate) fn plan(faults: impl IntoIterator<Item = (u64, Fault)>) -> Vec<FaultEvent> {
-    faults.into_iter().zip(1..).map(|((at, fault), id)| FaultEvent { id, at: Time(at), fault }).collect()
+    faults
+        .into_iter()
+        .zip(1..)
+        .map(|((at, fault), id)| FaultEvent { id, after: None, at: Time(at), fault })
+        .collect()
 }
 
 /// A world of these habits.

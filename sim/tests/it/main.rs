@@ -1,5 +1,6 @@
 //! The world seen from outside: each fault acts as the fault model says, and equal worlds run equally.
 
+mod anchors;
 mod beacon;
 mod clocks;
 mod determinism;

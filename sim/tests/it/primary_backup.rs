@@ -214,7 +214,7 @@ fn verdict(care: Care, seed: u64) -> Verdict {
         let process = Target::Process(ProcessId(number % 2));
         let when = CrashWhen::AfterDiskOperations(u64::from(number) % 3);
         let fault = Fault::Crash { process, kind: CrashKind::PowerLoss, when, outage_us: 100_000 };
-        FaultEvent { id: number, at: Time(u64::from(number) * 500_000), fault }
+        FaultEvent { id: number, after: None, at: Time(u64::from(number) * 500_000), fault }
     });
     let (choice, recorder) = (Choice::from_seed(seed), Recorder::new(Keep::Hash));
     let oracle = PromisesAreKept::default();
