@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Run a scenario file. The exit code is the run's own verdict; where it is not what the file expects, a note says so.
     Replay(ReplayArguments),
+    /// Reduce a failure to the simplest scenario that is found which fails in the same class.
+    Shrink(ShrinkArguments),
     /// Find the first event at which two traces differ.
     Diff(DiffArguments),
     /// Show what a data directory holds, record by record, with every checksum verified, and what recovery would do. It never
@@ -134,6 +136,33 @@ pub(crate) struct ReplayArguments {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) show: ShowArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShrinkArguments {
+    /// A scenario that fails, in place of a seed.
+    #[arg(value_name = "FILE.scn", conflicts_with_all = ["profile", "seed"], required_unless_present = "seed")]
+    pub(crate) file: Option<PathBuf>,
+    #[arg(long, default_value = "storm", help = profile_help())]
+    pub(crate) profile: String,
+    /// The seed that fails: a number, or a commit hash.
+    #[arg(long, value_name = "S", value_parser = parse_start)]
+    pub(crate) seed: Option<u64>,
+    /// Where the simplest scenario goes.
+    #[arg(short, long, value_name = "FILE.scn")]
+    pub(crate) output: PathBuf,
+    /// Write it a second time, as the regression test that it is once the bug is fixed: `scenarios/found/NAME.scn`.
+    #[arg(long, value_name = "FILE.scn")]
+    pub(crate) test: Option<PathBuf>,
+    /// How long to try. An interrupt ends it early, with what is found by then.
+    #[arg(long, default_value = "60s", value_parser = parse_duration)]
+    pub(crate) time: Duration,
+    /// How many runs at once; one for each core unless given.
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// Print one JSON object, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -15,6 +15,7 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod shrink;
 mod summary;
 mod sweep;
 mod words;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Sweep(sweep)) => sweep::command(&sweep),
         Some(Command::Run(run)) => run::command(&run),
         Some(Command::Replay(replay)) => replay::command(&replay),
+        Some(Command::Shrink(shrink)) => shrink::command(&shrink),
         Some(Command::Diff(diff)) => diff::command(&diff),
         Some(Command::Log(log)) => log::command(&log),
         Some(Command::Zoo(zoo)) => zoo::command(&zoo),

@@ -20,6 +20,11 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|_| CAUGHT.take().unwrap_or_else(|| "a panic without a message".to_owned()))
 }
 
+/// The same, for a run that is to be looked at though it panicked.
+pub(crate) fn catch_run(run: &mut dyn FnMut()) -> Result<(), String> {
+    catch(run)
+}
+
 /// Keeps the message of a panic that is being caught, and leaves all others to the hook before.
 fn install() {
     let before = panic::take_hook();

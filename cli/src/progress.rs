@@ -38,6 +38,14 @@ impl Progress {
         });
     }
 
+    /// Time goes by, and things stand so.
+    pub(crate) fn tell(&self, message: impl FnOnce() -> String) {
+        if !self.bar.is_hidden() {
+            self.bar.set_position(milliseconds(self.clock.elapsed()));
+            self.bar.set_message(message());
+        }
+    }
+
     /// The sweep is over; the report takes the bar's place.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();

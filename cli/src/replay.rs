@@ -1,5 +1,7 @@
 //! `squall replay`: a scenario file, run as it stands, without a seed.
 
+use std::path::Path;
+
 use squall_scenarios::run::{self as storm, Outcome};
 use squall_sim::scenario::{self, Scenario};
 
@@ -12,17 +14,23 @@ use crate::{output, panics, words};
 /// A scenario is read by people; beyond this size it is something else.
 const SCENARIO_BYTES_MAX: u64 = 64 << 20;
 
+/// Reads a scenario: what it is called, its text, and what it says.
+pub(crate) fn load(path: &Path) -> Result<(String, String, Scenario), Refusal> {
+    let name = path.display().to_string();
+    let bytes = output::load(path, SCENARIO_BYTES_MAX)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Refusal::bad_input(format!("{name} is not a scenario: not text, {error}")))?;
+    let scenario = scenario::parse(&text, &name).map_err(|error| Refusal::bad_input(error.to_string()))?;
+    Ok((name, text, scenario))
+}
+
 /// Runs the command.
 pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
     output::keep_apart(&[
         ("the scenario", Some(&arguments.file)),
         ("--trace", arguments.show.trace.as_deref()),
     ])?;
-    let name = arguments.file.display().to_string();
-    let bytes = output::load(&arguments.file, SCENARIO_BYTES_MAX)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Refusal::bad_input(format!("{name} is not a scenario: not text, {error}")))?;
-    let scenario = scenario::parse(&text, &name).map_err(|error| Refusal::bad_input(error.to_string()))?;
+    let (name, text, scenario) = load(&arguments.file)?;
     let options = run::options(&arguments.show, false);
     let clock = Stopwatch::start();
     let outcome = match panics::catch(|| storm::replay(&scenario, &options)) {

@@ -5,12 +5,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::run::Report;
+use crate::shrink::Shrunk;
 use crate::summary::{Failure, Summary};
 use crate::sweep::Plan;
 use crate::words::{self, thousands};
 
 /// How many kinds of failure, doubts or situations are told in full.
 const TOLD_IN_FULL: usize = 5;
+
+/// A scenario with more lines is not shown.
+const SCENARIO_LINES_TOLD: usize = 60;
 
 /// Writes to a string, which cannot fail.
 macro_rules! line {
@@ -48,6 +52,36 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     } else {
         line!(out, "All invariants held. The same seeds give the same hash on every machine.");
     }
+    out
+}
+
+/// The report of a shrunk failure.
+pub(crate) fn shrunk(shrunk: &Shrunk) -> String {
+    let mut out = String::new();
+    line!(out, "{}: failed {}", shrunk.source, shrunk.class);
+    line!(out);
+    let told = |nth: usize| {
+        let (events, parameters) =
+            (words::count(shrunk.events[nth], "event"), words::count(shrunk.parameters[nth], "parameter"));
+        let length = words::duration(Duration::from_secs_f64(shrunk.virtual_seconds[nth]));
+        format!("{events}, {parameters}, {length} of virtual time")
+    };
+    line!(out, "  before    {}", told(0));
+    line!(out, "  after     {}", told(1));
+    let wall = words::duration(Duration::from_secs_f64(shrunk.wall_seconds));
+    let end = if shrunk.complete { "nothing simpler is left to try" } else { "the time was up: more may go" };
+    let jobs = words::count(shrunk.jobs.into(), "core");
+    line!(out, "  runs      {} in {wall} on {jobs}; {end}", thousands(shrunk.runs));
+    line!(out);
+    let lines = shrunk.scenario.lines().count();
+    if lines <= SCENARIO_LINES_TOLD {
+        shrunk.scenario.lines().for_each(|text| line!(out, "  {text}"));
+    } else {
+        line!(out, "  {} lines", thousands(lines as u64));
+    }
+    line!(out);
+    line!(out, "It is in {}. See it again:", shrunk.file);
+    line!(out, "  {}", shrunk.replay);
     out
 }
 
@@ -128,6 +162,8 @@ fn failures(out: &mut String, failed: &[Failure]) {
         line!(out, "and {} further kinds of failure; --json tells them all.", classes.len() - TOLD_IN_FULL);
         line!(out);
     }
+    line!(out, "Make it small:");
+    line!(out, "  {} -o FILE.scn", failed[0].replay.replacen(" run ", " shrink ", 1));
     line!(out, "See it again:");
     line!(out, "  {}", failed[0].replay);
 }

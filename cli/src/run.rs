@@ -79,7 +79,7 @@ pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
         lines.without_time().with_level(false).with_target(false).init();
         output::say(log::HEADING);
     }
-    RunOptions { keep_trace: show.trace.is_some(), record, log: show.verbose }
+    RunOptions { keep_trace: show.trace.is_some(), record, log: show.verbose, ..RunOptions::default() }
 }
 
 /// Saves and prints what was asked for, and says how the command ends.

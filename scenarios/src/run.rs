@@ -3,16 +3,17 @@
 use squall_sim::process::Violation;
 use squall_sim::scenario::{Expected, Misfit, Scenario, Section};
 use squall_sim::trace::{Header, Keep, Recorder, Trace};
-use squall_sim::world::{Verdict, World};
+use squall_sim::world::{RunResult, Verdict, World};
 use squall_sim::{Choice, mark};
 
 use crate::oracles::Oracles;
 use crate::profile::{Plan, Profile};
+use crate::server::Server;
 use crate::workload::Clients;
 use crate::{marks, script};
 
-/// What to keep of a run, beside its verdict.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What to keep of a run, beside its verdict, and how to hold it.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct RunOptions {
     /// Keep a record of each event.
     pub keep_trace: bool,
@@ -20,7 +21,14 @@ pub struct RunOptions {
     pub record: bool,
     /// Tell each change of a server's state through `tracing`.
     pub log: bool,
+    /// Give the run up, without a verdict, after so many events.
+    pub events_max: Option<u64>,
+    /// What catches a panic inside the run, which is then a violation of the class `Panic`. Without it the panic goes its way.
+    pub catch: Option<Catch>,
 }
+
+/// Calls what it is given, and returns the words of its panic, if it panics.
+pub type Catch = fn(&mut dyn FnMut()) -> Result<(), String>;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -80,8 +88,22 @@ pub fn run_seed(profile: &Profile, seed: u64, options: &RunOptions) -> Outcome {
 /// # Panics
 /// Where a server breaks an assertion.
 pub fn replay(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Misfit> {
+    replay_drawn(scenario, scenario.choice(), options)
+}
+
+/// Runs a scenario whose decisions come from elsewhere.
+///
+/// # Errors
+/// As [`replay`].
+///
+/// # Panics
+/// As [`replay`].
+pub fn replay_drawn(
+    scenario: &Scenario,
+    mut choice: Choice,
+    options: &RunOptions,
+) -> Result<Outcome, Misfit> {
     let plan = script::plan_of(scenario)?;
-    let mut choice = scenario.choice();
     if options.record {
         choice = choice.recording();
     }
@@ -136,7 +158,14 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
     let scenario_faults = if options.record { faults.clone() } else { Vec::new() };
     let mut world = World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(keep))
         .expect("what a profile draws or a scenario may state can be simulated");
-    let result = world.run();
+    let mut go = || match options.events_max {
+        None => world.run(),
+        Some(events) => world.run_for(events),
+    };
+    let result = match options.catch {
+        None => go(),
+        Some(catch) => caught(catch, go).unwrap_or_else(|words| panicked(&world, words)),
+    };
     let scenario = options.record.then(|| {
         let mut scenario = Scenario {
             notes: Vec::new(),
@@ -171,6 +200,22 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
         trace: options.keep_trace.then(|| world.into_recorder().into_trace(header.clone())),
         scenario,
     }
+}
+
+/// The result of a run, or the words of its panic.
+fn caught(catch: Catch, go: impl FnOnce() -> RunResult) -> Result<RunResult, String> {
+    let (mut go, mut result) = (Some(go), None);
+    catch(&mut || result = go.take().map(|go| go()))?;
+    Ok(result.expect("what did not panic has come to its end"))
+}
+
+/// What is left of a run that a panic ended.
+fn panicked(world: &World<Server, Oracles, Clients>, words: String) -> RunResult {
+    let violation = Violation { class: "Panic", message: words };
+    let mut result = world.result();
+    result.violations.push(violation.clone());
+    result.verdict = Verdict::Failed(violation);
+    result
 }
 
 fn expected(verdict: &Verdict) -> Option<Expected> {

@@ -43,6 +43,21 @@ pub fn without_defaults(sections: &[Section]) -> Vec<Section> {
     stated
 }
 
+/// Makes what a scenario states of the cluster fit so many processes, as far as that is clear.
+pub fn fit(scenario: &mut Scenario, processes: u32) {
+    let cluster = scenario.sections.iter_mut().filter(|section| section.name == "cluster");
+    for (key, value) in cluster.flat_map(|section| &mut section.values) {
+        let most = match key.as_str() {
+            "voters" => processes,
+            "witnesses" => processes.saturating_sub(1) / 2,
+            _ => continue,
+        };
+        if value.parse::<u32>().is_ok_and(|number| number > most) {
+            *value = most.to_string();
+        }
+    }
+}
+
 /// Every parameter as `section.key` and its value.
 #[must_use]
 pub fn flatten(sections: &[Section]) -> Vec<(String, String)> {

@@ -168,6 +168,8 @@ type Fields = Vec<(Cow<'static, str>, u64)>;
 enum Driver {
     /// The key of the stream.
     Seed([u32; 8]),
+    /// The same, but only one event in so many is decided; all decisions on the others are the default.
+    Sparse([u32; 8], u64),
     /// Bytes consumed from the front; when they are used up, every decision is the default.
     Bytes { data: Arc<[u8]>, next: usize, end: usize },
     /// What is not there is the default.
@@ -178,19 +180,19 @@ impl Choice {
     /// Decisions that follow from a seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Choice {
+        Choice { driver: Driver::Seed(Self::key(seed)), recording: None }
+    }
+
+    /// Decisions on one event in so many, which follow from a seed; of all others the default.
+    #[must_use]
+    pub fn from_seed_sparsely(seed: u64, one_in: u64) -> Choice {
+        Choice { driver: Driver::Sparse(Self::key(seed), one_in.max(1)), recording: None }
+    }
+
+    fn key(seed: u64) -> [u32; 8] {
         // The rest of the key is a constant text; the last word is left to the purpose and the block number.
         let word = |text: &[u8; 4]| u32::from_le_bytes(*text);
-        let key = [
-            seed as u32,
-            (seed >> 32) as u32,
-            word(b"squa"),
-            word(b"ll c"),
-            word(b"hoic"),
-            word(b"e v1"),
-            0,
-            0,
-        ];
-        Choice { driver: Driver::Seed(key), recording: None }
+        [seed as u32, (seed >> 32) as u32, word(b"squa"), word(b"ll c"), word(b"hoic"), word(b"e v1"), 0, 0]
     }
 
     /// Whether decisions follow from a seed, and so never run out.
@@ -242,6 +244,7 @@ impl Choice {
     pub fn fork(&mut self) -> Choice {
         let driver = match &mut self.driver {
             Driver::Seed(key) => Driver::Seed(*key),
+            Driver::Sparse(key, one_in) => Driver::Sparse(*key, *one_in),
             Driver::Bytes { data, next, end } => {
                 let share = (*end - *next) / 8;
                 *end -= share;

@@ -46,6 +46,7 @@ pub mod process;
 pub mod profile;
 mod queue;
 pub mod scenario;
+pub mod shrink;
 pub mod time;
 pub mod trace;
 pub mod world;

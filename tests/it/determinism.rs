@@ -14,7 +14,8 @@ use crate::worlds::{cluster, storm};
 
 /// The storms that are compared.
 const SEEDS: [u64; 4] = [2, 11, 13, 29];
-const NOTHING: RunOptions = RunOptions { keep_trace: false, record: false, log: false };
+const NOTHING: RunOptions =
+    RunOptions { keep_trace: false, record: false, log: false, events_max: None, catch: None };
 const RECORD: RunOptions = RunOptions { record: true, ..NOTHING };
 const TRACE: RunOptions = RunOptions { keep_trace: true, ..NOTHING };
 

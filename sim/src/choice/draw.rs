@@ -35,6 +35,10 @@ impl<'a> Draw<'a> {
     pub(super) fn new(choice: &'a mut Choice, key: DrawKey) -> Draw<'a> {
         let source = match &mut choice.driver {
             Driver::Seed(seed) => Source::Stream(Stream::new(seed, key)),
+            Driver::Sparse(seed, one_in) if is_chosen(seed, key, *one_in) => {
+                Source::Stream(Stream::new(seed, key))
+            }
+            Driver::Sparse(..) => Source::Script(&[]),
             Driver::Bytes { data, next, end } => Source::Bytes { data: &data[..*end], next },
             Driver::Script(script) => Source::Script(script.get(&key).map_or(&[], Fields::as_slice)),
         };
@@ -172,6 +176,13 @@ impl Stream {
         self.used += 2;
         word
     }
+}
+
+/// Whether an event is the one of so many that is decided: a draw of its own, from a stream that decides nothing else.
+fn is_chosen(seed: &[u32; 8], key: DrawKey, one_in: u64) -> bool {
+    let mut seed = *seed;
+    seed[6] = 1 << 31;
+    Stream::new(&seed, key).up_to(one_in - 1) == 0
 }
 
 /// A number from 0 to `last` made of as few bytes as can hold it, small for small bytes; 0 when none are left.

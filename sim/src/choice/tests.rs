@@ -112,3 +112,17 @@ fn a_fork_of_bytes_draws_from_bytes_of_its_own() {
     let left = (0..20).filter(|n| fork.draw(Purpose::Disk, 0, *n).bits("bits") != 0).count();
     assert_eq!(left, 1, "the fork had an eighth: ten bytes");
 }
+
+#[test]
+fn a_sparse_source_decides_one_event_in_so_many_and_those_as_a_full_one_does() {
+    let draw =
+        |choice: &mut Choice, number| choice.draw(Purpose::Network, 3, number).range("delay", 0, 999_999);
+    let (mut full, mut sparse) = (Choice::from_seed(11), Choice::from_seed_sparsely(11, 16));
+    let events: Vec<(u64, u64)> =
+        (0..16_000).map(|number| (draw(&mut full, number), draw(&mut sparse, number))).collect();
+    assert!(events.iter().all(|(full, sparse)| *sparse == 0 || sparse == full));
+    let decided = events.iter().filter(|(_, sparse)| *sparse != 0).count();
+    assert!((900..1_100).contains(&decided), "{decided} of 16,000");
+    let mut all = Choice::from_seed_sparsely(11, 1);
+    assert!((0..100).all(|number| draw(&mut all, number) == events[number as usize].0));
+}

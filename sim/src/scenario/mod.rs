@@ -34,6 +34,7 @@ mod tests;
 pub(crate) mod value;
 mod write;
 
+pub(crate) use error::Complaint;
 pub use error::ScenarioError;
 pub use fields::Fields;
 pub use misfit::{Misfit, Subject};
@@ -115,6 +116,13 @@ impl Scenario {
     /// Where one is not.
     pub fn check_milestones(&self, known: &[&str]) -> Result<(), Misfit> {
         crate::anchor::check_milestones(&self.events, known).map_err(Subject::misfit_of_anchor)
+    }
+
+    /// Takes out what concerns a process or a client that is not among so many.
+    pub fn retain_for(&mut self, processes: u32, clients: u32) {
+        self.sections.retain(|section| parameters::concerns_one_of(section, processes));
+        self.events.retain(|event| fault::check(event, processes).is_ok());
+        self.decisions.retain(|decision| decision::check(decision.key, processes, clients).is_ok());
     }
 
     /// The section of that name.

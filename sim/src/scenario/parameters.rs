@@ -94,6 +94,11 @@ fn process_of(name: &str) -> Option<u64> {
     name.strip_prefix('n').and_then(|digits| value::number(digits).ok())
 }
 
+/// Whether a section is about one of so many processes, or about none at all.
+pub(super) fn concerns_one_of(section: &Section, processes: u32) -> bool {
+    process_of(&section.name).is_none_or(|number| number < u64::from(processes))
+}
+
 /// Sections about processes are about those that there are.
 fn check_processes(sections: &[Section], count: u32) -> Result<(), Misfit> {
     for section in sections {

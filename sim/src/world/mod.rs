@@ -206,6 +206,12 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.result()
     }
 
+    /// Runs to the end, or for so many events: inconclusive then.
+    pub fn run_for(&mut self, events: u64) -> RunResult {
+        while self.step < events && self.step() {}
+        self.result()
+    }
+
     /// Runs until a time, or to the end; whether the run still goes on.
     pub fn run_until(&mut self, until: Time) -> bool {
         while self.verdict.is_none() && self.next_time().is_some_and(|next| next < until) {

@@ -1,0 +1,246 @@
+//! `squall shrink`: a failure is made as simple as it can be within a time, on all cores, and written down as a scenario.
+//!
+//! What is simpler, and in which order it is tried, is for [`squall_sim::shrink`] to say. Here candidates are run, several at
+//! once; of those that still fail the first counts, so that the result does not depend on the number of cores.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use squall_scenarios::profile;
+use squall_scenarios::run::{self as storm, Outcome, RunOptions};
+use squall_scenarios::script;
+use squall_sim::process::Violation;
+use squall_sim::scenario::{Expected, Scenario};
+use squall_sim::shrink::{self, Candidate, Judge, Run, Size};
+use squall_sim::world::Verdict;
+
+use crate::args::{self, ShrinkArguments};
+use crate::clock::Stopwatch;
+use crate::exit::{Exit, Refusal};
+use crate::progress::Progress;
+use crate::{interrupt, output, panics, replay, report, words};
+
+/// How a candidate is run.
+const OPTIONS: RunOptions = RunOptions {
+    keep_trace: false,
+    record: true,
+    log: false,
+    events_max: None,
+    catch: Some(panics::catch_run),
+};
+
+/// A candidate that takes more than twice the events of the best scenario, and so many more, is no simplification.
+const MORE_EVENTS: u64 = 10_000;
+
+/// What was made of a failure.
+#[derive(Serialize)]
+pub(crate) struct Shrunk {
+    /// The profile and the seed, or the file, that failed.
+    pub(crate) source: String,
+    pub(crate) class: &'static str,
+    pub(crate) message: String,
+    /// Faults and decided events, before and after.
+    pub(crate) events: [u64; 2],
+    /// Stated parameters, before and after.
+    pub(crate) parameters: [u64; 2],
+    /// The length of the run in virtual time, before and after.
+    pub(crate) virtual_seconds: [f64; 2],
+    pub(crate) runs: u64,
+    pub(crate) wall_seconds: f64,
+    pub(crate) jobs: u16,
+    /// Whether nothing simpler was left to try.
+    pub(crate) complete: bool,
+    pub(crate) file: String,
+    /// The scenario itself.
+    pub(crate) scenario: String,
+    pub(crate) replay: String,
+}
+
+/// Runs the command.
+pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
+    output::keep_apart(&[
+        ("the scenario", arguments.file.as_deref()),
+        ("--output", Some(&arguments.output)),
+        ("--test", arguments.test.as_deref()),
+    ])?;
+    let (source, outcome) = failure(arguments)?;
+    let Verdict::Failed(violation) = &outcome.verdict else {
+        return Err(Refusal::bad_input(format!("{source} does not fail: there is nothing to shrink")));
+    };
+    let before = scenario_of(&outcome);
+    save(&arguments.output, &before, &source, violation)?;
+    interrupt::listen();
+    let jobs = args::jobs(arguments.jobs);
+    let mut runs = Runs::new(violation.class, outcome.events, arguments, jobs)?;
+    let after = shrink::shrink(before.clone(), run_of(&outcome), &mut runs);
+    runs.progress.finish();
+
+    let again = storm::replay(&after, &OPTIONS).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
+    let Verdict::Failed(violation) = &again.verdict else {
+        return Err(Refusal::harness(format!("the shrunk run of {source} does not fail any more")));
+    };
+    let text = save(&arguments.output, &after, &source, violation)?;
+    if let Some(path) = &arguments.test {
+        output::save(path, regression_test(&after, violation).to_string().as_bytes())?;
+    }
+    let (size_before, size_after) = (Size::of(&before), Size::of(&after));
+    let file = arguments.output.display().to_string();
+    let shrunk = Shrunk {
+        source,
+        class: violation.class,
+        message: violation.message.clone(),
+        events: [size_before.events, size_after.events],
+        parameters: [size_before.parameters, size_after.parameters],
+        virtual_seconds: [outcome.virtual_us, again.virtual_us].map(|us| us as f64 / 1e6),
+        runs: runs.runs,
+        wall_seconds: runs.clock.elapsed().as_secs_f64(),
+        jobs,
+        complete: !runs.is_over(),
+        replay: format!("{} replay {}", words::program(), words::quoted(&file)),
+        file,
+        scenario: text,
+    };
+    if arguments.json {
+        output::print_json(&shrunk)?;
+    } else {
+        output::print(&report::shrunk(&shrunk))?;
+    }
+    Ok(Exit::Held)
+}
+
+/// What failed, and how.
+fn failure(arguments: &ShrinkArguments) -> Result<(String, Outcome), Refusal> {
+    if let Some(path) = &arguments.file {
+        let (name, text, scenario) = replay::load(path)?;
+        let outcome = storm::replay(&scenario, &OPTIONS);
+        return outcome
+            .map(|outcome| (name.clone(), outcome))
+            .map_err(|misfit| Refusal::bad_input(misfit.at(&text, &name).to_string()));
+    }
+    let seed = arguments.seed.expect("clap asks for a file or a seed");
+    let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
+    Ok((format!("seed {seed} of {}", arguments.profile), storm::run_seed(&profile, seed, &OPTIONS)))
+}
+
+/// The run as a scenario that states no default.
+fn scenario_of(outcome: &Outcome) -> Scenario {
+    let scenario = outcome.scenario.clone().expect("a run that was asked to record holds its scenario");
+    Scenario { sections: script::without_defaults(&scenario.sections), ..scenario }
+}
+
+fn run_of(outcome: &Outcome) -> Run {
+    let scenario = outcome.scenario.as_ref().expect("a run that was asked to record holds its scenario");
+    let Outcome { virtual_us, safety_us, .. } = *outcome;
+    Run { decisions: scenario.decisions.clone(), virtual_us, safety_us }
+}
+
+/// Writes the scenario with what it shows, and returns its text.
+fn save(path: &Path, scenario: &Scenario, source: &str, violation: &Violation) -> Result<String, Refusal> {
+    let mut scenario = Scenario { hash: None, ..scenario.clone() };
+    scenario.notes = vec![format!("Shrunk from {source}."), one_line(&violation.message)];
+    let text = scenario.to_string();
+    output::save(path, text.as_bytes())?;
+    Ok(text)
+}
+
+/// The same run as a test: it holds once the bug is fixed.
+fn regression_test(scenario: &Scenario, violation: &Violation) -> Scenario {
+    let notes = vec![
+        "What went wrong, in one sentence.".to_owned(),
+        String::new(),
+        "What happens here, and which rule forbids it. The oracle said:".to_owned(),
+        format!("{}: {}", violation.class, one_line(&violation.message)),
+    ];
+    Scenario { notes, expected: Some(Expected::Passed), hash: None, ..scenario.clone() }
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
+/// Runs candidates, several at once.
+struct Runs {
+    class: &'static str,
+    events_max: u64,
+    pool: rayon::ThreadPool,
+    jobs: u16,
+    clock: Stopwatch,
+    time: Duration,
+    runs: u64,
+    progress: Progress,
+}
+
+impl Runs {
+    fn new(
+        class: &'static str,
+        events: u64,
+        arguments: &ShrinkArguments,
+        jobs: u16,
+    ) -> Result<Runs, Refusal> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::from(jobs))
+            .build()
+            .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
+        Ok(Runs {
+            class,
+            events_max: events_max(events),
+            pool,
+            jobs,
+            clock: Stopwatch::start(),
+            time: arguments.time,
+            runs: 0,
+            progress: Progress::new(None, Some(arguments.time), arguments.json),
+        })
+    }
+
+    /// How the run went and how many events it took, if it still fails.
+    fn failing(&self, candidate: &Candidate) -> Option<(Run, u64)> {
+        let options = RunOptions { events_max: Some(self.events_max), ..OPTIONS };
+        let outcome = storm::replay_drawn(&candidate.scenario, candidate.choice(), &options).ok()?;
+        let fails = matches!(&outcome.verdict, Verdict::Failed(violation) if violation.class == self.class);
+        fails.then(|| (run_of(&outcome), outcome.events))
+    }
+}
+
+impl Judge for Runs {
+    fn first_failing(&mut self, candidates: &mut dyn Iterator<Item = Candidate>) -> Option<(Candidate, Run)> {
+        while !self.is_over() {
+            let mut tried: Vec<Candidate> = candidates.take(usize::from(self.jobs)).collect();
+            if tried.is_empty() {
+                return None;
+            }
+            let runs: Vec<Option<(Run, u64)>> =
+                self.pool.install(|| tried.par_iter().map(|candidate| self.failing(candidate)).collect());
+            self.runs += runs.len() as u64;
+            let first = runs.into_iter().enumerate().find_map(|(place, run)| Some((place, run?)));
+            if let Some((place, (run, events))) = first {
+                self.events_max = self.events_max.min(events_max(events));
+                return Some((tried.swap_remove(place), run));
+            }
+        }
+        None
+    }
+
+    fn is_over(&self) -> bool {
+        interrupt::requested() || self.clock.elapsed() >= self.time
+    }
+
+    fn improved(&mut self, best: &Scenario) {
+        let (runs, size) = (self.runs, Size::of(best));
+        self.progress.tell(|| {
+            let (events, parameters) =
+                (words::count(size.events, "event"), words::count(size.parameters, "parameter"));
+            format!("{events} and {parameters} left after {}", words::count(runs, "run"))
+        });
+    }
+
+    fn fit(&self, scenario: &mut Scenario, processes: u32) {
+        script::fit(scenario, processes);
+    }
+}
+
+fn events_max(events: u64) -> u64 {
+    events.saturating_mul(2).saturating_add(MORE_EVENTS)
+}

@@ -1,0 +1,63 @@
+//! The `squall` program as its users meet it: exit codes, what is printed where, files that come back.
+
+mod command;
+mod log;
+mod shrink;
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::{fs, io};
+
+use serde_json::Value;
+
+pub(crate) fn squall(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).output().expect("the program was built")
+}
+
+/// Runs a command that must end with this exit code, and returns its standard output.
+pub(crate) fn succeed(code: i32, arguments: &[&str]) -> String {
+    let output = squall(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).expect("reports are text")
+}
+
+/// Runs a command that must be refused, and returns what it says.
+pub(crate) fn refused(arguments: &[&str]) -> String {
+    let output = squall(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: a refusal prints nothing on standard output");
+    String::from_utf8(output.stderr).expect("refusals are text")
+}
+
+/// Runs a command of whose words on standard error none can be written, and returns its exit code and standard output.
+pub(crate) fn unheard(stderr: impl Into<Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).stdout(Stdio::piped()).stderr(stderr);
+    let output =
+        command.spawn().and_then(std::process::Child::wait_with_output).expect("the program was built");
+    (output.status.code(), String::from_utf8(output.stdout).expect("reports are text"))
+}
+
+/// A pipe whose reader has gone away.
+pub(crate) fn closed_pipe() -> io::PipeWriter {
+    let (_, writer) = io::pipe().expect("there are pipes to be had");
+    writer
+}
+
+pub(crate) fn json(arguments: &[&str]) -> Value {
+    let text = succeed(0, arguments);
+    assert_eq!(text.lines().count(), 1, "one object and nothing else: {text}");
+    serde_json::from_str(&text).expect("--json prints JSON")
+}
+
+pub(crate) fn file(name: &str, content: &[u8]) -> String {
+    let path = path(name);
+    fs::write(&path, content).expect("the folder for temporary files can be written");
+    path
+}
+
+pub(crate) fn path(name: &str) -> String {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name).display().to_string()
+}
