@@ -6,6 +6,7 @@
 mod clients;
 mod observe;
 mod observe_membership;
+mod observe_milestones;
 mod observe_witnesses;
 mod operator;
 mod setup;
@@ -356,6 +357,7 @@ impl Server {
 
     fn drain_outputs(&mut self, env: &mut Env<'_, Self>) {
         let leads = self.shown.role == RoleKind::Leader;
+        let is_writing = matches!(self.job, Some(Job::Write(_)));
         let Self { replica, observation, group, fetches, snapshots, written_index, shown, .. } = self;
         while let Some(output) = replica.next_output() {
             match output {
@@ -365,6 +367,12 @@ impl Server {
                 }
                 Output::Persist(write) => {
                     observe::written(observation, &write, written_index, env);
+                    sometimes!(
+                        env,
+                        marks::NAMES,
+                        "entries were taken out of a log while its disk was writing",
+                        is_writing && write.truncate_from.is_some()
+                    );
                     group.add(&write);
                 }
                 Output::Fetch(fetch) => {

@@ -13,6 +13,7 @@ use squall_sim::{Env, passes, sometimes};
 use squall_storage::{Storage, Tail};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::observe_milestones;
 use super::snapshots::Done;
 use super::{Recalled, Server};
 use crate::machine::Machine;
@@ -229,7 +230,7 @@ impl Server {
         if !has_changed {
             return;
         }
-        pass_change(&before, &after, env);
+        observe_milestones::pass_change(&before, &after, env);
         if after.commit_index > before.commit_index {
             self.mark_commit(&after, env);
         }
@@ -303,23 +304,6 @@ impl Server {
     }
 }
 
-/// Tells which milestones were passed between two looks.
-fn pass_change(before: &Status, after: &Status, env: &mut Env<'_, Server>) {
-    let (was, is) = (before.role, after.role);
-    let is_newer = after.current_term > before.current_term;
-    let campaigns = is == RoleKind::Candidate && (was != RoleKind::Candidate || is_newer);
-    let votes =
-        after.voted_for.is_some_and(|node| node != after.id) && (is_newer || before.voted_for.is_none());
-    let follows =
-        after.leader.is_some_and(|leader| leader != after.id) && (is_newer || before.leader.is_none());
-    passes!(env, milestones::NAMES, "campaigns", campaigns);
-    passes!(env, milestones::NAMES, "votes", votes);
-    passes!(env, milestones::NAMES, "leads", is == RoleKind::Leader && was != RoleKind::Leader);
-    passes!(env, milestones::NAMES, "steps-down", is != RoleKind::Leader && was == RoleKind::Leader);
-    passes!(env, milestones::NAMES, "follows", follows);
-    passes!(env, milestones::NAMES, "commits", after.commit_index > before.commit_index);
-}
-
 pub(super) fn mark_recovery(storage: &Storage, env: &mut Env<'_, Server>) {
     let is_half = storage.received_snapshot().is_some_and(|(_, bytes)| bytes > 0);
     sometimes!(env, marks::NAMES, "a server started with a part of a snapshot", is_half);
@@ -347,6 +331,10 @@ pub(super) fn sent(
         let is_unknowing = response.granted && !is_voter;
         sometimes!(env, marks::NAMES, "a vote was given by one that knows of none", is_unknowing);
     }
+    if let Body::PreVoteResponse(PreVoteResponse { granted: false, .. }) = message.body {
+        let is_promised = refuses_one_that_could_lead(observation);
+        sometimes!(env, marks::NAMES, "a pre-vote was refused for a promise's sake", is_promised);
+    }
     let is_offer = matches!(message.body, Body::InstallSnapshot(_));
     sometimes!(env, marks::NAMES, "a snapshot was offered", is_offer);
     sometimes!(env, marks::NAMES, "a leader told another to campaign", message.body == Body::TimeoutNow);
@@ -356,6 +344,21 @@ pub(super) fn sent(
     sometimes!(env, marks::NAMES, "a forwarded request was refused", is_refusal);
     let envelope = envelope(observation, message);
     observation.steps.push(Step::Sent(envelope));
+}
+
+/// Whether the pre-vote that was asked for last has a log that may lead, and who was asked hears no leader. What is left is a
+/// promise that it gave.
+fn refuses_one_that_could_lead(observation: &Observation) -> bool {
+    let Some(status) = observation.status else { return false };
+    let asked = observation.steps.iter().rev().find_map(|step| {
+        let Step::Received(Envelope { term, content: Content::PreVote { last_log }, .. }) = step else {
+            return None;
+        };
+        Some((*term, *last_log))
+    });
+    let is_free = status.role == RoleKind::Follower && status.leader.is_none();
+    is_free
+        && asked.is_some_and(|(term, last_log)| term >= status.current_term && last_log >= status.last_log)
 }
 
 /// The core settled reads, on a leader or on a follower.
