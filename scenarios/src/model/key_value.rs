@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use squall_replica::codec::DecodeError;
 use squall_replica::kv::{Command, Reply};
-use squall_sim::history::{Effect, Model};
+use squall_sim::history::{Effect, Model, Seen};
 
 use super::ClientModel;
 use crate::machine;
@@ -83,10 +83,16 @@ impl Model for KeyValueModel {
         }
     }
 
-    fn state_seen(&self, input: &Command, output: &Reply) -> Option<Option<Bytes>> {
+    fn seen(&self, input: &Command, output: &Reply) -> Seen<Option<Bytes>> {
         match (input, output) {
-            (Command::Get { .. }, Reply::Value(value)) => Some(value.clone()),
-            (Command::CompareAndSet { expected, .. }, Reply::Swapped(true)) => Some(expected.clone()),
+            (Command::Get { .. }, Reply::Value(value)) => Seen::Only(value.clone()),
+            (Command::CompareAndSet { expected, .. }, Reply::Swapped(true)) => Seen::Only(expected.clone()),
+            (Command::CompareAndSet { expected, .. }, Reply::Swapped(false)) => {
+                Seen::AllBut(expected.clone())
+            }
+            (Command::Put { .. } | Command::Append { .. } | Command::Delete { .. }, Reply::Done) => {
+                Seen::Every
+            }
             (
                 Command::Get { .. }
                 | Command::Put { .. }
@@ -94,8 +100,29 @@ impl Model for KeyValueModel {
                 | Command::Append { .. }
                 | Command::Delete { .. },
                 Reply::Value(_) | Reply::Done | Reply::Swapped(_) | Reply::Malformed,
-            ) => None,
+            ) => Seen::Unclear,
         }
+    }
+
+    fn states_before(&self, input: &Command, state: &Option<Bytes>) -> Option<Vec<Option<Bytes>>> {
+        Some(match (input, state) {
+            (Command::CompareAndSet { expected, value, .. }, Some(state)) if state == value => {
+                vec![expected.clone()]
+            }
+            (Command::Append { value, .. }, Some(state)) => match state.strip_suffix(&value[..]) {
+                Some(&[]) => vec![None, Some(Bytes::new())],
+                Some(before) => vec![Some(Bytes::copy_from_slice(before))],
+                None => Vec::new(),
+            },
+            (
+                Command::Get { .. }
+                | Command::Put { .. }
+                | Command::CompareAndSet { .. }
+                | Command::Append { .. }
+                | Command::Delete { .. },
+                _,
+            ) => Vec::new(),
+        })
     }
 
     fn state_bytes(&self, state: &Option<Bytes>) -> u64 {
@@ -155,12 +182,23 @@ mod tests {
             assert_eq!(Reply::decode(&answer), Ok(reply.clone()), "{command:?}");
             assert!(*state == before || !KeyValueModel.is_read(&command, Some(&reply)));
             assert!(KeyValueModel.may_make(&command, state));
-            assert!(KeyValueModel.state_seen(&command, &reply).is_none_or(|seen| seen == before));
+            match KeyValueModel.seen(&command, &reply) {
+                Seen::Only(seen) => assert_eq!(seen, before),
+                Seen::AllBut(unseen) => assert_ne!(unseen, before),
+                Seen::Every | Seen::Unclear => {}
+            }
             match KeyValueModel.effect(&command) {
                 Effect::Sets(made) => assert_eq!(*state, made),
                 Effect::MaySet(made) => assert!(*state == made || *state == before),
                 Effect::Any => {}
             }
+            let is_listed = |listed: Vec<Option<Bytes>>| listed.contains(&before);
+            let overwrites = matches!(KeyValueModel.effect(&command), Effect::Sets(_));
+            assert!(
+                overwrites
+                    || *state == before
+                    || KeyValueModel.states_before(&command, state).is_none_or(is_listed)
+            );
         }
     }
 }

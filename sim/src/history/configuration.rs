@@ -1,14 +1,7 @@
 //! What a search is made of: where it is, where it begins, and what it has cost.
 
 use super::problem::{Problem, Required};
-use super::{Budget, Exhausted, Model};
-
-/// A state to search from, and the numbers of the operations that are part of it.
-#[derive(Clone, Debug)]
-pub(super) struct Start<S> {
-    pub(super) state: S,
-    pub(super) taken: Vec<u32>,
-}
+use super::{Budget, Model, Resource};
 
 /// How far the search has come: everything before `base`, and of those under way at its return what `done` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,15 +17,12 @@ pub(super) struct Configuration {
 /// Counts what a search costs.
 #[derive(Clone, Debug)]
 pub(super) struct Meter {
-    budget: Budget,
+    pub(super) budget: Budget,
     pub(super) steps: u64,
-}
-
-impl<S> Start<S> {
-    /// Before all operations.
-    pub(super) fn initial(state: S) -> Self {
-        Self { state, taken: Vec::new() }
-    }
+    glances: u64,
+    pub(super) memory_bytes_peak: u64,
+    /// Held by a search that has paused.
+    memory_bytes_beside: u64,
 }
 
 impl Configuration {
@@ -43,6 +33,17 @@ impl Configuration {
         }
         let operation = &problem.required[index as usize];
         operation.call <= problem.required[self.base as usize].at && self.done & slot_bit(operation) != 0
+    }
+
+    /// The latest call of a required operation that has taken effect: what returned before it can do so no more.
+    pub(super) fn latest_call<M: Model>(&self, problem: &Problem<'_, M>) -> u64 {
+        let before = problem.latest_call(self.base);
+        if self.done == 0 {
+            return before;
+        }
+        let open = problem.open(self.base).iter().map(|&index| &problem.required[index as usize]);
+        let done = open.filter(|operation| self.done & slot_bit(operation) != 0);
+        done.map(|operation| operation.call).fold(before, u64::max)
     }
 
     /// Puts a required operation next in the order.
@@ -68,31 +69,57 @@ pub(super) fn slot_bit<I, O>(operation: &Required<'_, I, O>) -> u128 {
 
 impl Meter {
     pub(super) fn new(budget: Budget) -> Self {
-        Self { budget, steps: 0 }
+        Self { budget, steps: 0, glances: 0, memory_bytes_peak: 0, memory_bytes_beside: 0 }
     }
 
-    pub(super) fn budget(&self) -> Budget {
-        self.budget
-    }
-
-    pub(super) fn step(&mut self) -> Result<(), Exhausted> {
+    pub(super) fn step(&mut self) -> Result<(), Resource> {
         self.steps += 1;
         if self.steps > self.budget.steps_max {
-            return Err(Exhausted::Steps { max: self.budget.steps_max });
+            return Err(Resource::Steps { max: self.budget.steps_max });
         }
         Ok(())
     }
 
-    /// So many comparisons take about the time of a step.
-    pub(super) fn compare(&mut self, count: usize) -> Result<(), Exhausted> {
-        self.steps += count as u64 / 64;
-        self.step()
+    /// Counts what is less than a step: so many of them take about the time of one.
+    pub(super) fn glance(&mut self, count: u64) -> Result<(), Resource> {
+        const PER_STEP: u64 = 16;
+        self.glances += count;
+        if self.glances >= PER_STEP {
+            self.steps += self.glances / PER_STEP - 1;
+            self.glances %= PER_STEP;
+            self.step()?;
+        }
+        Ok(())
     }
 
-    pub(super) fn check_memory(&self, memory_bytes: u64) -> Result<(), Exhausted> {
+    pub(super) fn check_memory(&mut self, memory_bytes: u64) -> Result<(), Resource> {
+        let memory_bytes = memory_bytes + self.memory_bytes_beside;
+        self.memory_bytes_peak = self.memory_bytes_peak.max(memory_bytes);
         if memory_bytes > self.budget.memory_bytes_max {
-            return Err(Exhausted::Memory { max: self.budget.memory_bytes_max });
+            return Err(Resource::Memory { max: self.budget.memory_bytes_max });
         }
         Ok(())
+    }
+
+    /// Whether no step is left.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps >= self.budget.steps_max
+    }
+
+    /// Goes on for a search beside one that has paused, and holds so much memory.
+    pub(super) fn beside(&self, memory_bytes: u64) -> Self {
+        Self { memory_bytes_beside: self.memory_bytes_beside + memory_bytes, ..self.clone() }
+    }
+
+    /// Goes on with at most so many steps more.
+    pub(super) fn limited(&self, steps: u64) -> Self {
+        let steps_max = self.budget.steps_max.min(self.steps.saturating_add(steps));
+        Self { budget: Budget { steps_max, ..self.budget }, ..self.clone() }
+    }
+
+    /// Takes over what one that went on has counted.
+    pub(super) fn come_back(&mut self, other: &Self) {
+        let Self { budget: _, steps, glances, memory_bytes_peak, memory_bytes_beside: _ } = other;
+        (self.steps, self.glances, self.memory_bytes_peak) = (*steps, *glances, *memory_bytes_peak);
     }
 }

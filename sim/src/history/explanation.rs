@@ -1,120 +1,115 @@
-//! Says in words why no order explains a history, with as few operations as it takes.
+//! Says why no order explains a history, with as few operations as it takes.
 //!
 //! First the shortest beginning of the history, by returns, that cannot be explained: its last operation gave the
-//! first impossible answer. All that the history can have come to shortly before takes the place of what lies
-//! before. Then every other operation is let go where the contradiction stays: a read is left out, any other may then have
-//! taken effect at any time after its call, or never. What remains contradicts itself whatever the others did.
-//! Last, what the answer could have been. All of it has a budget of its own; where that runs out, the explanation
-//! is longer, not wrong.
+//! first impossible answer. Then a conflict in it: a set of operations that contradict one another, from which none can
+//! be taken.
+//!
+//! To take an operation from the set is not to erase it from the history: the others may have seen what it did, and
+//! would then contradict one another for a wrong reason. It is *released* (see `refutation.rs`): its answer is
+//! forgotten, and it may have taken effect between its call and its return, or never. Every order of the whole history
+//! is then an order of each such weaker history, so that each contradiction that is found stands in the whole. The
+//! more is released, the more orders there are: therefore one pass, which releases whatever can be released
+//! without losing the contradiction, leaves a smallest set. All of it has a budget of its own; where that runs out,
+//! the explanation is longer than it might be, and says so, and not wrong.
 
-use std::cell::Cell;
 use std::fmt;
 
-use super::configuration::{Meter, Start};
-use super::problem::{Claim, Part, Problem};
-use super::search::Search;
-use super::{Budget, Exhausted, Model, Operation, Outcome};
+use super::configuration::Meter;
+use super::problem::Claim;
+use super::refutation::{Decision, KeyHistory, Ordered};
+use super::search::{Progress, Search};
+use super::{Budget, Model, Operation, Outcome, Resource};
 
 /// Why a history is not linearizable. Operations are named by their numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Explanation {
     /// The key.
     pub key: String,
-    /// The operation whose answer was the first that cannot be explained (or a later one, where the budget for
-    /// explanations did not suffice to find the first).
+    /// The last to return of the operations in conflict. Where the explanation is minimal, the first whose answer
+    /// cannot be explained.
     pub operation: u32,
-    /// That operation in words.
-    pub answer: String,
     /// What it could have answered instead, in the model's words; three at most.
     pub legal: Vec<String>,
-    /// The states that were possible before the conflict began, three at most.
-    pub states: Vec<String>,
     /// The operations that contradict one another, `operation` among them, in the order of their calls.
     pub conflict: Vec<u32>,
-    /// The last of them in words.
-    pub lines: Vec<String>,
+    /// The same in words.
+    pub lines: Vec<Line>,
     /// How many others may have taken effect meanwhile, in whatever way: it does not help.
     pub others: u32,
+    /// Whether no beginning of the history that ends earlier contradicts itself, and none of the conflict could be
+    /// spared. Otherwise the budget ran out before this was sure.
+    pub is_minimal: bool,
+}
+
+/// One operation in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// Its number.
+    pub operation: u32,
+    /// Who called it.
+    pub client: u32,
+    /// When.
+    pub call: u64,
+    /// When it returned.
+    pub at: u64,
+    /// What was asked for.
+    pub input: String,
+    /// What was answered.
+    pub output: String,
 }
 
 /// No question takes more than this part of all steps.
-const LARGEST_QUESTION: u64 = 4;
-/// So many operations before the impossible answer are looked at one by one, at least.
-const CONTEXT: u32 = 32;
+const LARGEST_QUESTION: u64 = 16;
 /// So many alternatives are told.
 const ALTERNATIVES: usize = 3;
-/// So many of the conflict's operations are told in words.
-const LINES: usize = 16;
+/// So many of the conflict's operations are printed.
+const LINES: usize = 24;
 
 /// One key's history that has been found not to be linearizable.
 #[derive(Debug)]
 pub(super) struct Explainer<'a, M: Model> {
-    model: &'a M,
-    operations: &'a [Operation<M::Input, M::Output>],
-    key: &'a M::Key,
-    problem: &'a Problem<'a, M>,
-    /// All operations of the key, in the order of their calls.
-    numbers: &'a [u32],
-    /// The number of each required operation with its place in `problem`, sorted.
-    places: Vec<(u32, u32)>,
-    budget: Budget,
-    /// Steps of the model so far.
-    steps: Cell<u64>,
-}
-
-/// A stretch of a key's history: the required operations `first..end`, by return, from one of `starts`.
-#[derive(Debug)]
-struct Stretch<S> {
-    first: u32,
-    end: u32,
-    starts: Vec<Start<S>>,
+    history: &'a KeyHistory<'a, M>,
+    meter: Meter,
+    question_steps: u64,
+    is_minimal: bool,
 }
 
 impl<'a, M: Model> Explainer<'a, M> {
-    pub(super) fn new(
-        model: &'a M,
-        operations: &'a [Operation<M::Input, M::Output>],
-        key: &'a M::Key,
-        problem: &'a Problem<'a, M>,
-        numbers: &'a [u32],
-        budget: Budget,
-    ) -> Self {
-        let mut places: Vec<(u32, u32)> =
-            problem.required.iter().map(|operation| operation.number).zip(0_u32..).collect();
-        places.sort_unstable();
-        Self { model, operations, key, problem, numbers, places, budget, steps: Cell::new(0) }
+    pub(super) fn new(history: &'a KeyHistory<'a, M>, budget: Budget) -> Self {
+        let steps_max = budget.explanation_steps_max;
+        let meter = Meter::new(Budget { steps_max, ..budget });
+        Self { history, meter, question_steps: steps_max / LARGEST_QUESTION, is_minimal: true }
     }
 
-    /// Explains, given that the search could explain all returns before the required operation `furthest`.
-    pub(super) fn explain(&self, furthest: u32) -> Explanation {
-        let stretch = self.cut(self.shortest_prefix(furthest));
-        let last = self.problem.required[stretch.end as usize - 1].number;
-        let legal = self.legal_answers(&stretch, last);
-        let (conflict, others) = self.smallest_conflict(&stretch, last);
-        let mut states: Vec<String> =
-            stretch.starts.iter().map(|start| format!("{:?}", start.state)).collect();
-        states.sort_unstable();
-        states.dedup();
-        states.truncate(ALTERNATIVES);
-        let told = &conflict[conflict.len().saturating_sub(LINES)..];
-        let lines = told.iter().map(|&number| self.describe(number)).collect();
-        let answer = self.describe(last);
+    /// Explains, given that these contradict one another, and that all returns before place `furthest` are explained.
+    pub(super) fn explain(mut self, kept: Vec<u32>, furthest: u32) -> Explanation {
+        let (end, kept) = self.shortest_prefix(kept, furthest);
+        let kept = self.few(end, kept);
+        let mut conflict = kept.clone();
+        self.release(end, &kept, &mut conflict);
+        let operation = *conflict.last().expect("a history without answers has an order");
+        let legal = self.legal_answers(end, operation);
+        conflict.sort_unstable_by_key(|&number| (self.history.operations[number as usize].call, number));
+        let is_other = |number: &&u32| {
+            let is_read =
+                || self.history.model.is_read(&self.history.operations[**number as usize].input, None);
+            !conflict.contains(number) && self.history.claim(**number, end, None).is_some() && !is_read()
+        };
         Explanation {
-            key: format!("{:?}", self.key),
-            operation: last,
-            answer,
-            legal,
-            states,
+            key: format!("{:?}", self.history.key),
+            operation,
+            legal: legal.iter().map(|answer| format!("{answer:?}")).collect(),
+            lines: conflict.iter().filter_map(|&number| self.line(number)).collect(),
+            others: self.history.numbers.iter().filter(is_other).count() as u32,
             conflict,
-            lines,
-            others,
+            is_minimal: self.is_minimal,
         }
     }
 
-    /// How many returns the shortest beginning has that cannot be explained. The search was stuck at `furthest`,
-    /// but perhaps only by what was answered after it.
-    fn shortest_prefix(&self, furthest: u32) -> u32 {
-        let (mut explained, mut unexplained) = (furthest, self.problem.len());
+    /// How many returns the shortest beginning has that cannot be explained, and what contradicts itself there. The
+    /// search was stuck at `furthest`, but perhaps only by what was answered after it.
+    fn shortest_prefix(&mut self, mut kept: Vec<u32>, furthest: u32) -> (u32, Vec<u32>) {
+        let (mut explained, mut unexplained) = (furthest, self.end_of(&kept));
         let mut stride = 1;
         while explained + 1 < unexplained {
             let end = if stride < unexplained - explained {
@@ -122,172 +117,150 @@ impl<'a, M: Model> Explainer<'a, M> {
             } else {
                 explained.midpoint(unexplained)
             };
-            let prefix = Stretch { first: 0, end, starts: vec![self.start()] };
-            match self.is_explained(&prefix, &[]) {
-                Ok(true) => (explained, stride) = (end, stride * 2),
-                Ok(false) => unexplained = end,
-                Err(_) => break,
+            let mut apart = self.meter.limited(self.question_steps * 4);
+            let decision = self.history.decide(end, &mut apart, &mut 0);
+            self.meter.come_back(&apart);
+            match decision {
+                Ok(Decision::Explained) => (explained, stride) = (end, stride * 2),
+                Ok(Decision::Refuted(fewer)) => (unexplained, kept) = (self.end_of(&fewer), fewer),
+                Err(_) => {
+                    self.is_minimal = false;
+                    break;
+                }
             }
         }
-        unexplained
+        (unexplained, kept)
     }
 
-    /// Puts all that the history can have come to shortly before in the place of what lies before.
-    fn cut(&self, end: u32) -> Stretch<M::State> {
-        let whole = Stretch { first: 0, end, starts: vec![self.start()] };
-        let Some(first) = end.checked_sub(CONTEXT) else { return whole };
-        match self.ask(|number| self.claim(number, &whole), |search| search.frontier(&whole.starts, first)) {
-            Ok(starts) => Stretch { first, end, starts },
-            Err(_) => whole,
+    /// The place behind the last of these.
+    fn end_of(&self, kept: &[u32]) -> u32 {
+        kept.iter().filter_map(|&number| self.history.place(number)).max().map_or(0, |last| last + 1)
+    }
+
+    /// Looks for a contradiction shortly before the end, where what is known to contradict itself is much.
+    fn few(&mut self, end: u32, kept: Vec<u32>) -> Vec<u32> {
+        const FEW: usize = 64;
+        if kept.len() <= FEW {
+            return kept;
+        }
+        let near = self.history.refute_near(end, end, self.question_steps, &mut self.meter);
+        near.ok().flatten().unwrap_or(kept)
+    }
+
+    /// Lets go of the candidates together where the contradiction stays without them, and of each half of them
+    /// otherwise. What is needed remains in the order of the returns.
+    fn release(&mut self, end: u32, candidates: &[u32], needed: &mut Vec<u32>) {
+        if candidates.is_empty() {
+            return;
+        }
+        if self.meter.is_exhausted() {
+            self.is_minimal = false;
+            return;
+        }
+        let rest: Vec<u32> = needed.iter().copied().filter(|number| !candidates.contains(number)).collect();
+        match self.history.order_of(&rest, end, self.question_steps, &mut self.meter) {
+            Ok(Ordered::Never) => {
+                *needed = rest;
+                return;
+            }
+            Ok(Ordered::Using(_)) => {}
+            Ok(Ordered::Unknown) | Err(_) => self.is_minimal &= candidates.len() > 1,
+        }
+        if candidates.len() > 1 {
+            let (earlier, later) = candidates.split_at(candidates.len() / 2);
+            self.release(end, earlier, needed);
+            self.release(end, later, needed);
         }
     }
 
-    /// Some of what the last operation could have answered.
-    fn legal_answers(&self, stretch: &Stretch<M::State>, last: u32) -> Vec<String> {
-        let mut legal: Vec<M::Output> = Vec::new();
+    /// Some of what an operation could have answered.
+    fn legal_answers(&mut self, end: u32, operation: u32) -> Vec<M::Output> {
+        let mut legal = Vec::new();
         while legal.len() < ALTERNATIVES {
-            let claim = |number| match self.claim(number, stretch) {
-                Some(Claim::Answered(_)) if number == last => Some(Claim::AnsweredAnythingBut(&legal[..])),
-                claim => claim,
-            };
-            let found = self.ask(claim, |search| {
-                Ok(if search.finds_an_order(&stretch.starts)? { search.free_answer().cloned() } else { None })
-            });
-            match found {
+            match self.other_answer(end, operation, &legal) {
                 Ok(Some(answer)) => legal.push(answer),
                 Ok(None) | Err(_) => break,
             }
         }
-        legal.iter().map(|answer| format!("{answer:?}")).collect()
+        legal
     }
 
-    /// Lets go of every operation but the last that is not needed for the contradiction. Returns those that are,
-    /// and how many others may have taken effect.
-    fn smallest_conflict(&self, stretch: &Stretch<M::State>, last: u32) -> (Vec<u32>, u32) {
-        let required = &self.problem.required[stretch.first as usize..stretch.end as usize];
-        let candidates: Vec<u32> =
-            required.iter().map(|operation| operation.number).filter(|&number| number != last).collect();
-        let mut released = vec![false; self.operations.len()];
-        self.release(stretch, &candidates, &mut released);
-        let mut conflict = Vec::new();
-        let mut others = 0;
-        for &number in self.numbers {
-            match self.claim(number, stretch) {
-                Some(Claim::Answered(_)) if !released[number as usize] => conflict.push(number),
-                Some(_) => {
-                    others += u32::from(!self.model.is_read(&self.operations[number as usize].input, None));
-                }
-                None => {}
-            }
-        }
-        (conflict, others)
-    }
-
-    /// Lets go of the candidates together where that is possible, and of each half of them otherwise.
-    fn release(&self, stretch: &Stretch<M::State>, candidates: &[u32], released: &mut [bool]) {
-        if candidates.is_empty() || self.steps_left() == 0 {
-            return;
-        }
-        candidates.iter().for_each(|&number| released[number as usize] = true);
-        if matches!(self.is_explained(stretch, released), Ok(false)) {
-            return;
-        }
-        candidates.iter().for_each(|&number| released[number as usize] = false);
-        if candidates.len() > 1 {
-            let (earlier, later) = candidates.split_at(candidates.len() / 2);
-            self.release(stretch, earlier, released);
-            self.release(stretch, later, released);
-        }
-    }
-
-    /// Whether an order explains a stretch when some of its operations, by number, need not have happened.
-    fn is_explained(&self, stretch: &Stretch<M::State>, released: &[bool]) -> Result<bool, Exhausted> {
-        let claim = |number: u32| match self.claim(number, stretch) {
-            Some(_) if released.get(number as usize) == Some(&true) => Some(Claim::MayHaveHappened),
+    /// What an operation could have answered, but for these answers.
+    fn other_answer(
+        &mut self,
+        end: u32,
+        operation: u32,
+        known: &[M::Output],
+    ) -> Result<Option<M::Output>, Resource> {
+        let history = self.history;
+        let problem = history.problem(|number| match history.claim(number, end, None) {
+            Some(Claim::Answered(_)) if number == operation => Some(Claim::AnsweredAnythingBut(known)),
             claim => claim,
-        };
-        self.ask(claim, |search| search.finds_an_order(&stretch.starts))
+        })?;
+        let initial = history.model.initial(history.key);
+        let mut search = Search::new(history.model, &problem, initial, &mut self.meter)?;
+        Ok(match search.run(self.question_steps, &mut self.meter)? {
+            Progress::Found => search.free_answer().cloned(),
+            Progress::Refuted | Progress::Paused => None,
+        })
     }
 
-    /// What a stretch claims of an operation: none of what is called after it or is part of its starts; and what
-    /// returns after it may have happened.
-    fn claim(&self, number: u32, stretch: &Stretch<M::State>) -> Option<Claim<'a, M::Output>> {
-        let operation = &self.operations[number as usize];
-        let place = self.places.binary_search_by_key(&number, |&(number, _)| number);
-        if let (Ok(place), Outcome::Returned { output, .. }) = (place, &operation.outcome) {
-            let (_, place) = self.places[place];
-            if place < stretch.first {
-                return None;
-            }
-            if place < stretch.end {
-                return Some(Claim::Answered(output));
-            }
-        }
-        let end = self.problem.required[..stretch.end as usize].last()?;
-        (operation.call <= end.at).then_some(Claim::MayHaveHappened)
-    }
-
-    /// Asks a question about the operations of which something is claimed.
-    fn ask<'b, R>(
-        &self,
-        claim: impl Fn(u32) -> Option<Claim<'b, M::Output>>,
-        question: impl FnOnce(&mut Search<'_, M>) -> Result<R, Exhausted>,
-    ) -> Result<R, Exhausted>
-    where
-        'a: 'b,
-    {
-        let parts = self.numbers.iter().filter_map(|&number| Some(Part { number, claim: claim(number)? }));
-        let problem = Problem::new(self.model, self.operations, parts)?;
-        let steps_max = (self.budget.explanation_steps_max / LARGEST_QUESTION).min(self.steps_left());
-        let mut meter = Meter::new(Budget { steps_max, ..self.budget });
-        let answer = question(&mut Search::new(self.model, &problem, &mut meter));
-        self.steps.set(self.steps.get() + meter.steps);
-        answer
-    }
-
-    fn steps_left(&self) -> u64 {
-        self.budget.explanation_steps_max.saturating_sub(self.steps.get())
-    }
-
-    fn start(&self) -> Start<M::State> {
-        Start::initial(self.model.initial(self.key))
-    }
-
-    fn describe(&self, number: u32) -> String {
-        let Operation { client, call, input, outcome } = &self.operations[number as usize];
-        match outcome {
-            Outcome::Returned { at, output } => {
-                format!(
-                    "operation {number} of client {client}, {call} to {at}: {input:?} answered {output:?}"
-                )
-            }
-            Outcome::Unknown => {
-                format!("operation {number} of client {client}, from {call}: {input:?}, outcome unknown")
-            }
-        }
+    fn line(&self, number: u32) -> Option<Line> {
+        let Operation { client, call, input, outcome } = &self.history.operations[number as usize];
+        let Outcome::Returned { at, output } = outcome else { return None };
+        let (input, output) = (format!("{input:?}"), format!("{output:?}"));
+        Some(Line { operation: number, client: *client, call: *call, at: *at, input, output })
     }
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.lines.len();
+        writeln!(f, "no order explains these {count} operations on key {}:", self.key)?;
+        let head = ["operation", "client", "called", "returned", "asked for", "answered"].map(str::to_owned);
+        let rows = self.lines.iter().skip(count.saturating_sub(LINES)).map(Line::columns);
+        let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 6] = std::array::from_fn(width);
+        for [number, client, call, at, input, output] in &rows {
+            let [a, b, c, d, e, _] = widths;
+            writeln!(f, "  {number:>a$}  {client:>b$}  {call:>c$}  {at:>d$}  {input:e$}  {output}")?;
+        }
+        if count > LINES {
+            writeln!(f, "(the last {LINES} of them)")?;
+        }
         writeln!(
             f,
-            "no order of the operations on key {} explains what was answered up to {}",
-            self.key, self.answer
+            "whether or not each of the {} others on this key took effect, between its call and its return",
+            self.others
         )?;
+        if self.is_minimal {
+            write!(
+                f,
+                "each of them is needed for that, and all that was answered before operation {} can be explained",
+                self.operation
+            )?;
+        } else {
+            write!(f, "fewer might do: the budget for explanations ran out")?;
+        }
         if !self.legal.is_empty() {
-            writeln!(f, "it could have answered {}", self.legal.join(" or "))?;
+            write!(f, "; it could have answered {}", self.legal.join(" or "))?;
         }
-        writeln!(f, "before all this the state was {}", self.states.join(" or "))?;
-        let omitted = self.conflict.len() - self.lines.len();
-        writeln!(
-            f,
-            "in conflict{}:",
-            if omitted > 0 { format!(" (and {omitted} earlier ones)") } else { String::new() }
-        )?;
-        for line in &self.lines {
-            writeln!(f, "  {line}")?;
-        }
-        write!(f, "whatever {} other operations did at any time after their calls, or never did", self.others)
+        Ok(())
+    }
+}
+
+impl Line {
+    fn columns(&self) -> [String; 6] {
+        let Self { operation, client, call, at, input, output } = self;
+        let number = |number: u64| number.to_string();
+        [
+            number((*operation).into()),
+            number((*client).into()),
+            number(*call),
+            number(*at),
+            input.clone(),
+            output.clone(),
+        ]
     }
 }

@@ -4,6 +4,11 @@
 //! history (a replicated log has one), and [`check`] looks for such an order itself. It knows no protocol and no
 //! data type: what operations mean is a [`Model`]. It does not record histories, and trusts its caller's stamps.
 //!
+//! A violation is told by a smallest set of operations that contradict one another ([`Explanation`]). To leave one out
+//! is to forget what it answered and whether it took effect, not that it may have: then every order of the whole history is an
+//! order of each part of it, and a part that has none convicts the whole. A [`Budget`] bounds the steps and the memory; when
+//! one runs out, that is a verdict of its own, which says which and how far the search had come ([`Exhausted`]).
+//!
 //! ```
 //! use squall_sim::history::{Budget, Model, Operation, Outcome, Verdict, check};
 //!
@@ -47,6 +52,7 @@ mod configuration;
 mod explanation;
 mod needs;
 mod problem;
+mod refutation;
 mod search;
 mod table;
 #[cfg(test)]
@@ -58,14 +64,13 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-pub use explanation::Explanation;
-pub use verdict::{Budget, Exhausted, Verdict};
+pub use explanation::{Explanation, Line};
+pub use verdict::{Budget, Cost, Exhausted, Resource, Verdict};
 pub use witness::{WitnessRefusal, check_witness};
 
-use configuration::{Meter, Start};
+use configuration::Meter;
 use explanation::Explainer;
-use problem::{Claim, Part, Problem};
-use search::Search;
+use refutation::{Decision, KeyHistory};
 
 /// One operation of one client, from its call to its return. Operations are numbered by their place in the
 /// history, from 0.
@@ -141,10 +146,31 @@ pub trait Model {
         true
     }
 
-    /// The one state in which the operation gives this answer, where there is only one. `None` is always right.
-    fn state_seen(&self, input: &Self::Input, output: &Self::Output) -> Option<Self::State> {
+    /// In which states the operation gives this answer. [`Seen::Unclear`] is always right; more makes the search
+    /// faster.
+    fn seen(&self, input: &Self::Input, output: &Self::Output) -> Seen<Self::State> {
         let _ = (input, output);
+        Seen::Unclear
+    }
+
+    /// All states, but this one itself, from which the operation leads to this state; for operations with other
+    /// effects than [`Effect::Sets`]. `None`, where they cannot be listed, is always right.
+    fn states_before(&self, input: &Self::Input, state: &Self::State) -> Option<Vec<Self::State>> {
+        let _ = (input, state);
         None
+    }
+
+    /// With [`Model::mark`], a short way to say [`Model::may_make`]: an operation with [`Effect::Any`] leads to no
+    /// state whose mark is not the one that it leaves. The same number throughout is always right.
+    fn leaves(&self, input: &Self::Input) -> u64 {
+        let _ = input;
+        0
+    }
+
+    /// The mark of a state, see [`Model::leaves`].
+    fn mark(&self, state: &Self::State) -> u64 {
+        let _ = state;
+        0
     }
 
     /// About how many bytes of memory a state takes, for the budget.
@@ -162,6 +188,19 @@ pub enum Effect<S> {
     MaySet(S),
     /// It is not known, or depends on the state.
     Any,
+}
+
+/// In which states an operation gives an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Seen<S> {
+    /// In this one only.
+    Only(S),
+    /// In every one but this.
+    AllBut(S),
+    /// In every one.
+    Every,
+    /// It is not known.
+    Unclear,
 }
 
 /// Histories of up to so many operations are never accepted on the word of a witness alone.
@@ -210,49 +249,56 @@ pub fn second_opinion<M: Model>(
 }
 
 /// Searches for an order that explains a history: key by key, by the algorithm of Wing and Gong (JPDC '93) with the
-/// memory of Lowe (CCPE '17).
+/// memory of Lowe (CCPE '17); and for a few operations that have none.
 ///
 /// # Panics
 /// Where an operation returns before its call, or there are `u32::MAX` of them.
 pub fn check<M: Model>(model: &M, operations: &[Operation<M::Input, M::Output>], budget: Budget) -> Verdict {
+    measure(model, operations, budget).0
+}
+
+/// Searches as [`check`] does, and tells what that took.
+///
+/// # Panics
+/// As [`check`] does.
+pub fn measure<M: Model>(
+    model: &M,
+    operations: &[Operation<M::Input, M::Output>],
+    budget: Budget,
+) -> (Verdict, Cost) {
+    let mut meter = Meter::new(budget);
+    let verdict = search(model, operations, &mut meter);
+    (verdict, Cost { steps: meter.steps, memory_bytes_peak: meter.memory_bytes_peak })
+}
+
+fn search<M: Model>(model: &M, operations: &[Operation<M::Input, M::Output>], meter: &mut Meter) -> Verdict {
     let mut by_key: BTreeMap<M::Key, Vec<u32>> = BTreeMap::new();
     for (number, operation) in (0_u32..).zip(operations) {
         by_key.entry(model.key(&operation.input)).or_default().push(number);
     }
-    let mut meter = Meter::new(budget);
-    for (key, mut numbers) in by_key {
+    let keys = by_key.len() as u32;
+    for (keys_done, (key, mut numbers)) in (0_u32..).zip(by_key) {
         numbers.sort_by_key(|&number| operations[number as usize].call);
-        match check_key(model, operations, &key, &numbers, &mut meter) {
-            Ok(None) => {}
-            Ok(Some(explanation)) => return Verdict::Violation(explanation),
-            Err(exhausted) => return Verdict::Budget(exhausted),
+        let history = KeyHistory::new(model, operations, &key, &numbers);
+        let mut furthest = 0;
+        match history.decide(history.len(), meter, &mut furthest) {
+            Ok(Decision::Explained) => {}
+            Ok(Decision::Refuted(kept)) => {
+                let explanation = Explainer::new(&history, meter.budget).explain(kept, furthest);
+                return Verdict::Violation(Box::new(explanation));
+            }
+            Err(resource) => {
+                return Verdict::Budget(Box::new(Exhausted {
+                    resource,
+                    keys_done,
+                    keys,
+                    key: format!("{key:?}"),
+                    answers_explained: furthest,
+                    answers: history.len(),
+                    operation: history.returned.get(furthest as usize).copied(),
+                }));
+            }
         }
     }
     Verdict::Linearizable
-}
-
-/// Judges the history of one key; `numbers` are its operations in the order of their calls.
-fn check_key<M: Model>(
-    model: &M,
-    operations: &[Operation<M::Input, M::Output>],
-    key: &M::Key,
-    numbers: &[u32],
-    meter: &mut Meter,
-) -> Result<Option<Box<Explanation>>, Exhausted> {
-    let parts = numbers.iter().map(|&number| Part {
-        number,
-        claim: match &operations[number as usize].outcome {
-            Outcome::Returned { output, .. } => Claim::Answered(output),
-            Outcome::Unknown => Claim::MayHaveHappened,
-        },
-    });
-    let problem = Problem::new(model, operations, parts)?;
-    let mut search = Search::new(model, &problem, meter);
-    if search.finds_an_order(&[Start::initial(model.initial(key))])? {
-        return Ok(None);
-    }
-    let furthest = search.furthest();
-    drop(search);
-    let explainer = Explainer::new(model, operations, key, &problem, numbers, meter.budget());
-    Ok(Some(Box::new(explainer.explain(furthest))))
 }

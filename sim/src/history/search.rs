@@ -10,11 +10,14 @@
 //! Reads whose answer is right are taken at once, without a second thought: they change no state, so if an order
 //! exists, one exists in which they come first.
 
-use super::configuration::{Configuration, Meter, Start, slot_bit};
+use super::configuration::{Configuration, Meter, slot_bit};
 use super::needs::{Needs, View};
-use super::problem::{Claim, Problem, Required};
+use super::problem::{Claim, Problem};
 use super::table::{EMPTY_SET, Interner, Sets, Table, hash_of};
-use super::{Exhausted, Model};
+use super::{Model, Resource};
+
+/// The number of the state before all operations.
+const INITIAL: u32 = 0;
 
 /// A configuration whose successors are being looked at.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +43,11 @@ struct Variant {
     used: u32,
 }
 
-/// The search through one key's history.
+/// The search through one key's history. It can pause at any configuration.
 #[derive(Debug)]
 pub(super) struct Search<'p, M: Model> {
     model: &'p M,
     problem: &'p Problem<'p, M>,
-    meter: &'p mut Meter,
     states: Interner<M::State>,
     state_bytes: u64,
     needs: Needs,
@@ -55,20 +57,57 @@ pub(super) struct Search<'p, M: Model> {
     frames: Vec<Frame>,
     variants: Vec<Variant>,
     furthest: u32,
-    /// So many optional operations may follow one another.
-    level_max: u32,
-    /// Whether more might have led further.
+    /// Which optional operations are tried; those before have been in vain.
+    pass: usize,
+    /// When those optional operations return that did return and may be tried, sorted.
+    returns: Vec<u64>,
+    /// Whether others might have led further.
     is_curtailed: bool,
+    has_begun: bool,
+    /// The optional operations in the order that was found.
+    used: u32,
     /// What was answered last by the operation whose answer is left open.
     free_answer: Option<M::Output>,
 }
 
+/// How a search goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Progress {
+    /// There is an order.
+    Found,
+    /// There is none.
+    Refuted,
+    /// It has paused.
+    Paused,
+}
+
+/// Which optional operations are tried between two required ones.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    /// Only those that lead to a state that somebody saw, or to one that leads there.
+    is_useful_only: bool,
+    /// At most so many one after the other.
+    level_max: u32,
+}
+
+/// The whole search is done with few before it is done with more.
+const PASSES: [Pass; 4] = [
+    Pass { is_useful_only: true, level_max: 1 },
+    Pass { is_useful_only: true, level_max: u32::MAX },
+    Pass { is_useful_only: false, level_max: 2 },
+    Pass { is_useful_only: false, level_max: u32::MAX },
+];
+
 impl<'p, M: Model> Search<'p, M> {
-    pub(super) fn new(model: &'p M, problem: &'p Problem<'p, M>, meter: &'p mut Meter) -> Self {
-        Self {
+    pub(super) fn new(
+        model: &'p M,
+        problem: &'p Problem<'p, M>,
+        initial: M::State,
+        meter: &mut Meter,
+    ) -> Result<Self, Resource> {
+        let mut search = Self {
             model,
             problem,
-            meter,
             states: Interner::new(),
             state_bytes: 0,
             needs: Needs::default(),
@@ -78,69 +117,66 @@ impl<'p, M: Model> Search<'p, M> {
             frames: Vec::new(),
             variants: Vec::new(),
             furthest: 0,
-            level_max: u32::MAX,
+            pass: 0,
+            returns: Vec::new(),
             is_curtailed: false,
+            has_begun: false,
+            used: EMPTY_SET,
             free_answer: None,
-        }
+        };
+        let initial = search.intern(initial);
+        assert_eq!(initial, INITIAL, "nothing was named before");
+        search.needs = Needs::new(model, problem, INITIAL, &mut search.states, meter)?;
+        Ok(search)
     }
 
-    /// Whether an order exists, from one of the starts.
-    pub(super) fn finds_an_order(&mut self, starts: &[Start<M::State>]) -> Result<bool, Exhausted> {
-        let mut is_found = false;
-        self.needs = Needs::new(self.model, self.problem, self.problem.len(), &mut self.states);
-        for level_max in [1, 3, u32::MAX] {
-            self.forget();
-            self.level_max = level_max;
-            self.explore(starts, self.problem.len(), |_| {
-                is_found = true;
-                false
-            })?;
-            if is_found || !self.is_curtailed {
-                break;
+    /// Searches on, until that has taken so many steps.
+    pub(super) fn run(&mut self, steps_max: u64, meter: &mut Meter) -> Result<Progress, Resource> {
+        let pause_at = meter.steps.saturating_add(steps_max);
+        loop {
+            if !std::mem::replace(&mut self.has_begun, true) {
+                self.returns = self.returns_of_optional();
+                let first = Configuration { base: 0, done: 0, state: INITIAL, used: EMPTY_SET };
+                if self.enter(first, meter)? {
+                    return Ok(Progress::Found);
+                }
             }
+            while !self.frames.is_empty() {
+                if meter.steps > pause_at {
+                    return Ok(Progress::Paused);
+                }
+                match self.next_successor(meter)? {
+                    Some(successor) if self.enter(successor, meter)? => return Ok(Progress::Found),
+                    Some(_) => {}
+                    None => {
+                        let exhausted = self.frames.pop().expect("it is not empty");
+                        self.variants.truncate(exhausted.variants_start);
+                    }
+                }
+            }
+            if !self.is_curtailed {
+                return Ok(Progress::Refuted);
+            }
+            self.pass += 1;
+            self.visited = Table::default();
+            self.configurations.clear();
+            self.is_curtailed = false;
+            self.has_begun = false;
+            self.free_answer = None;
         }
-        Ok(is_found)
     }
 
-    /// All that the history may have come to once the first `limit` required operations, by return, are explained.
-    pub(super) fn frontier(
-        &mut self,
-        starts: &[Start<M::State>],
-        limit: u32,
-    ) -> Result<Vec<Start<M::State>>, Exhausted> {
-        let mut reached = Vec::new();
-        self.needs = Needs::new(self.model, self.problem, limit, &mut self.states);
-        self.forget();
-        self.level_max = u32::MAX;
-        self.explore(starts, limit, |configuration| {
-            reached.push(configuration);
-            true
-        })?;
-        Ok(reached.iter().map(|configuration| self.start_from(configuration)).collect())
-    }
-
-    fn start_from(&self, configuration: &Configuration) -> Start<M::State> {
-        let Self { problem, states, sets, .. } = self;
-        let used = sets.members(configuration.used).iter();
-        let mut taken: Vec<u32> = used.map(|&member| problem.optional[member as usize].number).collect();
-        if configuration.base < problem.len() {
-            let open = problem.open(configuration.base).iter();
-            let done = open.filter(|&&index| configuration.has_taken(index, problem));
-            taken.extend(done.map(|&index| problem.required[index as usize].number));
-        }
-        taken
-            .extend(problem.required[..configuration.base as usize].iter().map(|operation| operation.number));
-        Start { state: states.value(configuration.state).clone(), taken }
-    }
-
-    fn forget(&mut self) {
-        self.visited = Table::default();
-        self.configurations.clear();
-        self.frames.clear();
-        self.variants.clear();
-        self.furthest = 0;
-        self.is_curtailed = false;
-        self.free_answer = None;
+    /// When those optional operations return that are tried in this pass.
+    fn returns_of_optional(&self) -> Vec<u64> {
+        let Self { problem, needs, .. } = self;
+        let is_useful = |member: u32| {
+            !PASSES[self.pass].is_useful_only || needs.useful_optional().binary_search(&member).is_ok()
+        };
+        let tried = (0_u32..).zip(&problem.optional).filter(|(member, _)| is_useful(*member));
+        let mut returns: Vec<u64> =
+            tried.map(|(_, optional)| optional.at).filter(|at| *at != u64::MAX).collect();
+        returns.sort_unstable();
+        returns
     }
 
     /// The first required operation, in the order of returns, that no order could reach and pass.
@@ -148,142 +184,109 @@ impl<'p, M: Model> Search<'p, M> {
         self.furthest
     }
 
+    /// The numbers of the optional operations in the order that was found.
+    pub(super) fn used(&self) -> impl Iterator<Item = u32> {
+        self.sets.members(self.used).iter().map(|&member| self.problem.optional[member as usize].number)
+    }
+
     /// What the operation with [`Claim::AnsweredAnythingBut`] answered in the order that was found.
     pub(super) fn free_answer(&self) -> Option<&M::Output> {
         self.free_answer.as_ref()
     }
 
-    /// Visits configurations until `go_on` says of one that has reached the limit that it is enough.
-    fn explore(
-        &mut self,
-        starts: &[Start<M::State>],
-        limit: u32,
-        mut go_on: impl FnMut(Configuration) -> bool,
-    ) -> Result<(), Exhausted> {
-        for start in starts {
-            let configuration = self.begin(start);
-            let mut reached = self.enter(configuration, limit)?;
-            loop {
-                if let Some(end) = reached
-                    && !go_on(end)
-                {
-                    return Ok(());
-                }
-                if self.frames.is_empty() {
-                    break;
-                }
-                reached = match self.next_successor()? {
-                    Some(successor) => self.enter(successor, limit)?,
-                    None => {
-                        let exhausted = self.frames.pop().expect("it is not empty");
-                        self.variants.truncate(exhausted.variants_start);
-                        None
-                    }
-                };
-            }
-        }
-        Ok(())
-    }
-
-    /// The configuration of a start. What it has taken and this problem leaves out has no part in it.
-    fn begin(&mut self, start: &Start<M::State>) -> Configuration {
-        let problem = self.problem;
-        let state = self.intern(start.state.clone());
-        let is_taken = |number| start.taken.contains(&number);
-        let mut configuration = Configuration { base: 0, done: 0, state, used: EMPTY_SET };
-        for (index, operation) in (0_u32..).zip(&problem.required) {
-            if is_taken(operation.number) {
-                configuration.take(index, problem);
-            }
-        }
-        for (member, operation) in (0_u32..).zip(&problem.optional) {
-            if is_taken(operation.number) {
-                configuration.used = self.sets.with(configuration.used, member);
-            }
-        }
-        configuration
-    }
-
-    /// Goes to a configuration, unless it was visited before; returns it where it has reached the limit.
-    fn enter(
-        &mut self,
-        mut configuration: Configuration,
-        limit: u32,
-    ) -> Result<Option<Configuration>, Exhausted> {
-        self.take_reads(&mut configuration)?;
-        if !self.visit(configuration)? {
-            return Ok(None);
+    /// Goes to a configuration, unless it was visited before; `true` where it is an end.
+    fn enter(&mut self, mut configuration: Configuration, meter: &mut Meter) -> Result<bool, Resource> {
+        self.take_reads(&mut configuration, meter)?;
+        if !self.visit(configuration, meter)? {
+            return Ok(false);
         }
         let Configuration { base, done, state, used } = configuration;
-        if base >= limit {
-            return Ok(Some(configuration));
+        if base == self.problem.len() {
+            self.used = used;
+            return Ok(true);
         }
         let variants_start = self.variants.len();
         self.variants.push(Variant { state, used });
         let [level_start, variant] = [variants_start; 2];
         self.frames.push(Frame { base, done, variants_start, level_start, level: 0, variant, candidate: 0 });
-        Ok(None)
+        Ok(false)
     }
 
-    /// Takes all reads that answer what the present state says.
-    fn take_reads(&mut self, configuration: &mut Configuration) -> Result<(), Exhausted> {
+    /// Takes all reads that answer what the present state says; but for those that were called only after an optional
+    /// operation had returned, which could take effect no more.
+    fn take_reads(&mut self, configuration: &mut Configuration, meter: &mut Meter) -> Result<(), Resource> {
         let problem = self.problem;
-        'again: while configuration.base < problem.len() {
-            for &index in problem.open(configuration.base) {
+        let mut latest_call = configuration.latest_call(problem);
+        while configuration.base < problem.len() {
+            let base = configuration.base;
+            for &index in problem.open(base) {
                 let operation = &problem.required[index as usize];
                 if operation.is_read
-                    && configuration.done & slot_bit(operation) == 0
-                    && self.step_required(configuration.state, operation)?.is_some()
+                    && !configuration.has_taken(index, problem)
+                    && !self.is_too_late_for_some(operation.call, latest_call)
+                    && self.step_required(configuration.state, index, meter)?.is_some()
                 {
                     configuration.take(index, problem);
-                    continue 'again;
+                    latest_call = latest_call.max(operation.call);
                 }
             }
-            return Ok(());
+            if configuration.base == base {
+                break;
+            }
         }
         Ok(())
     }
 
+    /// Whether optional operations that may have taken effect so far may not do so behind one that was called then.
+    fn is_too_late_for_some(&self, call: u64, latest_call: u64) -> bool {
+        let next = self.returns.partition_point(|at| *at < latest_call);
+        self.returns.get(next).is_some_and(|at| *at < call)
+    }
+
     /// Notes a configuration; `false` where it, or one with fewer optional operations used, was noted before.
-    fn visit(&mut self, configuration: Configuration) -> Result<bool, Exhausted> {
+    fn visit(&mut self, configuration: Configuration, meter: &mut Meter) -> Result<bool, Resource> {
         let Configuration { base, done, state, used } = configuration;
         let hash = hash_of(&(base, state, done as u64, (done >> 64) as u64));
+        let mut compared = 0;
         let known = self.visited.find(hash, |entry| {
             let known = &self.configurations[entry as usize];
+            compared += 1;
             known.base == base
                 && known.done == done
                 && known.state == state
                 && self.sets.is_subset(known.used, used)
         });
+        meter.glance(compared)?;
         if known.is_some() {
             return Ok(false);
         }
         self.visited.add(hash);
         self.configurations.push(configuration);
         self.furthest = self.furthest.max(base);
-        self.meter.check_memory(self.memory_bytes())?;
+        meter.check_memory(self.memory_bytes())?;
         Ok(true)
     }
 
     /// The next configuration that one required operation leads to from the frame on top.
-    fn next_successor(&mut self) -> Result<Option<Configuration>, Exhausted> {
+    fn next_successor(&mut self, meter: &mut Meter) -> Result<Option<Configuration>, Resource> {
         let problem = self.problem;
         let mut frame = *self.frames.last().expect("the caller looked");
         let open = problem.open(frame.base);
         loop {
-            if frame.variant == self.variants.len() && !self.add_optional(&mut frame)? {
+            if frame.variant == self.variants.len() && !self.add_optional(&mut frame, meter)? {
                 return Ok(None);
             }
             let Variant { state: left, used } = self.variants[frame.variant];
+            let is_frame_itself = frame.variant == frame.variants_start;
             while let Some(&index) = open.get(frame.candidate) {
                 frame.candidate += 1;
                 let operation = &problem.required[index as usize];
-                // Reads that the configuration itself explains were taken when it was entered.
-                let is_refused_read = operation.is_read && frame.variant == frame.variants_start;
-                if is_refused_read || frame.done & slot_bit(operation) != 0 {
+                // What overwrites makes of a variant what it made of the configuration itself, with less used up.
+                let is_settled = !is_frame_itself && operation.overwrites;
+                if is_settled || frame.done & slot_bit(operation) != 0 {
                     continue;
                 }
-                if let Some(state) = self.step_required(left, operation)? {
+                if let Some(state) = self.step_required(left, index, meter)? {
                     let mut successor = Configuration { base: frame.base, done: frame.done, state, used };
                     successor.take(index, problem);
                     if self.with_view(&successor, |needs, view| needs.are_unmet(index, left, state, view)) {
@@ -300,14 +303,13 @@ impl<'p, M: Model> Search<'p, M> {
 
     /// Adds variants of the frame on top with one optional operation more than the last ones; `false` where there
     /// are none.
-    fn add_optional(&mut self, frame: &mut Frame) -> Result<bool, Exhausted> {
-        let problem = self.problem;
-        if frame.level == self.level_max {
+    fn add_optional(&mut self, frame: &mut Frame, meter: &mut Meter) -> Result<bool, Resource> {
+        let Pass { is_useful_only, level_max } = PASSES[self.pass];
+        if frame.level == level_max {
             self.is_curtailed = true;
             return Ok(false);
         }
         frame.level += 1;
-        let deadline = problem.required[frame.base as usize].at;
         let level_end = self.variants.len();
         for at in frame.level_start..level_end {
             let Variant { state, used } = self.variants[at];
@@ -315,53 +317,91 @@ impl<'p, M: Model> Search<'p, M> {
             if self.with_view(&here, |needs, view| needs.is_lost(state, view)) {
                 continue;
             }
-            for (member, optional) in (0_u32..).zip(&problem.optional) {
-                if optional.call > deadline {
-                    break;
+            let used_calls =
+                self.sets.members(used).iter().map(|&member| self.problem.optional[member as usize].call);
+            let latest_call = used_calls.fold(here.latest_call(self.problem), u64::max);
+            let is_any_of_use = self.with_view(&here, |needs, view| needs.may_be_left_for_any(state, view));
+            self.is_curtailed |= is_any_of_use && is_useful_only;
+            if is_any_of_use && !is_useful_only {
+                for member in 0..self.problem.optional.len() as u32 {
+                    if !self.add_variant(frame, at, member, latest_call, true, meter)? {
+                        break;
+                    }
                 }
-                // What overwrites makes of this what it made of the configuration itself, with less used up.
-                if self.sets.contains(used, member) || (optional.overwrites && frame.level > 1) {
-                    continue;
-                }
-                let mut next = self.states.value(state).clone();
-                self.model.step(&mut next, optional.input);
-                let next = self.intern(next);
-                // It would be in the way of nothing and of use to nobody.
-                if next == state {
-                    continue;
-                }
-                let used = self.sets.with(used, member);
-                let known = &self.variants[frame.variants_start..];
-                self.meter.compare(known.len())?;
-                if !known.iter().any(|known| known.state == next && self.sets.is_subset(known.used, used)) {
-                    self.variants.push(Variant { state: next, used });
+            } else {
+                for place in 0..self.needs.useful_optional().len() {
+                    let member = self.needs.useful_optional()[place];
+                    if !self.add_variant(frame, at, member, latest_call, false, meter)? {
+                        break;
+                    }
                 }
             }
-            self.meter.check_memory(self.memory_bytes())?;
+            meter.check_memory(self.memory_bytes())?;
         }
         frame.level_start = level_end;
         Ok(self.variants.len() > level_end)
     }
 
+    /// Adds what an optional operation makes of a variant, where that is new and of use; `false` where this one
+    /// and all later ones are called too late.
+    fn add_variant(
+        &mut self,
+        frame: &Frame,
+        at: usize,
+        member: u32,
+        latest_call: u64,
+        is_any_of_use: bool,
+        meter: &mut Meter,
+    ) -> Result<bool, Resource> {
+        let Variant { state, used } = self.variants[at];
+        let optional = &self.problem.optional[member as usize];
+        if optional.call > self.problem.required[frame.base as usize].at {
+            return Ok(false);
+        }
+        meter.glance(1)?;
+        // What overwrites makes of this what it made of the configuration itself, with less used up.
+        let is_pointless = optional.overwrites && frame.level > 1;
+        if is_pointless || optional.at < latest_call || self.sets.contains(used, member) {
+            return Ok(true);
+        }
+        meter.step()?;
+        let mut next = self.states.value(state).clone();
+        self.model.step(&mut next, optional.input);
+        let next = self.intern(next);
+        // It would be in the way of nothing and of use to nobody.
+        if next == state || !(is_any_of_use || self.needs.is_useful(next)) {
+            return Ok(true);
+        }
+        let used = self.sets.with(used, member);
+        let known = &self.variants[frame.variants_start..];
+        meter.glance(known.len() as u64)?;
+        if !known.iter().any(|known| known.state == next && self.sets.is_subset(known.used, used)) {
+            self.variants.push(Variant { state: next, used });
+        }
+        Ok(true)
+    }
+
     /// Asks the needs about a configuration.
     fn with_view(
-        &mut self,
+        &self,
         configuration: &Configuration,
-        ask: impl FnOnce(&mut Needs, &View<'_, M>) -> bool,
+        ask: impl FnOnce(&Needs, &View<'_, M>) -> bool,
     ) -> bool {
         let Self { needs, model, problem, states, sets, .. } = self;
         let Configuration { base, used, .. } = *configuration;
         let is_done = &|index| configuration.has_taken(index, problem);
-        ask(needs, &View { model, problem, states, sets, base, is_done, used })
+        let latest_call = configuration.latest_call(problem);
+        ask(needs, &View { model, problem, states, sets, base, is_done, used, latest_call })
     }
 
     /// The state that an operation leads to, where its answer is right.
-    fn step_required(
-        &mut self,
-        state: u32,
-        operation: &Required<'_, M::Input, M::Output>,
-    ) -> Result<Option<u32>, Exhausted> {
-        self.meter.step()?;
+    fn step_required(&mut self, state: u32, index: u32, meter: &mut Meter) -> Result<Option<u32>, Resource> {
+        if self.needs.seen(index).is_some_and(|seen| seen != state) {
+            meter.glance(1)?;
+            return Ok(None);
+        }
+        meter.step()?;
+        let operation = &self.problem.required[index as usize];
         let mut next = self.states.value(state).clone();
         let expected = self.model.step(&mut next, operation.input);
         let is_right = match operation.claim {
@@ -393,8 +433,11 @@ impl<'p, M: Model> Search<'p, M> {
         number
     }
 
-    fn memory_bytes(&self) -> u64 {
+    /// Bytes of memory that it holds, about.
+    pub(super) fn memory_bytes(&self) -> u64 {
         self.state_bytes
+            + self.problem.memory_bytes()
+            + self.needs.memory_bytes()
             + self.states.memory_bytes()
             + self.sets.memory_bytes()
             + self.visited.memory_bytes()

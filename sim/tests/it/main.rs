@@ -5,6 +5,7 @@ mod beacon;
 mod clocks;
 mod determinism;
 mod files;
+mod long_histories;
 mod network;
 mod phases;
 mod primary_backup;
