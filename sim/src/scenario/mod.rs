@@ -24,6 +24,8 @@ mod decision;
 mod error;
 mod fault;
 mod fields;
+#[cfg(test)]
+mod garbled;
 mod line;
 mod misfit;
 mod parameters;

@@ -129,7 +129,13 @@ impl Parser {
         let mut section = Section::new(&name);
         while let Some(word) = line.peek() {
             let Some((key, value)) = word.key_and_value() else {
-                return Err(line.error_at(word, "a key with its value, as `count=5`"));
+                let expected = match section.values.is_empty() {
+                    true => {
+                        "a key with its value, as `count=5`; or, at the beginning of the line, an event, as `e3`, what is decided, as `net`, `expect` or `hash`"
+                    }
+                    false => "a key with its value, as `count=5`",
+                };
+                return Err(line.error_at(word, expected));
             };
             line.next("a key")?;
             let key = section::name(key).map_err(|complaint| line.error(word.column, complaint))?;
