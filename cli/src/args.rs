@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
-use squall_scenarios::profile;
+use squall_scenarios::profile::{self, Profile};
+use squall_scenarios::{classes, spec};
+
+use crate::exit::Refusal;
 
 /// Seeded storms for a Raft cluster: find a run that breaks it, replay it, understand it.
 ///
@@ -74,6 +77,8 @@ pub(crate) struct SweepArguments {
     /// Fail (exit code 3) if there is a situation that no run reached.
     #[arg(long)]
     pub(crate) require_marks: bool,
+    #[command(flatten)]
+    pub(crate) less: LessArguments,
 }
 
 impl SweepArguments {
@@ -92,12 +97,70 @@ impl SweepArguments {
             json: false,
             fail_fast: false,
             require_marks: false,
+            less: LessArguments::default(),
         }
     }
 
     /// The bound on seeds, if there is one.
     pub(crate) fn seeds_max(&self) -> Option<u64> {
         self.seeds.or_else(|| self.time.is_none().then_some(Self::SEEDS))
+    }
+}
+
+/// What of a storm and of its judges is switched off, to see what the rest is worth.
+#[derive(Args, Debug, Default)]
+pub(crate) struct LessArguments {
+    /// Switch these classes of faults off: keys of a profile's `[swarm]`, or `membership`.
+    #[arg(long, value_name = "CLASS,CLASS", value_delimiter = ',')]
+    pub(crate) without: Vec<String>,
+    #[command(flatten)]
+    pub(crate) ignore: IgnoreArguments,
+}
+
+/// Which judges are not heard.
+#[derive(Args, Debug, Default)]
+pub(crate) struct IgnoreArguments {
+    /// Violations of these classes do not count, as if their oracles were off; `spec` is every rule of the specification.
+    #[arg(long, value_name = "CLASS,CLASS", value_delimiter = ',', value_parser = parse_classes)]
+    pub(crate) ignore: Vec<Classes>,
+}
+
+/// The classes that one word stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Classes {
+    word: String,
+    classes: Vec<&'static str>,
+}
+
+impl LessArguments {
+    /// Loads a profile, and switches off what is to be off.
+    pub(crate) fn profile(&self, name: &str) -> Result<Profile, Refusal> {
+        let mut profile = profile::load(name).map_err(Refusal::bad_input)?;
+        let mut off = self.without.iter().map(|class| profile.switch_off(class));
+        off.try_for_each(|result| result.map_err(Refusal::bad_input))?;
+        Ok(profile)
+    }
+
+    /// The same as words of a command.
+    pub(crate) fn words(&self) -> String {
+        let without = match self.without.as_slice() {
+            [] => String::new(),
+            classes => format!(" --without {}", classes.join(",")),
+        };
+        without + &self.ignore.words()
+    }
+}
+
+impl IgnoreArguments {
+    /// The classes that do not count.
+    pub(crate) fn classes(&self) -> Vec<&'static str> {
+        self.ignore.iter().flat_map(|classes| classes.classes.iter().copied()).collect()
+    }
+
+    /// The same as words of a command.
+    pub(crate) fn words(&self) -> String {
+        let words: Vec<&str> = self.ignore.iter().map(|classes| classes.word.as_str()).collect();
+        if words.is_empty() { String::new() } else { format!(" --ignore {}", words.join(",")) }
     }
 }
 
@@ -113,6 +176,8 @@ pub(crate) struct RunArguments {
     /// Write the run as a scenario file: every event and decision, resolved.
     #[arg(long, value_name = "FILE.scn")]
     pub(crate) emit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) less: LessArguments,
 }
 
 /// What to show of a single run.
@@ -127,6 +192,9 @@ pub(crate) struct ShowArguments {
     /// Tell on standard error each change of a server's state.
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    /// Go on after a violation, and name everything that fires until the end.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
 }
 
 #[derive(Args, Debug)]
@@ -136,6 +204,8 @@ pub(crate) struct ReplayArguments {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) show: ShowArguments,
+    #[command(flatten)]
+    pub(crate) ignore: IgnoreArguments,
 }
 
 #[derive(Args, Debug)]
@@ -154,6 +224,8 @@ pub(crate) struct ShrinkArguments {
     /// Write it a second time, as the regression test that it is once the bug is fixed: `scenarios/found/NAME.scn`.
     #[arg(long, value_name = "FILE.scn")]
     pub(crate) test: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) less: LessArguments,
     /// How long to try. An interrupt ends it early, with what is found by then.
     #[arg(long, default_value = "60s", value_parser = parse_duration)]
     pub(crate) time: Duration,
@@ -246,6 +318,21 @@ fn profile_help() -> String {
 fn parse_count(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "give a number from 1 on, such as 1000".to_owned())
+}
+
+/// Every rule of the specification, in one word.
+const SPECIFICATION: &str = "spec";
+
+fn parse_classes(text: &str) -> Result<Classes, String> {
+    let named = |classes| Classes { word: text.to_owned(), classes };
+    if text == SPECIFICATION {
+        return Ok(named(spec::rules().collect()));
+    }
+    let class = classes::all().find(|class| *class == text);
+    class.map(|class| named(vec![class])).ok_or_else(|| match classes::resembling(text).as_slice() {
+        [] => format!("give a class of violations, such as ElectionSafety, or `{SPECIFICATION}`"),
+        resembling => format!("perhaps {}?", resembling.join(" or ")),
+    })
 }
 
 fn parse_start(text: &str) -> Result<u64, String> {

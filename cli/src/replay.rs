@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use squall_scenarios::run::{self as storm, Outcome};
+use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use squall_sim::scenario::{self, Scenario};
 
 use crate::args::ReplayArguments;
@@ -31,14 +31,15 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
         ("--trace", arguments.show.trace.as_deref()),
     ])?;
     let (name, text, scenario) = load(&arguments.file)?;
-    let options = run::options(&arguments.show, false);
+    let ignored = arguments.ignore.classes();
+    let options = RunOptions { ignored, ..run::options(&arguments.show, false) };
     let clock = Stopwatch::start();
     let outcome = match panics::catch(|| storm::replay(&scenario, &options)) {
         Ok(Ok(outcome)) => Ok(outcome),
         Ok(Err(misfit)) => return Err(Refusal::bad_input(misfit.at(&text, &name).to_string())),
         Err(panic) => Err(panic),
     };
-    let again = format!("{} replay {}", words::program(), words::quoted(&name));
+    let again = format!("{} replay {}{}", words::program(), words::quoted(&name), arguments.ignore.words());
     let mut report = Report::of(&name, None, again);
     if let Ok(outcome) = &outcome {
         report.remark = remark(&scenario, outcome);

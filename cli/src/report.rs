@@ -192,7 +192,8 @@ pub(crate) fn run(report: &Report) -> String {
         (_, None) => line!(out, "All invariants held."),
     }
     if !report.also_fired.is_empty() {
-        line!(out, "  after it fired: {}", report.also_fired.join(", "));
+        let what = if report.class.is_some() { "after it fired" } else { "fired, and was ignored" };
+        line!(out, "  {what}: {}", report.also_fired.join(", "));
     }
     if let Some(remark) = &report.remark {
         line!(out, "Note: {remark}.");
@@ -234,8 +235,15 @@ mod tests {
     use crate::args::Shard;
     use crate::summary::{Judgement, Row};
 
-    const PLAN: Plan =
-        Plan { start: 0, seeds_max: None, shard: Shard::WHOLE, jobs: 2, time: None, fail_fast: false };
+    const PLAN: Plan = Plan {
+        start: 0,
+        seeds_max: None,
+        shard: Shard::WHOLE,
+        jobs: 2,
+        time: None,
+        fail_fast: false,
+        less: String::new(),
+    };
 
     fn summary(judgements: &[Judgement]) -> Summary {
         let row = |(seed, judgement): (usize, &Judgement)| {

@@ -58,8 +58,11 @@ pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
         ("--emit", arguments.emit.as_deref()),
         ("--trace", arguments.show.trace.as_deref()),
     ])?;
-    let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
-    let options = options(&arguments.show, arguments.emit.is_some());
+    let profile = arguments.less.profile(&arguments.profile)?;
+    let options = RunOptions {
+        ignored: arguments.less.ignore.classes(),
+        ..options(&arguments.show, arguments.emit.is_some())
+    };
     let clock = Stopwatch::start();
     let outcome = panics::catch(|| storm::run_seed(&profile, arguments.seed, &options));
     let wall = clock.elapsed();
@@ -67,7 +70,7 @@ pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
         let scenario = outcome.scenario.as_ref().expect("a run that was asked to record holds its scenario");
         output::save(path, scenario.to_string().as_bytes())?;
     }
-    let again = summary::replay_command(&arguments.profile, arguments.seed);
+    let again = summary::replay_command(&arguments.profile, arguments.seed, &arguments.less.words());
     conclude(&arguments.show, outcome, wall, Report::of(&arguments.profile, Some(arguments.seed), again))
 }
 
@@ -79,7 +82,13 @@ pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
         lines.without_time().with_level(false).with_target(false).init();
         output::say(log::HEADING);
     }
-    RunOptions { keep_trace: show.trace.is_some(), record, log: show.verbose, ..RunOptions::default() }
+    RunOptions {
+        keep_trace: show.trace.is_some(),
+        record,
+        log: show.verbose,
+        keep_going: show.keep_going,
+        ..RunOptions::default()
+    }
 }
 
 /// Saves and prints what was asked for, and says how the command ends.
@@ -146,6 +155,7 @@ impl Report {
                 self.stated = script::without_defaults(&outcome.parameters);
                 let reached = marks::all().zip(&outcome.marks).filter(|(_, reached)| **reached);
                 self.marks = reached.map(|(name, _)| name).collect();
+                self.also_fired = outcome.also_fired.iter().map(|class| (*class).to_owned()).collect();
                 summary::judgement(outcome.verdict, &outcome.also_fired)
             }
             Err(panic) => summary::panicked(panic),

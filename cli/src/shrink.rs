@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use squall_scenarios::profile;
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use squall_scenarios::script;
 use squall_sim::process::Violation;
@@ -22,14 +21,15 @@ use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
 use crate::{interrupt, output, panics, replay, report, words};
 
-/// How a candidate is run.
-const OPTIONS: RunOptions = RunOptions {
-    keep_trace: false,
-    record: true,
-    log: false,
-    events_max: None,
-    catch: Some(panics::catch_run),
-};
+/// How a failure is run.
+fn options(arguments: &ShrinkArguments) -> RunOptions {
+    RunOptions {
+        record: true,
+        catch: Some(panics::catch_run),
+        ignored: arguments.less.ignore.classes(),
+        ..RunOptions::default()
+    }
+}
 
 /// A candidate that takes more than twice the events of the best scenario, and so many more, is no simplification.
 const MORE_EVENTS: u64 = 10_000;
@@ -65,7 +65,8 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
         ("--output", Some(&arguments.output)),
         ("--test", arguments.test.as_deref()),
     ])?;
-    let (source, outcome) = failure(arguments)?;
+    let options = options(arguments);
+    let (source, outcome) = failure(arguments, &options)?;
     let Verdict::Failed(violation) = &outcome.verdict else {
         return Err(Refusal::bad_input(format!("{source} does not fail: there is nothing to shrink")));
     };
@@ -73,11 +74,12 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
     save(&arguments.output, &before, &source, violation)?;
     interrupt::listen();
     let jobs = args::jobs(arguments.jobs);
-    let mut runs = Runs::new(violation.class, outcome.events, arguments, jobs)?;
+    let options_of_runs = RunOptions { events_max: Some(events_max(outcome.events)), ..options.clone() };
+    let mut runs = Runs::new(violation.class, options_of_runs, arguments, jobs)?;
     let after = shrink::shrink(before.clone(), run_of(&outcome), &mut runs);
     runs.progress.finish();
 
-    let again = storm::replay(&after, &OPTIONS).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
+    let again = storm::replay(&after, &options).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
     let Verdict::Failed(violation) = &again.verdict else {
         return Err(Refusal::harness(format!("the shrunk run of {source} does not fail any more")));
     };
@@ -98,7 +100,12 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
         wall_seconds: runs.clock.elapsed().as_secs_f64(),
         jobs,
         complete: !runs.is_over(),
-        replay: format!("{} replay {}", words::program(), words::quoted(&file)),
+        replay: format!(
+            "{} replay {}{}",
+            words::program(),
+            words::quoted(&file),
+            arguments.less.ignore.words()
+        ),
         file,
         scenario: text,
     };
@@ -111,17 +118,18 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
 }
 
 /// What failed, and how.
-fn failure(arguments: &ShrinkArguments) -> Result<(String, Outcome), Refusal> {
+fn failure(arguments: &ShrinkArguments, options: &RunOptions) -> Result<(String, Outcome), Refusal> {
     if let Some(path) = &arguments.file {
         let (name, text, scenario) = replay::load(path)?;
-        let outcome = storm::replay(&scenario, &OPTIONS);
+        let outcome = storm::replay(&scenario, options);
         return outcome
             .map(|outcome| (name.clone(), outcome))
             .map_err(|misfit| Refusal::bad_input(misfit.at(&text, &name).to_string()));
     }
     let seed = arguments.seed.expect("clap asks for a file or a seed");
-    let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
-    Ok((format!("seed {seed} of {}", arguments.profile), storm::run_seed(&profile, seed, &OPTIONS)))
+    let profile = arguments.less.profile(&arguments.profile)?;
+    let source = format!("seed {seed} of {}{}", arguments.profile, arguments.less.words());
+    Ok((source, storm::run_seed(&profile, seed, options)))
 }
 
 /// The run as a scenario that states no default.
@@ -163,7 +171,7 @@ fn one_line(message: &str) -> String {
 /// Runs candidates, several at once.
 struct Runs {
     class: &'static str,
-    events_max: u64,
+    options: RunOptions,
     pool: rayon::ThreadPool,
     jobs: u16,
     clock: Stopwatch,
@@ -175,7 +183,7 @@ struct Runs {
 impl Runs {
     fn new(
         class: &'static str,
-        events: u64,
+        options: RunOptions,
         arguments: &ShrinkArguments,
         jobs: u16,
     ) -> Result<Runs, Refusal> {
@@ -185,7 +193,7 @@ impl Runs {
             .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
         Ok(Runs {
             class,
-            events_max: events_max(events),
+            options,
             pool,
             jobs,
             clock: Stopwatch::start(),
@@ -197,8 +205,7 @@ impl Runs {
 
     /// How the run went and how many events it took, if it still fails.
     fn failing(&self, candidate: &Candidate) -> Option<(Run, u64)> {
-        let options = RunOptions { events_max: Some(self.events_max), ..OPTIONS };
-        let outcome = storm::replay_drawn(&candidate.scenario, candidate.choice(), &options).ok()?;
+        let outcome = storm::replay_drawn(&candidate.scenario, candidate.choice(), &self.options).ok()?;
         let fails = matches!(&outcome.verdict, Verdict::Failed(violation) if violation.class == self.class);
         fails.then(|| (run_of(&outcome), outcome.events))
     }
@@ -216,7 +223,7 @@ impl Judge for Runs {
             self.runs += runs.len() as u64;
             let first = runs.into_iter().enumerate().find_map(|(place, run)| Some((place, run?)));
             if let Some((place, (run, events))) = first {
-                self.events_max = self.events_max.min(events_max(events));
+                self.options.events_max = self.options.events_max.min(Some(events_max(events)));
                 return Some((tried.swap_remove(place), run));
             }
         }

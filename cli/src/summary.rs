@@ -118,6 +118,9 @@ pub(crate) struct Doubt {
 #[derive(Serialize, Debug)]
 pub(crate) struct Summary {
     pub(crate) profile: String,
+    /// What was switched off, as words of a command.
+    #[serde(skip)]
+    pub(crate) less: String,
     pub(crate) start: u64,
     /// This machine's share of the seeds, such as `2/4`; nothing where it has them all.
     pub(crate) shard: Option<String>,
@@ -157,6 +160,7 @@ impl Summary {
         let wall_seconds = wall.as_secs_f64();
         let mut summary = Summary {
             profile: profile.to_owned(),
+            less: plan.less.clone(),
             start: plan.start,
             shard: (plan.shard != Shard::WHOLE).then(|| plan.shard.to_string()),
             seeds: rows.len() as u64,
@@ -185,7 +189,7 @@ impl Summary {
     }
 
     fn judge(&mut self, row: Row) {
-        let replay = replay_command(&self.profile, row.seed);
+        let replay = replay_command(&self.profile, row.seed, &self.less);
         if !row.repeats {
             let reason = "two runs of this seed went different ways".to_owned();
             self.doubts.push(Doubt { seed: row.seed, reason, replay: replay.clone() });
@@ -220,8 +224,8 @@ impl Summary {
 }
 
 /// The command that runs this seed again.
-pub(crate) fn replay_command(profile: &str, seed: u64) -> String {
-    format!("{} run --profile {} --seed {seed}", words::program(), words::quoted(profile))
+pub(crate) fn replay_command(profile: &str, seed: u64, less: &str) -> String {
+    format!("{} run --profile {} --seed {seed}{less}", words::program(), words::quoted(profile))
 }
 
 /// Each run's hash is bound to its seed and the sum forgets the order, so that threads and shards may finish as they like.

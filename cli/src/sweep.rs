@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use squall_scenarios::profile;
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 
 use crate::args::{self, Shard, SweepArguments};
@@ -27,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) jobs: u16,
     pub(crate) time: Option<Duration>,
     pub(crate) fail_fast: bool,
+    /// What is switched off, as words of a command.
+    pub(crate) less: String,
 }
 
 impl Plan {
@@ -48,7 +49,7 @@ impl Plan {
 
 /// Runs the command.
 pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
-    let profile = profile::load(&arguments.profile).map_err(Refusal::bad_input)?;
+    let profile = arguments.less.profile(&arguments.profile)?;
     let plan = Plan {
         start: arguments.start,
         seeds_max: arguments.seeds_max(),
@@ -56,11 +57,12 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
         jobs: args::jobs(arguments.jobs),
         time: arguments.time,
         fail_fast: arguments.fail_fast,
+        less: arguments.less.words(),
     };
     interrupt::listen();
     let progress = Progress::new(plan.seeds(), plan.time, arguments.json);
     let clock = Stopwatch::start();
-    let options = RunOptions::default();
+    let options = RunOptions { ignored: arguments.less.ignore.classes(), ..RunOptions::default() };
     let rows = sweep(&plan, &progress, |seed| storm::run_seed(&profile, seed, &options))?;
     let mut summary = Summary::new(&arguments.profile, &plan, rows, clock.elapsed());
     // An interrupt that came when all was done took nothing away.

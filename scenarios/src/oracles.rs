@@ -4,6 +4,7 @@
 //! the end of a run judges the clients' history. Every run has all of them on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use squall_files::Limits;
 use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
@@ -48,6 +49,8 @@ pub struct Oracles {
     applied: BTreeSet<u128>,
     /// What has gone bad on the disks.
     damage: Damage,
+    /// The classes of violations that do not count.
+    ignored: Arc<[&'static str]>,
 }
 
 impl Oracles {
@@ -70,7 +73,15 @@ impl Oracles {
             log: log.then(log::Log::default),
             applied: BTreeSet::new(),
             damage: Damage::default(),
+            ignored: Arc::default(),
         }
+    }
+
+    /// The same, where violations of these classes do not count.
+    #[must_use]
+    pub fn ignoring(self, classes: Arc<[&'static str]>) -> Self {
+        let invariants = self.invariants.ignoring(Arc::clone(&classes));
+        Self { invariants, ignored: classes, ..self }
     }
 
     /// The classes of everything that fired, in the order in which it did within each oracle.
@@ -121,7 +132,11 @@ impl Oracles {
         }
         let view = DiskView::new(server, disk).of_ruined(self.damage.is_ruined(id));
         let invariants = self.invariants.observe(node, observation, &view);
-        let spec = self.spec.observe(node, observation);
+        let counts = |violation: &Violation| !self.ignored.contains(&violation.class);
+        let spec = self
+            .spec
+            .observe(node, observation)
+            .or_else(|broken| if counts(&broken) { Err(broken) } else { Ok(()) });
         server.observation.clear();
         invariants.and(spec)
     }

@@ -244,6 +244,9 @@ struct Oddity {
     what: String,
 }
 
+/// What an operator does to the members, as a class of faults.
+const MEMBERSHIP: &str = "membership";
+
 impl Profile {
     /// What the types alone cannot say.
     fn check(&self) -> Result<(), Oddity> {
@@ -298,6 +301,25 @@ impl Profile {
             }
             None => Ok(()),
         }
+    }
+
+    /// Switches a class of faults off: a key of `[swarm]`, or `membership`, which also ends handovers by an operator.
+    ///
+    /// # Errors
+    /// Where no class has that name; names those that there are.
+    pub fn switch_off(&mut self, class: &str) -> Result<(), String> {
+        let never = Probability::new(0, 1);
+        if class == MEMBERSHIP {
+            (self.cluster.membership, self.swarm.administer) = (never, never);
+            return Ok(());
+        }
+        let mut classes = self.swarm.classes();
+        if let Some((_, chance)) = classes.iter_mut().find(|(name, _)| *name == class) {
+            **chance = never;
+            return Ok(());
+        }
+        let names: Vec<&str> = classes.iter().map(|(name, _)| *name).chain([MEMBERSHIP]).collect();
+        Err(format!("no class of faults is called `{class}`; there are {}", names.join(", ")))
     }
 
     /// Draws one run.

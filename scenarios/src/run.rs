@@ -1,5 +1,7 @@
 //! One run, from a seed or from a scenario, to its outcome.
 
+use std::sync::Arc;
+
 use squall_sim::process::Violation;
 use squall_sim::scenario::{Expected, Misfit, Scenario, Section};
 use squall_sim::trace::{Header, Keep, Recorder, Trace};
@@ -13,7 +15,7 @@ use crate::workload::Clients;
 use crate::{marks, script};
 
 /// What to keep of a run, beside its verdict, and how to hold it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// Keep a record of each event.
     pub keep_trace: bool,
@@ -25,6 +27,10 @@ pub struct RunOptions {
     pub events_max: Option<u64>,
     /// What catches a panic inside the run, which is then a violation of the class `Panic`. Without it the panic goes its way.
     pub catch: Option<Catch>,
+    /// Go on after a violation, so that every oracle that would fire is seen.
+    pub keep_going: bool,
+    /// The classes of violations that do not count, as if their oracles were off.
+    pub ignored: Vec<&'static str>,
 }
 
 /// Calls what it is given, and returns the words of its panic, if it panics.
@@ -147,7 +153,8 @@ fn header(profile: &str) -> Header {
 fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Outcome {
     let sections = script::sections_of(&plan);
     let Plan { setup, parameters, workload, faults } = plan;
-    let oracles = Oracles::new(&setup, options.log);
+    let ignored: Arc<[&'static str]> = options.ignored.as_slice().into();
+    let oracles = Oracles::new(&setup, options.log).ignoring(Arc::clone(&ignored));
     let clients = Clients::new(
         workload,
         parameters.clients.count,
@@ -157,7 +164,11 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
     let keep = if options.keep_trace { Keep::Records } else { Keep::Hash };
     let scenario_faults = if options.record { faults.clone() } else { Vec::new() };
     let mut world = World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(keep))
-        .expect("what a profile draws or a scenario may state can be simulated");
+        .expect("what a profile draws or a scenario may state can be simulated")
+        .ignoring(ignored);
+    if options.keep_going {
+        world = world.keep_going();
+    }
     let mut go = || match options.events_max {
         None => world.run(),
         Some(events) => world.run_for(events),

@@ -14,10 +14,21 @@ use crate::worlds::{cluster, storm};
 
 /// The storms that are compared.
 const SEEDS: [u64; 4] = [2, 11, 13, 29];
-const NOTHING: RunOptions =
-    RunOptions { keep_trace: false, record: false, log: false, events_max: None, catch: None };
-const RECORD: RunOptions = RunOptions { record: true, ..NOTHING };
-const TRACE: RunOptions = RunOptions { keep_trace: true, ..NOTHING };
+const NOTHING: RunOptions = options(false, false);
+const RECORD: RunOptions = options(false, true);
+const TRACE: RunOptions = options(true, false);
+
+const fn options(keep_trace: bool, record: bool) -> RunOptions {
+    RunOptions {
+        keep_trace,
+        record,
+        log: false,
+        events_max: None,
+        catch: None,
+        keep_going: false,
+        ignored: Vec::new(),
+    }
+}
 
 /// Prints the hashes, for the other process of the test below.
 #[test]

@@ -8,7 +8,15 @@ use squall_sim::{Verdict, Violation};
 use super::*;
 
 fn plan(seeds_max: u64, jobs: u16) -> Plan {
-    Plan { start: 100, seeds_max: Some(seeds_max), shard: Shard::WHOLE, jobs, time: None, fail_fast: false }
+    Plan {
+        start: 100,
+        seeds_max: Some(seeds_max),
+        shard: Shard::WHOLE,
+        jobs,
+        time: None,
+        fail_fast: false,
+        less: String::new(),
+    }
 }
 
 fn outcome(seed: u64, verdict: Verdict) -> Outcome {

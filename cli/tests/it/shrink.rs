@@ -67,3 +67,16 @@ fn what_does_not_fail_is_refused() {
     let said = refused(&["shrink", &whole, "-o", &whole]);
     assert!(said.contains("are the same file"), "{said}");
 }
+
+#[test]
+fn what_is_ignored_does_not_fail_and_is_named_all_the_same() {
+    let whole = file("too-short-ignored.scn", TOO_SHORT.as_bytes());
+    let report = json(&["replay", &whole, "--ignore", "spec,Liveness", "--json"]);
+    assert_eq!(
+        (report["verdict"].as_str(), report["also_fired"][0].as_str()),
+        (Some("passed"), Some("Liveness"))
+    );
+    succeed(1, &["replay", &whole, "--ignore", "spec,LogMatching"]);
+    let said = refused(&["replay", &whole, "--ignore", "Livenes"]);
+    assert!(said.contains("perhaps Liveness?"), "{said}");
+}

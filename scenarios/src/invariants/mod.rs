@@ -23,6 +23,8 @@ mod state_machine_safety;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, RoleKind, SnapshotId, Status};
 
 pub use acknowledged::DurableView;
@@ -76,6 +78,8 @@ struct Report {
     now: Option<Violation>,
     /// In this run, the first of each class.
     ever: Vec<Violation>,
+    /// The classes that do not count: they are no reason to end a run.
+    ignored: Arc<[&'static str]>,
 }
 
 impl Report {
@@ -90,7 +94,9 @@ impl Report {
         if self.ever.iter().all(|known| known.class != violation.class) {
             self.ever.push(violation.clone());
         }
-        self.now.get_or_insert(violation);
+        if !self.ignored.contains(&violation.class) {
+            self.now.get_or_insert(violation);
+        }
     }
 }
 
@@ -153,6 +159,13 @@ impl Invariants {
             self.report.note(self.shadows[slot].persist(status.durable_index));
         }
         self.report.now.take().map_or(Ok(()), Err)
+    }
+
+    /// The same, where violations of these classes do not count.
+    #[must_use]
+    pub fn ignoring(mut self, classes: Arc<[&'static str]>) -> Self {
+        self.report.ignored = classes;
+        self
     }
 
     /// `node` crashed or was stopped; it leads no more, and what it held durably still counts.

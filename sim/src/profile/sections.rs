@@ -53,6 +53,44 @@ pub struct Swarm {
     pub last: Probability,
 }
 
+impl Swarm {
+    /// Every class of faults by its name, with its chance.
+    pub fn classes(&mut self) -> [(&'static str, &mut Probability); 30] {
+        [
+            ("tail", &mut self.tail),
+            ("loss", &mut self.loss),
+            ("duplication", &mut self.duplication),
+            ("fifo", &mut self.fifo),
+            ("capacity", &mut self.capacity),
+            ("ghosts", &mut self.ghosts),
+            ("corruption", &mut self.corruption),
+            ("partition", &mut self.partition),
+            ("flapping", &mut self.flapping),
+            ("clog", &mut self.clog),
+            ("swizzle", &mut self.swizzle),
+            ("crash", &mut self.crash),
+            ("crash_all", &mut self.crash_all),
+            ("crash_loop", &mut self.crash_loop),
+            ("pause", &mut self.pause),
+            ("disk_latency", &mut self.disk_latency),
+            ("slow_disk", &mut self.slow_disk),
+            ("disk_stall", &mut self.disk_stall),
+            ("rot", &mut self.rot),
+            ("disk_error", &mut self.disk_error),
+            ("lost_disk", &mut self.lost_disk),
+            ("ruin", &mut self.ruin),
+            ("amnesia", &mut self.amnesia),
+            ("clock_offset", &mut self.clock_offset),
+            ("clock_drift", &mut self.clock_drift),
+            ("wild_clock", &mut self.wild_clock),
+            ("clock_jump", &mut self.clock_jump),
+            ("clock_freeze", &mut self.clock_freeze),
+            ("administer", &mut self.administer),
+            ("last", &mut self.last),
+        ]
+    }
+}
+
 /// A fault that comes again and again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
