@@ -115,7 +115,7 @@ impl Anchors {
         step
     }
 
-    /// Which faults never struck.
+    /// Which faults never struck, by their numbers.
     pub(super) fn missed(&self, plan: &[FaultEvent]) -> Vec<Missed> {
         let missed = |waiting: &Waiting| {
             let why = match waiting.progress {
@@ -127,7 +127,9 @@ impl Anchors {
             let event = &plan[waiting.place as usize];
             Some(Missed { event: event.id, anchor: event.after.clone()?, why })
         };
-        self.waiting.iter().filter_map(missed).collect()
+        let mut all: Vec<Missed> = self.waiting.iter().filter_map(missed).collect();
+        all.sort_by_key(|missed| missed.event);
+        all
     }
 }
 
