@@ -69,10 +69,9 @@ fn words(line: &str) -> Vec<(usize, &str)> {
 }
 
 /// The line with another in the place of one of its words.
-fn with(line: &str, place: usize, other: Option<String>) -> String {
+fn with(line: &str, place: usize, other: Option<&str>) -> String {
     let words = line.split(' ').enumerate();
-    let words =
-        words.filter_map(|(at, word)| if at == place { other.clone() } else { Some(word.to_owned()) });
+    let words = words.filter_map(|(at, word)| if at == place { other } else { Some(word) });
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -99,7 +98,7 @@ fn a_word_that_means_nothing_is_pointed_at() {
     let mut wrong = Vec::new();
     for line in LINES.lines() {
         for (place, (column, _)) in words(line).into_iter().enumerate() {
-            let garbled = with(line, place, Some(NONSENSE.to_owned()));
+            let garbled = with(line, place, Some(NONSENSE));
             match error_of(&garbled) {
                 Some(error) => wrong.extend(check(&garbled, &error, column..=column).err()),
                 None => wrong.push(format!("{garbled}\n  is taken for a scenario")),
@@ -115,12 +114,12 @@ fn a_value_that_means_nothing_is_pointed_at() {
     for line in LINES.lines() {
         for (place, (column, word)) in words(line).into_iter().enumerate() {
             let Some((key, value)) = word.split_once('=') else { continue };
-            let garbled = with(line, place, Some(format!("{key}={NONSENSE}")));
+            let garbled = with(line, place, Some(&format!("{key}={NONSENSE}")));
             match error_of(&garbled) {
                 Some(error) => wrong.extend(check(&garbled, &error, column..=column + key.len() + 1).err()),
                 None => wrong.push(format!("{garbled}\n  is taken for a scenario")),
             }
-            let garbled = with(line, place, Some(format!("{key}{NONSENSE}={value}")));
+            let garbled = with(line, place, Some(&format!("{key}{NONSENSE}={value}")));
             match error_of(&garbled) {
                 Some(error) => wrong.extend(check(&garbled, &error, column..=column + key.len() + 1).err()),
                 None => wrong.push(format!("{garbled}\n  is taken for a scenario")),
@@ -158,7 +157,7 @@ fn a_word_that_stands_there_twice_is_one_too_many() {
     let mut wrong = Vec::new();
     for line in LINES.lines() {
         for (place, (column, word)) in words(line).into_iter().enumerate() {
-            let garbled = with(line, place, Some(format!("{word} {word}")));
+            let garbled = with(line, place, Some(&format!("{word} {word}")));
             match error_of(&garbled) {
                 Some(error) => wrong.extend(check(&garbled, &error, column..=garbled.len()).err()),
                 None => wrong.push(format!("{garbled}\n  is taken for a scenario")),
