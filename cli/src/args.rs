@@ -260,12 +260,24 @@ pub(crate) struct ZooArguments {
     /// Only these bugs, by their ids.
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// How many seeds each bug may take.
+    /// How many seeds each sweep may take.
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = parse_count)]
     pub(crate) seeds: u64,
-    /// How long each bug may take, beside its build.
+    /// How long each sweep may take.
     #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub(crate) time: Duration,
+    /// How many sweeps each bug has to be caught by, from seeds that are far apart.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count)]
+    pub(crate) sweeps: u64,
+    /// Try also, over so many seeds, without each family of faults.
+    #[arg(long, value_name = "SEEDS", default_value_t = 0)]
+    pub(crate) ablation: u64,
+    /// Write the score card as a page of Markdown.
+    #[arg(long, value_name = "FILE.md")]
+    pub(crate) card: Option<PathBuf>,
+    /// Do not try again what was tried with the same sources, patch and budget.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// How many runs at once; one for each core unless given.
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

@@ -175,7 +175,7 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
     };
     let result = match options.catch {
         None => go(),
-        Some(catch) => caught(catch, go).unwrap_or_else(|words| panicked(&world, words)),
+        Some(catch) => caught(catch, go).unwrap_or_else(|words| panicked(&world, words, options)),
     };
     let scenario = options.record.then(|| {
         let mut scenario = Scenario {
@@ -221,11 +221,13 @@ fn caught(catch: Catch, go: impl FnOnce() -> RunResult) -> Result<RunResult, Str
 }
 
 /// What is left of a run that a panic ended.
-fn panicked(world: &World<Server, Oracles, Clients>, words: String) -> RunResult {
-    let violation = Violation { class: "Panic", message: words };
+fn panicked(world: &World<Server, Oracles, Clients>, words: String, options: &RunOptions) -> RunResult {
+    let panic = Violation { class: "Panic", message: words };
     let mut result = world.result();
-    result.violations.push(violation.clone());
-    result.verdict = Verdict::Failed(violation);
+    let counts = |violation: &&Violation| !options.ignored.contains(&violation.class);
+    let first = result.violations.iter().find(counts).unwrap_or(&panic).clone();
+    result.verdict = Verdict::Failed(first);
+    result.violations.push(panic);
     result
 }
 

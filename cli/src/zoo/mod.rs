@@ -7,6 +7,9 @@
 
 mod bug;
 mod card;
+mod families;
+mod page;
+mod records;
 mod tree;
 mod trial;
 
@@ -18,7 +21,8 @@ use crate::{interrupt, output};
 
 use bug::Bug;
 use card::{Card, Visit};
-use trial::Budget;
+use records::Records;
+use trial::{Budget, Programs};
 
 /// The folders of one run of the zoo, all below `target/zoo/`.
 struct Grounds {
@@ -36,20 +40,33 @@ struct Grounds {
 pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
     let root = checkout()?;
     let bugs = bug::read_all(&root.join("scenarios/zoo"), &arguments.only)?;
-    let budget = Budget { seeds: arguments.seeds, time: arguments.time, jobs: args::jobs(arguments.jobs) };
+    let budget = Budget {
+        seeds: arguments.seeds,
+        time: arguments.time,
+        jobs: args::jobs(arguments.jobs),
+        sweeps: arguments.sweeps,
+        ablation_seeds: arguments.ablation,
+    };
     interrupt::listen();
     let grounds = open(&root).map_err(Refusal::harness)?;
+    let records = Records::open(&root.join("target/zoo/records"), &grounds.pristine, &budget);
+    let records = records.map_err(Refusal::harness)?;
     let mut results = Vec::new();
     for bug in &bugs {
-        let result = visit(bug, &grounds, &budget);
+        let known = if arguments.resume { records.read(bug) } else { None };
+        let result = known.unwrap_or_else(|| visit(bug, &grounds, &budget));
         if interrupt::requested() {
             // This bug had no fair chance, and those after it none at all.
             break;
         }
         output::say(&card::line(&result));
+        records.write(bug, &result).map_err(Refusal::harness)?;
         results.push(result);
     }
     let card = Card::new(results);
+    if let Some(path) = &arguments.card {
+        output::save(path, page::page(&card, &budget).as_bytes())?;
+    }
     if arguments.json {
         output::print_json(&card)?;
     } else {
@@ -95,8 +112,10 @@ fn open(root: &Path) -> Result<Grounds, String> {
 fn visit(bug: &Bug, grounds: &Grounds, budget: &Budget) -> Visit {
     let planted = plant(bug, grounds).and_then(|()| trial::build(&grounds.planted, &grounds.build));
     let scenarios = grounds.pristine.join("scenarios");
-    let caught =
-        planted.and_then(|program| trial::catch(&program, &grounds.reference, &scenarios, bug, budget));
+    let caught = planted.and_then(|program| {
+        let programs = Programs { patched: &program, reference: &grounds.reference, scenarios: &scenarios };
+        programs.catch(bug, budget)
+    });
     match caught {
         Ok(trial) => Visit::of(bug, trial),
         Err(problem) => Visit::broken(bug, &problem),

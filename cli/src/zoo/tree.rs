@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use xxhash_rust::xxh3::xxh3_128;
+
 /// What a build of the program does not need, or must not see.
 const LEFT_OUT: [&str; 4] = ["target", "fuzz", "docs", ".git"];
 
@@ -57,6 +59,28 @@ fn same_folder(left: &Path, right: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// What has no part in what the program does, or, as a patch, is looked at by itself.
+const NO_SOURCES: [&str; 3] = ["md", "patch", "snap"];
+
+/// A hash of the sources in a tree, and of their names.
+pub(super) fn hash(tree: &Path) -> Result<u128, String> {
+    hash_folder(tree).map_err(|error| format!("{} cannot be read: {error}", tree.display()))
+}
+
+fn hash_folder(folder: &Path) -> io::Result<u128> {
+    let mut hashes = Vec::new();
+    for name in names(folder)? {
+        let path = folder.join(&name);
+        if path.extension().is_some_and(|extension| NO_SOURCES.iter().any(|other| extension == *other)) {
+            continue;
+        }
+        let hash = if path.is_dir() { hash_folder(&path)? } else { xxh3_128(&fs::read(&path)?) };
+        hashes.extend(xxh3_128(name.as_encoded_bytes()).to_le_bytes());
+        hashes.extend(hash.to_le_bytes());
+    }
+    Ok(xxh3_128(&hashes))
 }
 
 fn names(folder: &Path) -> io::Result<BTreeSet<OsString>> {

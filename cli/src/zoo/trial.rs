@@ -1,38 +1,73 @@
 //! One bug, one trial: build the sources that hold it, sweep until it shows, and make sure that it is the bug that shows.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::bug::Bug;
+use super::families::{FAULT_FAMILIES, FaultFamily};
 use crate::clock::{self, Stopwatch};
 use crate::interrupt;
 
 /// What one bug may cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Budget {
+    /// Of each sweep.
     pub(crate) seeds: u64,
+    /// Of each sweep.
     pub(crate) time: Duration,
     pub(crate) jobs: u16,
+    /// How many sweeps, each over seeds of its own.
+    pub(crate) sweeps: u64,
+    /// Seeds of each sweep with a family of faults switched off; 0 is none.
+    pub(crate) ablation_seeds: u64,
 }
 
 /// How a trial went.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Trial {
-    /// The oracle that fired first, if one did.
-    pub(crate) oracle: Option<String>,
-    /// The seed on which it fired; none where it did not, or only in a scenario.
-    pub(crate) seed: Option<u64>,
-    pub(crate) also_fired: Vec<String>,
-    /// How many seeds were run.
-    pub(crate) seeds: u64,
-    pub(crate) cpu_seconds: f64,
+    /// One for each sweep.
+    pub(crate) sweeps: Vec<Sweep>,
+    /// The oracle that fired in the bug's own scenario, which was tried where no seed showed the bug.
+    pub(crate) scenario: Option<String>,
+    /// Everything that fires on the seeds that failed, where the run goes on after the first violation.
+    pub(crate) fired: BTreeSet<String>,
+    /// What is caught with a family of faults switched off, and at first with none.
+    pub(crate) ablation: Vec<Ablation>,
     /// What else is worth knowing of a bug that escaped.
     pub(crate) remark: Option<String>,
 }
+
+/// One sweep, up to its first failure.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Sweep {
+    /// Its first seed.
+    pub(crate) start: u64,
+    /// How many seeds were run.
+    pub(crate) seeds: u64,
+    pub(crate) cpu_seconds: f64,
+    /// The seed that failed.
+    pub(crate) seed: Option<u64>,
+    /// The oracle that fired first.
+    pub(crate) oracle: Option<String>,
+}
+
+/// What became of the bug without a family of faults.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Ablation {
+    /// The family; empty where all were on.
+    pub(crate) family: String,
+    /// How many seeds it took, if it was caught.
+    pub(crate) seeds: Option<u64>,
+}
+
+/// The first seeds of two sweeps are so far apart.
+const BETWEEN_SWEEPS: u64 = 1_000_000;
 
 /// A run that has not ended long after its sweep should have is lost in a loop.
 const GRACE: Duration = Duration::from_secs(60);
@@ -50,7 +85,6 @@ struct Report {
 struct Failure {
     seed: u64,
     class: String,
-    also_fired: Vec<String>,
 }
 
 /// Builds the program in `tree`, and returns where it is.
@@ -77,67 +111,146 @@ struct Replayed {
     also_fired: Vec<String>,
 }
 
-/// Sweeps with the patched program until a seed fails, and has the unpatched one run that seed too. What no seed shows is
-/// tried with the bug's own scenario, below `scenarios`, where it has one.
-pub(super) fn catch(
-    program: &Path,
-    reference: &Path,
-    scenarios: &Path,
-    bug: &Bug,
-    budget: &Budget,
-) -> Result<Trial, String> {
-    let scenario = bug.scenario.as_ref().map(|name| scenarios.join(name));
-    if let Some(path) = &scenario {
-        let Replayed { verdict, .. } = replay(reference, path)?;
-        if verdict != "passed" {
-            return Err(format!("without the bug {} is {verdict}: mend that first", path.display()));
-        }
-    }
-    let report = sweep(program, bug, budget)?;
-    let mut trial = Trial {
-        oracle: None,
-        seed: None,
-        also_fired: Vec::new(),
-        seeds: report.seeds,
-        cpu_seconds: report.busy_seconds,
-        remark: (report.inconclusive > 0).then(|| format!("{} runs without a verdict", report.inconclusive)),
-    };
-    let Some(failure) = report.failed.into_iter().next() else {
+/// The program with the bug, the one without it, and where both find scenarios.
+pub(super) struct Programs<'a> {
+    pub(super) patched: &'a Path,
+    pub(super) reference: &'a Path,
+    pub(super) scenarios: &'a Path,
+}
+
+impl Programs<'_> {
+    /// Sweeps with the patched program until a seed fails, and has the unpatched one run that seed too. What no seed shows is
+    /// tried with the bug's own scenario, where it has one.
+    pub(super) fn catch(&self, bug: &Bug, budget: &Budget) -> Result<Trial, String> {
+        let scenario = bug.scenario.as_ref().map(|name| self.scenarios.join(name));
         if let Some(path) = &scenario {
-            let Replayed { verdict, class, also_fired } = replay(program, path)?;
-            (trial.oracle, trial.also_fired) = (class, also_fired);
+            let Replayed { verdict, .. } = self.replay(self.reference, path)?;
+            if verdict != "passed" {
+                return Err(format!("without the bug {} is {verdict}: mend that first", path.display()));
+            }
+        }
+        let mut trial = Trial::default();
+        // What the first sweep does not show is rare; its scenario shows it, or it has escaped.
+        for start in (0..budget.sweeps).map(|number| number * BETWEEN_SWEEPS) {
+            let (sweep, inconclusive) = self.sweep(bug, start, budget.seeds, budget, &[])?;
+            let has_escaped = sweep.seed.is_none();
+            if has_escaped && inconclusive > 0 {
+                trial.remark = Some(format!("{inconclusive} runs without a verdict"));
+            }
+            trial.fired.extend(sweep.oracle.clone());
+            if let Some(seed) = sweep.seed {
+                trial.fired.extend(self.fired(bug, seed)?);
+            }
+            trial.sweeps.push(sweep);
+            if has_escaped {
+                break;
+            }
+        }
+        let is_seen = trial.sweeps.iter().any(|sweep| sweep.seed.is_some());
+        if let Some(path) = scenario.filter(|_| !is_seen) {
+            let Replayed { verdict, class, also_fired } = self.replay(self.patched, &path)?;
             if verdict != "failed" {
                 trial.remark = Some(format!("its scenario is {verdict}"));
             }
+            trial.fired.extend(class.iter().cloned().chain(also_fired));
+            trial.scenario = class;
         }
-        return Ok(trial);
-    };
-    if !passes(reference, &bug.profile, failure.seed)? {
-        let Failure { seed, class, .. } = failure;
-        return Err(format!(
-            "seed {seed} of {} fails without the bug too ({class}): mend that first",
-            bug.profile
-        ));
+        if budget.ablation_seeds > 0 && is_seen {
+            trial.ablation = self.ablate(bug, budget)?;
+        }
+        Ok(trial)
     }
-    trial.oracle = Some(failure.class);
-    trial.seed = Some(failure.seed);
-    trial.also_fired = failure.also_fired;
-    Ok(trial)
+
+    /// Sweeps over few seeds with everything on, then without each family of faults.
+    fn ablate(&self, bug: &Bug, budget: &Budget) -> Result<Vec<Ablation>, String> {
+        let everything = FaultFamily { name: "", classes: &[] };
+        let mut ablation = Vec::new();
+        for family in [everything].iter().chain(&FAULT_FAMILIES) {
+            let (sweep, _) = self.sweep(bug, 0, budget.ablation_seeds, budget, family.classes)?;
+            let seeds = sweep.seed.map(|_| sweep.seeds);
+            ablation.push(Ablation { family: family.name.to_owned(), seeds });
+            if interrupt::requested() {
+                break;
+            }
+        }
+        Ok(ablation)
+    }
+
+    /// One sweep of the patched program; and how many of its runs had no verdict.
+    fn sweep(
+        &self,
+        bug: &Bug,
+        start: u64,
+        seeds: u64,
+        budget: &Budget,
+        without: &[&str],
+    ) -> Result<(Sweep, u64), String> {
+        let mut command = Command::new(self.patched);
+        command
+            .args([
+                "sweep",
+                "--profile",
+                &bug.profile,
+                "--start",
+                &start.to_string(),
+                "--fail-fast",
+                "--json",
+            ])
+            .args(["--seeds", &seeds.to_string(), "--jobs", &budget.jobs.to_string()])
+            .args(["--time", &format!("{}ms", budget.time.as_millis())])
+            .args(off(without));
+        let report: Report = report(command, &self.patched.with_extension("json"), budget.time + GRACE)?;
+        let failure = report.failed.into_iter().next();
+        let (seed, oracle) = failure.map(|failure| (failure.seed, failure.class)).unzip();
+        if let (Some(seed), Some(oracle)) = (seed, &oracle)
+            && !self.passes_unpatched(bug, seed, without)?
+        {
+            let profile = &bug.profile;
+            return Err(format!(
+                "seed {seed} of {profile} fails without the bug too ({oracle}): mend that first"
+            ));
+        }
+        let sweep = Sweep { start, seeds: report.seeds, cpu_seconds: report.busy_seconds, seed, oracle };
+        Ok((sweep, report.inconclusive))
+    }
+
+    /// All that fires on a seed until the end of its run.
+    fn fired(&self, bug: &Bug, seed: u64) -> Result<Vec<String>, String> {
+        let mut command = Command::new(self.patched);
+        command.args([
+            "run",
+            "--profile",
+            &bug.profile,
+            "--seed",
+            &seed.to_string(),
+            "--keep-going",
+            "--json",
+        ]);
+        let Replayed { class, also_fired, .. } =
+            report(command, &self.patched.with_extension("json"), GRACE)?;
+        Ok(class.into_iter().chain(also_fired).collect())
+    }
+
+    fn replay(&self, program: &Path, scenario: &Path) -> Result<Replayed, String> {
+        let mut command = Command::new(program);
+        command.arg("replay").arg(scenario).arg("--json");
+        report(command, &program.with_extension("json"), GRACE)
+    }
+
+    /// Whether the unpatched program passes this seed.
+    fn passes_unpatched(&self, bug: &Bug, seed: u64, without: &[&str]) -> Result<bool, String> {
+        let mut command = Command::new(self.reference);
+        command.args(["run", "--profile", &bug.profile, "--seed", &seed.to_string(), "--json"]);
+        let status = command.args(off(without)).stdout(Stdio::null()).status();
+        status
+            .map(|status| status.success())
+            .map_err(|error| format!("the unpatched program cannot be run: {error}"))
+    }
 }
 
-fn sweep(program: &Path, bug: &Bug, budget: &Budget) -> Result<Report, String> {
-    let mut command = Command::new(program);
-    command
-        .args(["sweep", "--profile", &bug.profile, "--start", "0", "--fail-fast", "--json"])
-        .args(["--seeds", &budget.seeds.to_string(), "--jobs", &budget.jobs.to_string()])
-        .args(["--time", &format!("{}ms", budget.time.as_millis())]);
-    report(command, &program.with_extension("json"), budget.time + GRACE)
-}
-
-fn replay(program: &Path, scenario: &Path) -> Result<Replayed, String> {
-    let mut command = Command::new(program);
-    command.arg("replay").arg(scenario).arg("--json");
-    report(command, &program.with_extension("json"), GRACE)
+/// The arguments that switch classes of faults off.
+fn off(classes: &[&str]) -> Vec<String> {
+    if classes.is_empty() { Vec::new() } else { vec!["--without".to_owned(), classes.join(",")] }
 }
 
 /// Runs the program, which leaves its report at `path`, and reads that.
@@ -167,14 +280,4 @@ fn run_bounded(command: &mut Command, time: Duration) -> Result<ExitStatus, Stri
         }
         clock::pause();
     }
-}
-
-/// Whether the unpatched program passes this seed.
-fn passes(reference: &Path, profile: &str, seed: u64) -> Result<bool, String> {
-    let mut command = Command::new(reference);
-    command.args(["run", "--profile", profile, "--seed", &seed.to_string(), "--json"]);
-    let status = command.stdout(Stdio::null()).status();
-    status
-        .map(|status| status.success())
-        .map_err(|error| format!("the unpatched program cannot be run: {error}"))
 }

@@ -1,0 +1,228 @@
+//! The score card as a page of Markdown: `docs/score-card.md`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::card::{Card, Visit};
+use super::families::{FAULT_FAMILIES, oracle_of, oracles};
+use super::trial::Budget;
+use crate::words::{self, thousands};
+
+/// Writes to a string, which cannot fail.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($words:tt)*) => { writeln!($out, $($words)*).expect("writing to a string cannot fail") };
+}
+
+/// The page.
+pub(super) fn page(card: &Card, budget: &Budget) -> String {
+    let mut out = String::new();
+    head(&mut out, card, budget);
+    bugs(&mut out, card);
+    if card.bugs.iter().any(|bug| !bug.ablation.is_empty()) {
+        faults(&mut out, card, budget);
+    }
+    judges(&mut out, card);
+    out
+}
+
+fn head(out: &mut String, card: &Card, budget: &Budget) {
+    let of = |(caught, total): (u64, u64)| format!("{caught} of {total}");
+    line!(out, "# Score card");
+    line!(out);
+    line!(
+        out,
+        "How good is the tester? Each bug of `scenarios/zoo/` is planted into a copy of the sources, and the storm has to notice. Made by"
+    );
+    line!(
+        out,
+        "`cargo run --release -- zoo --sweeps {} --ablation {} --card docs/score-card.md`.",
+        budget.sweeps,
+        budget.ablation_seeds
+    );
+    line!(out);
+    line!(out, "| | |");
+    line!(out, "|---|---|");
+    line!(out, "| bugs of safety that are caught | {} |", of(card.safety));
+    line!(out, "| bugs of liveness that are caught | {} |", of(card.liveness));
+    line!(out, "| of all these, by a scenario alone | {} |", card.by_scenario);
+    line!(
+        out,
+        "| seeds to the catch: median of the bugs' medians, worst of all sweeps | {}, {} |",
+        card.median_seeds,
+        thousands(card.worst_seeds)
+    );
+    line!(
+        out,
+        "| CPU-seconds to the catch, likewise | {:.1}, {:.1} |",
+        card.median_cpu_seconds,
+        card.worst_cpu_seconds
+    );
+    line!(out);
+    line!(
+        out,
+        "Each bug has {}, each from seeds of its own on and up to the first that fails, but for those of which the first sweep shows nothing in {} or {}. A seed counts only if",
+        words::count(budget.sweeps, "sweep"),
+        words::count(budget.seeds, "seed"),
+        words::duration(budget.time),
+    );
+    line!(out, "the unpatched program passes it. CPU-seconds are the time that threads were busy with runs.");
+    line!(out);
+}
+
+fn bugs(out: &mut String, card: &Card) {
+    line!(out, "## The bugs");
+    line!(out);
+    line!(
+        out,
+        "Seeds and seconds: the median of the sweeps, and the worst. What fires: on the seeds that fail, where the run goes on to its end; the first one in bold. Lost without: the families of faults without which"
+    );
+    line!(out, "a bug that is caught within the ablation's seeds is not.");
+    line!(out);
+    line!(out, "| id | what is wrong | breaks | profile | seeds | CPU-seconds | what fires | lost without |");
+    line!(out, "|---|---|---|---|---|---|---|---|");
+    for bug in &card.bugs {
+        let Visit { id, title, breaks, profile, .. } = bug;
+        let (seeds, cpu_seconds) = match (bug.seeds(), bug.cpu_seconds(), &bug.scenario) {
+            (Some((median, worst)), Some(cpu), _) => {
+                (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu.0, cpu.1))
+            }
+            (_, _, Some(scenario)) => (format!("`{scenario}` alone"), String::new()),
+            (_, _, None) => ("**escaped**".to_owned(), String::new()),
+        };
+        line!(
+            out,
+            "| {id} | {title} | {breaks} | {profile} | {seeds} | {cpu_seconds} | {} | {} |",
+            fired(bug),
+            lost_without(bug)
+        );
+    }
+    line!(out);
+}
+
+/// The oracles that fired, the first one in bold.
+fn fired(bug: &Visit) -> String {
+    let Some(first) = &bug.oracle else { return String::new() };
+    let rest = bug.fired.iter().filter(|class| *class != first).cloned();
+    [format!("**{first}**")].into_iter().chain(rest).collect::<Vec<String>>().join(", ")
+}
+
+fn lost_without(bug: &Visit) -> String {
+    let with_all = bug.ablation.first().is_some_and(|ablation| ablation.seeds.is_some());
+    if !with_all {
+        return String::new();
+    }
+    let lost = bug.ablation.iter().filter(|ablation| ablation.seeds.is_none());
+    lost.map(|ablation| ablation.family.as_str()).collect::<Vec<&str>>().join(", ")
+}
+
+fn faults(out: &mut String, card: &Card, budget: &Budget) {
+    let caught_without = |family: &str| {
+        let is_caught = |bug: &&Visit| {
+            bug.ablation.iter().any(|ablation| ablation.family == family && ablation.seeds.is_some())
+        };
+        card.bugs.iter().filter(is_caught).count()
+    };
+    line!(out, "## Without a family of faults");
+    line!(out);
+    line!(
+        out,
+        "How many bugs the first {} catch when a family of faults is switched off (`--without`).",
+        words::count(budget.ablation_seeds, "seed")
+    );
+    line!(out);
+    line!(out, "| without | classes | caught |");
+    line!(out, "|---|---|---|");
+    line!(out, "| nothing | | {} |", caught_without(""));
+    for family in &FAULT_FAMILIES {
+        line!(out, "| {} | `{}` | {} |", family.name, family.classes.join(","), caught_without(family.name));
+    }
+    line!(out);
+}
+
+fn judges(out: &mut String, card: &Card) {
+    let oracles_of = |bug: &Visit| -> BTreeSet<String> {
+        bug.fired.iter().map(|class| oracle_of(class).to_owned()).collect()
+    };
+    let seen: Vec<BTreeSet<String>> = card.bugs.iter().filter(|bug| bug.caught).map(oracles_of).collect();
+    line!(out, "## Without an oracle");
+    line!(out);
+    line!(
+        out,
+        "On how many bugs each oracle fires, and of how many caught bugs nothing else would tell on the same seeds."
+    );
+    line!(out);
+    line!(out, "| oracle | fires on | still caught without it |");
+    line!(out, "|---|---|---|");
+    for oracle in oracles() {
+        let fires = seen.iter().filter(|fired| fired.contains(oracle)).count();
+        let still = seen.iter().filter(|fired| fired.iter().any(|other| other != oracle)).count();
+        line!(out, "| {oracle} | {fires} | {still} of {} |", seen.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::zoo::trial::{Ablation, Sweep};
+
+    fn visit(id: &str, oracle: Option<&str>, fired: &[&str], lost: &[&str]) -> Visit {
+        let sweep = |seeds| Sweep {
+            start: 0,
+            seeds,
+            cpu_seconds: seeds as f64 / 2.0,
+            seed: oracle.map(|_| seeds),
+            oracle: oracle.map(str::to_owned),
+        };
+        let families = [""].into_iter().chain(FAULT_FAMILIES.iter().map(|family| family.name));
+        let ablation = |family: &str| Ablation {
+            family: family.to_owned(),
+            seeds: (oracle.is_some() && !lost.contains(&family)).then_some(3),
+        };
+        Visit {
+            id: id.to_owned(),
+            title: "something is wrong".to_owned(),
+            breaks: "LC".to_owned(),
+            kind: "safety".to_owned(),
+            profile: "storm".to_owned(),
+            caught: oracle.is_some(),
+            sweeps: vec![sweep(4), sweep(10), sweep(2)],
+            oracle: oracle.map(str::to_owned),
+            fired: fired.iter().map(|class| (*class).to_owned()).collect(),
+            scenario: None,
+            ablation: families.map(ablation).collect(),
+            remark: None,
+            broken: None,
+        }
+    }
+
+    #[test]
+    fn the_page_tells_of_each_bug_and_of_what_is_lost_without_faults_and_oracles() {
+        let card = Card::new(vec![
+            visit(
+                "L1",
+                Some("CommitOldTerm"),
+                &["CommitOldTerm", "LeaderCompleteness"],
+                &["crashes", "clogs"],
+            ),
+            visit("L2", Some("LogMatching"), &["LogMatching"], &[]),
+            visit("L3", None, &[], &[]),
+        ]);
+        let time = Duration::from_secs(60);
+        let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 20 };
+        let page = page(&card, &budget);
+        let has = |line: &str| assert!(page.lines().any(|other| other == line), "{line}\n{page}");
+        has("| bugs of safety that are caught | 2 of 3 |");
+        has(
+            "| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **CommitOldTerm**, LeaderCompleteness | clogs, crashes |",
+        );
+        has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |");
+        has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |");
+        has("| nothing | | 2 |");
+        has("| crashes | `crash,crash_all,crash_loop` | 1 |");
+        has("| the specification | 1 | 2 of 2 |");
+        has("| LogMatching | 1 | 1 of 2 |");
+    }
+}
