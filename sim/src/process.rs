@@ -17,7 +17,7 @@ use crate::time::Time;
 use crate::world::Processes;
 
 /// One life of a simulated process: a deterministic value that is given events and acts through its [`Env`].
-pub trait Process: Clone + Sized {
+pub trait Process: Sized {
     /// What all processes of a world are built from.
     type Setup: Clone;
     /// What processes send each other.
