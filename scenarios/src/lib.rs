@@ -13,6 +13,7 @@ pub mod model;
 pub mod observation;
 pub mod oracles;
 pub mod profile;
+pub mod rest;
 pub mod run;
 pub mod script;
 pub mod server;

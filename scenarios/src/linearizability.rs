@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use squall_files::Limits;
 use squall_raft::LogIndex;
 use squall_replica::{Consistency, RequestId};
-use squall_sim::Time;
-use squall_sim::client::CallOutcome;
+use squall_sim::client::{Call, CallOutcome};
 use squall_sim::history::{self, Budget, Operation, Outcome};
 use squall_sim::process::Violation;
+use squall_sim::{Process, Time};
 
-use crate::client::Call;
 use crate::machine::Command;
 use crate::model::{ClientModel, FilesModel, KeyValueModel};
 use crate::server::{Ask, Response, operation_id, request_id};
@@ -21,7 +20,10 @@ use crate::server::{Ask, Response, operation_id, request_id};
 ///
 /// # Errors
 /// The violation in words.
-pub fn check(history: &[Call], applied: &[u128], files: Option<Limits>) -> Result<(), Violation> {
+pub fn check<P>(history: &[Call<P>], applied: &[u128], files: Option<Limits>) -> Result<(), Violation>
+where
+    P: Process<Request = Ask, Response = Response>,
+{
     match files {
         None => judge(&KeyValueModel, history, applied),
         Some(limits) => judge(&FilesModel(limits), history, applied),
@@ -32,8 +34,8 @@ pub fn check(history: &[Call], applied: &[u128], files: Option<Limits>) -> Resul
 ///
 /// # Errors
 /// The violation in words.
-pub fn check_nothing_invented(
-    history: &[Call],
+pub fn check_nothing_invented<P: Process>(
+    history: &[Call<P>],
     applied: impl Iterator<Item = u128>,
 ) -> Result<(), Violation> {
     let asked: BTreeSet<u128> = history.iter().map(|call| request_id(call.operation).0).collect();
@@ -47,7 +49,10 @@ pub fn check_nothing_invented(
     Ok(())
 }
 
-fn judge<M: ClientModel>(model: &M, history: &[Call], applied: &[u128]) -> Result<(), Violation> {
+fn judge<P, M: ClientModel>(model: &M, history: &[Call<P>], applied: &[u128]) -> Result<(), Violation>
+where
+    P: Process<Request = Ask, Response = Response>,
+{
     let mut operations = Vec::with_capacity(history.len());
     let mut numbers = BTreeMap::new();
     let mut reads = Vec::new();
@@ -62,16 +67,16 @@ fn judge<M: ClientModel>(model: &M, history: &[Call], applied: &[u128]) -> Resul
                 Consistency::Linearizable => call.called,
                 Consistency::Serializable => Time::START,
             };
-            let Some(outcome) = outcome::<M>(call)? else { continue };
+            let Some(outcome) = outcome::<P, M>(call)? else { continue };
             reads.push((*applied, called, number));
-            let input = input::<M>(call, query)?;
+            let input = input::<P, M>(call, query)?;
             operations.push(Operation { client, call: called.0, input, outcome });
             continue;
         }
         // A session is nobody's key, and opening or closing one is no command.
         let Some(command) = call.request.command() else { continue };
         let name = request_id(call.operation).0;
-        let Some(outcome) = outcome::<M>(call)? else {
+        let Some(outcome) = outcome::<P, M>(call)? else {
             numbers.insert(name, None);
             continue;
         };
@@ -79,7 +84,7 @@ fn judge<M: ClientModel>(model: &M, history: &[Call], applied: &[u128]) -> Resul
         operations.push(Operation {
             client,
             call: call.called.0,
-            input: input::<M>(call, command)?,
+            input: input::<P, M>(call, command)?,
             outcome,
         });
     }
@@ -125,7 +130,7 @@ fn order_of(
     Ok(order)
 }
 
-fn input<M: ClientModel>(call: &Call, command: &Command) -> Result<M::Input, Violation> {
+fn input<P: Process, M: ClientModel>(call: &Call<P>, command: &Command) -> Result<M::Input, Violation> {
     M::input(command).ok_or_else(|| Violation {
         class: "Linearizability",
         message: format!("{} is a command of another state machine", call.operation),
@@ -133,7 +138,10 @@ fn input<M: ClientModel>(call: &Call, command: &Command) -> Result<M::Input, Vio
 }
 
 /// What came of an operation; `None` where it certainly did not take place.
-fn outcome<M: ClientModel>(call: &Call) -> Result<Option<Outcome<M::Output>>, Violation> {
+fn outcome<P, M: ClientModel>(call: &Call<P>) -> Result<Option<Outcome<M::Output>>, Violation>
+where
+    P: Process<Response = Response>,
+{
     match &call.outcome {
         CallOutcome::Unknown => Ok(Some(Outcome::Unknown)),
         CallOutcome::Returned {
@@ -171,6 +179,7 @@ mod tests {
     use squall_sim::{ClientId, OperationId};
 
     use super::*;
+    use crate::client::Call;
 
     fn put(number: u64, response: Option<Response>) -> Call {
         let key = Bytes::from_static(b"k");

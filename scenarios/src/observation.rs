@@ -153,6 +153,13 @@ pub enum Step {
         /// What they must have seen before they are answered; `None` where they are not answered.
         index: Option<LogIndex>,
     },
+    /// The node decided on one of its reads by itself, whatever becomes of those asked before it.
+    ReadServed {
+        /// Which.
+        read: ReadId,
+        /// What it must have seen before it is answered.
+        index: LogIndex,
+    },
     /// The node sent a message (it left the core).
     Sent(Envelope),
     /// The node applied an entry.
@@ -199,6 +206,7 @@ impl Step {
             | Self::Configured(_)
             | Self::WriteIssued { .. }
             | Self::ReadsSettled { .. }
+            | Self::ReadServed { .. }
             | Self::Sent(_)
             | Self::Applied { .. } => false,
         }

@@ -7,19 +7,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use squall_files::Limits;
-use squall_raft::{LogPosition, NodeId, RoleKind, Status, Term};
 use squall_sim::fault::{CrashKind, Ruin};
 use squall_sim::mark::Marks;
 use squall_sim::process::{Extent, Oracle, Standing, Violation};
 use squall_sim::world::Processes;
-use squall_sim::{Draw, Link, ProcessId, ProcessSet, SimDisk, Time, sometimes};
+use squall_sim::{Draw, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 
 use crate::atlas::{Damage, Rotted};
 use crate::client::Call;
 use crate::invariants::Invariants;
 use crate::membership::NodeSet;
 use crate::observation::Step;
-use crate::server::{BELIEVED, DiskView, Server, Setup, node_id, process_id};
+use crate::rest::Rest;
+use crate::server::{BELIEVED, DiskView, Server, Setup, node_id};
 use crate::spec::Spec;
 use crate::{atlas, core, linearizability, log, marks, recovery};
 
@@ -35,12 +35,9 @@ pub struct Oracles {
     files: Option<Limits>,
     /// At which sync group of its life each server's disk is next recovered in earnest.
     check_at_group: Vec<u64>,
-    /// Nobody outside the healed core can reach it.
-    core_is_alone: bool,
     /// No core can go on, and a server may have lost the end of its log.
     head_is_missed: bool,
-    /// Who leads a cluster at rest, in which term, and since when.
-    at_rest: Option<(Time, (ProcessId, Term))>,
+    rest: Rest,
     /// What fired that neither the invariants nor the specification keep.
     others: Vec<Violation>,
     marks: Marks,
@@ -65,9 +62,8 @@ impl Oracles {
             spec: spec.with_witnesses(witnesses, setup.raft.election_timeout),
             files: setup.files,
             check_at_group: vec![0; nodes.len()],
-            core_is_alone: false,
             head_is_missed: false,
-            at_rest: None,
+            rest: Rest::default(),
             others: Vec::new(),
             marks: Marks::default(),
             log: log.then(log::Log::default),
@@ -130,7 +126,8 @@ impl Oracles {
                 self.damage.repaired(id, *position);
             }
         }
-        let view = DiskView::new(server, disk).of_ruined(self.damage.is_ruined(id));
+        let (identity, is_ruined) = (server.setup().identity(id), self.damage.is_ruined(id));
+        let view = DiskView::new(server.storage(), identity, disk).of_ruined(is_ruined);
         let invariants = self.invariants.observe(node, observation, &view);
         let counts = |violation: &Violation| !self.ignored.contains(&violation.class);
         let spec = self
@@ -153,43 +150,6 @@ impl Oracles {
         let result = recovery::check(id, server, disk, &self.invariants, &self.damage);
         self.others.extend(result.clone().err());
         result
-    }
-
-    /// One leader, and all of the core with its log, committed and applied, in the same state. The leader may be
-    /// one of the others: whoever still serves well need not go. A member that such a leader cannot reach, or
-    /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3). But a core that is alone has a leader of
-    /// its own.
-    fn leader_at_rest(
-        &mut self,
-        core: ProcessSet,
-        processes: &Processes<'_, Server>,
-    ) -> Option<(ProcessId, Term)> {
-        let (leader, last_log) = leader_of(core, processes)?;
-        if self.core_is_alone && !core.contains(leader) {
-            return None;
-        }
-        let mut is_excused = |id: ProcessId| {
-            let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
-            let is_cut = !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from));
-            sometimes!(
-                self.marks,
-                marks::NAMES,
-                "a member of the core was cut off from an outside leader",
-                is_cut
-            );
-            is_cut
-        };
-        // Whoever is no member is left alone.
-        let configuration = processes.process(leader)?.replica().raft().configuration();
-        let is_member = |id: &ProcessId| configuration.member(node_id(*id)).is_some();
-        let members = core.iter().filter(is_member).filter(|id| !is_excused(*id)).map(|id| {
-            let server = processes.process(id)?;
-            let has_state = !server.replica().raft().config().is_witness();
-            Some((server.status(), has_state.then(|| server.replica().state().digest())))
-        });
-        let is_at_rest = are_level(members, node_id(leader), last_log);
-        let term = processes.process(leader)?.status().current_term;
-        is_at_rest.then_some((leader, term))
     }
 }
 
@@ -300,7 +260,7 @@ impl Oracle<Server> for Oracles {
         draw: &mut Draw<'_>,
         processes: &Processes<'_, Server>,
     ) -> Option<ProcessSet> {
-        self.core_is_alone = is_alone;
+        self.rest.begin(is_alone);
         let core = core::choose(&self.invariants, is_alone, draw, processes, &self.damage)?;
         self.head_is_missed = core.is_empty() && core::has_uncertain_head(processes, &self.damage);
         let is_bare = core::rests_on_witnesses(&self.invariants, core);
@@ -323,31 +283,8 @@ impl Oracle<Server> for Oracles {
         disk_is_lost || head_is_missed
     }
 
-    /// All of the core is at rest under one leader, and stays so: a leader that nothing hinders keeps its office.
-    /// Until then it comes further with each entry that is durable on one of the core, with each that it applies, and with
-    /// each part of a snapshot that reaches it.
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {
-        let members = || core.iter().filter_map(|id| processes.process(id)).map(Server::replica);
-        let entries: u64 = members()
-            .map(|replica| replica.status())
-            .map(|status| status.durable_index.0 + status.last_applied.0)
-            .sum();
-        let received = members().filter_map(|replica| replica.raft().receiving_snapshot());
-        let bytes: u64 = received.map(|(_, bytes)| bytes).sum();
-        // A snapshot that is installed gives up its bytes for at least one entry.
-        let reached = entries.saturating_mul(1 << 32).saturating_add(bytes);
-        let Some((leader, term)) = self.leader_at_rest(core, processes) else {
-            self.at_rest = None;
-            return Standing::Advancing(reached);
-        };
-        let since = match self.at_rest {
-            Some((since, known)) if known == (leader, term) => since,
-            Some(_) | None => now,
-        };
-        self.at_rest = Some((since, (leader, term)));
-        let timeout_us = processes.process(leader).map_or(0, |server| server.setup().election_timeout_us());
-        let is_lasting = now >= since.after(TIMEOUTS_AT_REST * timeout_us);
-        if is_lasting { Standing::AtRest } else { Standing::Advancing(reached) }
+        self.rest.standing(now, core, processes)
     }
 
     fn finished(&mut self, history: &[Call], _processes: &Processes<'_, Server>) -> Result<(), Violation> {
@@ -363,42 +300,8 @@ impl Oracle<Server> for Oracles {
     }
 
     fn marks(&self) -> Marks {
-        self.marks
+        let mut marks = self.marks;
+        marks.add(self.rest.marks());
+        marks
     }
-}
-
-/// A leader that takes itself to be alone gives up within two election timeouts; a clock at half the speed
-/// doubles that.
-const TIMEOUTS_AT_REST: u64 = 5;
-
-/// Whether all of them are up, follow this leader, have all of its log, and those that have a state have made the same of
-/// it.
-fn are_level(
-    mut members: impl Iterator<Item = Option<(Status, Option<u64>)>>,
-    leader: NodeId,
-    last_log: LogPosition,
-) -> bool {
-    let mut state = None;
-    members.all(|member| {
-        let Some((status, digest)) = member else { return false };
-        let last = last_log.index;
-        status.leader == Some(leader)
-            && status.last_log == last_log
-            && (status.commit_index, status.last_applied, status.durable_index) == (last, last, last)
-            && digest.is_none_or(|digest| *state.get_or_insert(digest) == digest)
-    })
-}
-
-/// The leader of the highest term that is up, and the last entry of its log, where all of it is committed and no joint
-/// configuration is left to be left.
-fn leader_of(core: ProcessSet, processes: &Processes<'_, Server>) -> Option<(ProcessId, LogPosition)> {
-    let followed = core.iter().filter_map(|id| processes.process(id)?.status().leader).map(process_id);
-    let leads = |id: &ProcessId| {
-        processes.process(*id).is_some_and(|server| server.status().role == RoleKind::Leader)
-    };
-    let term = |id: &ProcessId| processes.process(*id).map(|server| server.status().current_term);
-    let leader = followed.filter(leads).max_by_key(term)?;
-    let server = processes.process(leader)?;
-    let (status, is_joint) = (server.status(), server.replica().raft().configuration().is_joint());
-    (status.commit_index == status.last_log.index && !is_joint).then_some((leader, status.last_log))
 }

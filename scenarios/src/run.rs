@@ -1,18 +1,16 @@
 //! One run, from a seed or from a scenario, to its outcome.
 
-use std::sync::Arc;
-
 use squall_sim::process::Violation;
 use squall_sim::scenario::{Expected, Misfit, Scenario, Section};
 use squall_sim::trace::{Header, Keep, Recorder, Trace};
 use squall_sim::world::{RunResult, Verdict, World};
-use squall_sim::{Choice, mark};
+use squall_sim::{Choice, Oracle, Process, mark};
 
 use crate::oracles::Oracles;
 use crate::profile::{Plan, Profile};
-use crate::server::Server;
+use crate::script;
+use crate::server::{Ask, Response, Server};
 use crate::workload::Clients;
-use crate::{marks, script};
 
 /// What to keep of a run, beside its verdict, and how to hold it.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +53,7 @@ pub struct Outcome {
     pub safety_us: u64,
     /// Operations of clients that took place and were answered.
     pub operations: u64,
-    /// For each of [`marks::all`] whether it was reached.
+    /// For each of [`crate::marks::all`] whether it was reached.
     pub marks: Vec<bool>,
     /// For each fault that waited for something in vain, what that was.
     pub missed: Vec<String>,
@@ -146,15 +144,38 @@ pub fn compare(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
     }
 }
 
-fn header(profile: &str) -> Header {
+/// What a trace says of the run of a profile.
+#[must_use]
+pub fn header(profile: &str) -> Header {
     Header { program: env!("CARGO_PKG_VERSION").to_owned(), profile: profile.to_owned(), seed: 0 }
 }
 
 fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Outcome {
+    let setup = plan.setup.clone();
+    let oracles = Oracles::new(&setup, options.log).ignoring(options.ignored.as_slice().into());
+    carry_out::<Server, _>(plan, setup, oracles, Oracles::fired, choice, options, header)
+}
+
+/// Carries a plan out on processes of any kind that are asked what Squall's servers are asked. `oracle` judges them, and
+/// `fired` tells the classes of everything that it found.
+///
+/// # Panics
+/// Where the plan cannot be simulated, or a process breaks an assertion.
+pub fn carry_out<P, O>(
+    plan: Plan,
+    setup: P::Setup,
+    oracle: O,
+    fired: impl Fn(&O) -> Vec<&'static str>,
+    choice: Choice,
+    options: &RunOptions,
+    header: &Header,
+) -> Outcome
+where
+    P: Process<Request = Ask, Response = Response>,
+    O: Oracle<P>,
+{
     let sections = script::sections_of(&plan);
-    let Plan { setup, parameters, workload, faults } = plan;
-    let ignored: Arc<[&'static str]> = options.ignored.as_slice().into();
-    let oracles = Oracles::new(&setup, options.log).ignoring(Arc::clone(&ignored));
+    let Plan { parameters, workload, faults, setup: _ } = plan;
     let clients = Clients::new(
         workload,
         parameters.clients.count,
@@ -163,9 +184,10 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
     );
     let keep = if options.keep_trace { Keep::Records } else { Keep::Hash };
     let scenario_faults = if options.record { faults.clone() } else { Vec::new() };
-    let mut world = World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(keep))
-        .expect("what a profile draws or a scenario may state can be simulated")
-        .ignoring(ignored);
+    let mut world =
+        World::<P, O, _>::new(setup, parameters, faults, choice, oracle, clients, Recorder::new(keep))
+            .expect("what a profile draws or a scenario may state can be simulated")
+            .ignoring(options.ignored.as_slice().into());
     if options.keep_going {
         world = world.keep_going();
     }
@@ -189,13 +211,13 @@ fn run(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Out
         scenario.sort_decisions();
         scenario
     });
-    let mut also_fired = world.oracle().fired();
+    let mut also_fired = fired(world.oracle());
     for violation in &result.violations {
         if !also_fired.contains(&violation.class) {
             also_fired.push(violation.class);
         }
     }
-    let reached = result.marks.reached(mark::FRAMEWORK).chain(result.user_marks.reached(marks::NAMES));
+    let reached = result.marks.reached(mark::FRAMEWORK).chain(result.user_marks.reached(P::MARKS));
     Outcome {
         seed: 0,
         hash: result.hash,
@@ -221,7 +243,11 @@ fn caught(catch: Catch, go: impl FnOnce() -> RunResult) -> Result<RunResult, Str
 }
 
 /// What is left of a run that a panic ended.
-fn panicked(world: &World<Server, Oracles, Clients>, words: String, options: &RunOptions) -> RunResult {
+fn panicked<P, O>(world: &World<P, O, Clients>, words: String, options: &RunOptions) -> RunResult
+where
+    P: Process<Request = Ask, Response = Response>,
+    O: Oracle<P>,
+{
     let panic = Violation { class: "Panic", message: words };
     let mut result = world.result();
     let counts = |violation: &&Violation| !options.ignored.contains(&violation.class);

@@ -6,13 +6,13 @@ use squall_raft::{ProposeError, ReadError};
 use squall_replica::Consistency;
 use squall_replica::kv;
 use squall_sim::mark::Marks;
-use squall_sim::process::{Answer, Patience, Workload};
-use squall_sim::{ClientId, Draw, OperationId, ProcessId, ProcessSet, Ratio, Time, sometimes};
+use squall_sim::process::{Answer, Patience, Step, Workload};
+use squall_sim::{ClientId, Draw, OperationId, Process, ProcessId, ProcessSet, Ratio, Time, sometimes};
 
 use self::sessions::ClientSessions;
 use crate::machine::Command;
 use crate::marks;
-use crate::server::{Ask, Response, Server, process_id};
+use crate::server::{Ask, Response, process_id};
 
 pub(crate) mod files;
 mod sessions;
@@ -294,13 +294,9 @@ fn value_of(operation: OperationId, bytes: u64) -> Bytes {
     Bytes::from(value)
 }
 
-impl Workload<Server> for Clients {
-    fn next(
-        &mut self,
-        client: ClientId,
-        number: u64,
-        draw: &mut Draw<'_>,
-    ) -> Option<squall_sim::process::Step<Server>> {
+/// The clients of any process that can be asked these questions.
+impl<P: Process<Request = Ask, Response = Response>> Workload<P> for Clients {
+    fn next(&mut self, client: ClientId, number: u64, draw: &mut Draw<'_>) -> Option<Step<P>> {
         if self.wanted[client.slot()] == 0 {
             return None;
         }
@@ -340,7 +336,7 @@ impl Workload<Server> for Clients {
             Ask::Command(_) | Ask::OpenSession | Ask::CloseSession(_) | Ask::Read { .. } => self.patience_us,
         };
         self.waited_us[client.slot()] = timeout_us;
-        Some(squall_sim::process::Step { think_us, target, request, timeout_us })
+        Some(Step { think_us, target, request, timeout_us })
     }
 
     fn answered(&mut self, operation: OperationId, _at: Time, response: &Response) -> Answer {

@@ -329,6 +329,10 @@ impl Invariants {
                 let node = self.shadows[slot].id;
                 self.report.note(self.promises[slot].reads.check_settled(node, *up_to, *index));
             }
+            Step::ReadServed { read, index } => {
+                let node = self.shadows[slot].id;
+                self.report.note(self.promises[slot].reads.check_served(node, *read, *index));
+            }
             Step::WroteHardState(_) | Step::WriteIssued { .. } => {}
             Step::Changed(status) => self.observe_change(slot, status, disk),
             Step::Truncated { from } => self.observe_truncation(slot, *from),

@@ -33,18 +33,35 @@ impl OpenReads {
         let mut result = Ok(());
         while let Some((read, needed)) = self.open.front().copied().filter(|(read, _)| *read <= up_to) {
             self.open.pop_front();
-            if let Some(index) = index
-                && index < needed
-            {
-                let message = format!(
-                    "{node} serves its read {} from {index} on; {needed} was committed before it was asked for",
-                    read.0
-                );
-                result = Err(Violation { class: "StaleRead", message });
+            if let Some(index) = index {
+                result = result.and(check_index(node, read, needed, index));
             }
         }
         result
     }
+
+    /// This one is served from `index` on, and says nothing of the others.
+    pub(super) fn check_served(
+        &mut self,
+        node: NodeId,
+        read: ReadId,
+        index: LogIndex,
+    ) -> Result<(), Violation> {
+        let place = self.open.iter().position(|(open, _)| *open == read);
+        let Some((read, needed)) = place.and_then(|place| self.open.remove(place)) else { return Ok(()) };
+        check_index(node, read, needed, index)
+    }
+}
+
+fn check_index(node: NodeId, read: ReadId, needed: LogIndex, index: LogIndex) -> Result<(), Violation> {
+    if index >= needed {
+        return Ok(());
+    }
+    let message = format!(
+        "{node} serves its read {} from {index} on; {needed} was committed before it was asked for",
+        read.0
+    );
+    Err(Violation { class: "StaleRead", message })
 }
 
 #[cfg(test)]
@@ -63,5 +80,18 @@ mod tests {
         assert_eq!(settle(Some(LogIndex(7))), Ok(()));
         assert_eq!(settle(None), Ok(()), "whoever is not answered reads nothing");
         assert_eq!(settle(Some(LogIndex(6))).map_err(|violation| violation.class), Err("StaleRead"));
+    }
+
+    #[test]
+    fn a_read_that_is_served_by_itself_is_held_to_what_it_needs_and_no_other_is() {
+        let mut reads = OpenReads::default();
+        reads.ask(ReadId(1), LogIndex(4));
+        reads.ask(ReadId(2), LogIndex(7));
+        let mut serve = |read, index| {
+            reads.check_served(NodeId(1), ReadId(read), LogIndex(index)).map_err(|violation| violation.class)
+        };
+        assert_eq!(serve(2, 7), Ok(()));
+        assert_eq!(serve(1, 3), Err("StaleRead"), "it was overtaken, and is still open");
+        assert_eq!(serve(1, 3), Ok(()), "it was served before");
     }
 }

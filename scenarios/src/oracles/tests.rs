@@ -1,10 +1,11 @@
 //! When a healed core is at rest, and when it is not.
 
-use squall_raft::{LogIndex, NodeId};
+use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
 use squall_sim::client::CallOutcome;
 use squall_sim::{Mark, Verdict};
 
 use super::*;
+use crate::rest::are_level;
 use crate::small_world::{Cluster, cluster};
 
 /// The shortest election timeout of these clusters.
@@ -27,7 +28,7 @@ fn is_content(oracles: &mut Oracles, world: &Cluster, core: ProcessSet, later_us
 }
 
 fn leader_of_all(world: &Cluster) -> Option<(ProcessId, Term)> {
-    world.oracle().clone().leader_at_rest(ProcessSet::first(5), &world.processes())
+    world.oracle().rest.clone().leader(ProcessSet::first(5), &world.processes())
 }
 
 #[test]

@@ -16,13 +16,13 @@ mod view;
 use std::collections::VecDeque;
 
 use squall_raft::{
-    Body, Entry, Faulty, Fetch, FetchPurpose, LogIndex, LogPosition, Message, Recovered, RoleKind, Status,
-    Term, WriteToken,
+    Body, Entry, Faulty, Fetch, FetchPurpose, LogIndex, LogPosition, Message, NodeId, Recovered, RoleKind,
+    Status, Term, WriteToken,
 };
 use squall_replica::{Output, Replica};
 use squall_sim::process::Extent;
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, passes, sometimes};
-use squall_storage::{Group, Identity, Storage, StorageError};
+use squall_storage::{Group, Storage, StorageError};
 
 use crate::atlas;
 use crate::machine::Machine;
@@ -30,6 +30,7 @@ use crate::marks;
 use crate::membership::NodeSet;
 use crate::milestones;
 use crate::observation::{Observation, Step};
+use crate::rest::Member;
 use observe_witnesses::Told;
 use operator::{Deed, Servers};
 use snapshots::{Done, Snapshots};
@@ -43,7 +44,6 @@ pub use view::DiskView;
 #[derive(Clone, Debug)]
 pub struct Server {
     setup: Setup,
-    identity: Identity,
     replica: Replica<Machine>,
     storage: Storage,
     /// Writes that wait for the disk.
@@ -122,7 +122,6 @@ impl Process for Server {
         }
         let mut server = Self {
             setup: setup.clone(),
-            identity: setup.identity(id),
             shown: replica.status(),
             uncertain: recovered.uncertain,
             certain_votes: NodeSet::EMPTY,
@@ -287,6 +286,33 @@ impl Process for Server {
 
     fn digest(&self) -> u64 {
         observe::digest_status(&self.replica.status(), self.replica.state().digest())
+    }
+}
+
+impl Member for Server {
+    fn status(&self) -> Status {
+        self.replica.status()
+    }
+
+    fn state_digest(&self) -> Option<u64> {
+        let is_witness = self.replica.raft().config().is_witness();
+        (!is_witness).then(|| self.replica.state().digest())
+    }
+
+    fn knows(&self, id: NodeId) -> bool {
+        self.replica.raft().configuration().member(id).is_some()
+    }
+
+    fn is_joint(&self) -> bool {
+        self.replica.raft().configuration().is_joint()
+    }
+
+    fn snapshot_bytes(&self) -> u64 {
+        self.replica.raft().receiving_snapshot().map_or(0, |(_, bytes)| bytes)
+    }
+
+    fn election_timeout_us(&self) -> u64 {
+        self.setup.election_timeout_us()
     }
 }
 

@@ -251,6 +251,8 @@ impl Model {
                 self.asked_to_read(*read);
             }
             Step::ReadsSettled { up_to, index } => self.settled_reads(*up_to, *index),
+            // This core settles its reads in order.
+            Step::ReadServed { .. } => {}
             Step::SnapshotTaken(snapshot) => {
                 self.cause = Cause::Snapshot;
                 self.snapshot_taken(*snapshot);

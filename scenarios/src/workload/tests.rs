@@ -6,6 +6,7 @@ use squall_sim::process::Step;
 use squall_sim::{Choice, Purpose};
 
 use super::*;
+use crate::server::Server;
 
 const CLIENT: ClientId = ClientId(0);
 /// What each client wants of the healed cluster.
@@ -24,21 +25,21 @@ fn core() -> ProcessSet {
 
 fn healed() -> Clients {
     let mut clients = clients();
-    clients.healed(core());
+    Workload::<Server>::healed(&mut clients, core());
     clients
 }
 
 fn next(clients: &mut Clients, number: u64) -> Option<Step<Server>> {
     let mut choice = Choice::from_seed(7);
-    clients.next(CLIENT, number, &mut choice.draw(Purpose::Client, 0, number))
+    Workload::<Server>::next(clients, CLIENT, number, &mut choice.draw(Purpose::Client, 0, number))
 }
 
 fn answer(clients: &mut Clients, number: u64, response: &Response) -> Answer {
-    clients.answered(OperationId { client: CLIENT, number }, Time::START, response)
+    Workload::<Server>::answered(clients, OperationId { client: CLIENT, number }, Time::START, response)
 }
 
 fn timed_out(clients: &mut Clients, number: u64) -> Patience {
-    clients.timed_out(OperationId { client: CLIENT, number }, Time::START)
+    Workload::<Server>::timed_out(clients, OperationId { client: CLIENT, number }, Time::START)
 }
 
 fn applied(clients: &mut Clients, number: u64) {
@@ -94,7 +95,7 @@ fn a_client_waits_longer_once_the_cluster_is_healed_and_never_less_long() {
         let mut clients = Clients::new(parameters, 1, 5, WANTED);
         let patience_us = |clients: &mut Clients, number| next(clients, number).map(|step| step.timeout_us);
         assert_eq!(patience_us(&mut clients, 0), Some(timeout_us));
-        clients.healed(core());
+        Workload::<Server>::healed(&mut clients, core());
         assert_eq!(patience_us(&mut clients, 1), Some(healed_us));
     }
 }
@@ -106,7 +107,7 @@ fn a_client_asks_the_healed_cluster_for_just_so_many_answers_whatever_it_got_bef
         assert!(next(&mut clients, number).is_some());
         applied(&mut clients, number);
     }
-    clients.healed(core());
+    Workload::<Server>::healed(&mut clients, core());
     for number in 10..10 + WANTED {
         assert!(next(&mut clients, number).is_some(), "operation {number}");
         applied(&mut clients, number);
@@ -131,7 +132,7 @@ fn what_is_refused_by_the_healed_cluster_or_not_answered_is_no_answer() {
 fn an_answer_to_what_was_asked_before_healing_does_not_count() {
     let mut clients = clients();
     assert!(next(&mut clients, 0).is_some());
-    clients.healed(core());
+    Workload::<Server>::healed(&mut clients, core());
     applied(&mut clients, 0);
     for number in 1..=WANTED {
         assert!(next(&mut clients, number).is_some(), "operation {number}");
@@ -171,7 +172,8 @@ impl Sharing {
         let number = self.numbers[client as usize];
         let mut choice = Choice::from_seed(7);
         let mut draw = choice.draw(Purpose::Client, u64::from(client), number);
-        self.clients.next(ClientId(client), number, &mut draw).expect("it has more to ask")
+        Workload::<Server>::next(&mut self.clients, ClientId(client), number, &mut draw)
+            .expect("it has more to ask")
     }
 
     /// The session and the sequence of the client's next request.
@@ -183,14 +185,18 @@ impl Sharing {
 
     fn answer(&mut self, client: u32, response: &Response) -> Answer {
         let operation = OperationId { client: ClientId(client), number: self.numbers[client as usize] };
-        let answer = self.clients.answered(operation, Time::START, response);
+        let answer = Workload::<Server>::answered(&mut self.clients, operation, Time::START, response);
         self.numbers[client as usize] += u64::from(!matches!(answer, Answer::Retry { .. }));
         answer
     }
 
     fn timed_out(&mut self, client: u32) -> Patience {
         let number = self.numbers[client as usize];
-        self.clients.timed_out(OperationId { client: ClientId(client), number }, Time::START)
+        Workload::<Server>::timed_out(
+            &mut self.clients,
+            OperationId { client: ClientId(client), number },
+            Time::START,
+        )
     }
 }
 
