@@ -1,0 +1,461 @@
+//! One server: a node of the `raft` crate, Squall's storage beside it, and the driver between them, which does what the
+//! crate's documentation asks of an application with asynchronous writes ("Processing the `Ready` State").
+//!
+//! It is what `scenarios/src/server/` is to Squall's own core: the same requests, answers, disk and clock. No sessions, no
+//! witnesses, no changes of the membership; see `limits.rs`.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use raft::eraftpb::{Entry, Message};
+use raft::{RawNode, Ready, StateRole};
+use squall_raft::{
+    HardState, LogIndex, LogPosition, NodeId, ProposeError, ReadError, Status, Term, WriteToken,
+};
+use squall_replica::{Consistency, Proposal, StateMachine, open_proposal, seal_proposal};
+use squall_scenarios::machine::{Command, Machine};
+use squall_scenarios::marks;
+use squall_scenarios::observation::{Observation, Step};
+use squall_scenarios::rest::Member;
+use squall_scenarios::server::{Ask, Response, Setup, request_id};
+use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
+use squall_storage::Storage;
+
+use crate::disk::{Batch, Line, hard_state_to_stored, to_stored};
+use crate::log::Log;
+use crate::messages::{self, node_id, process_id};
+use crate::reads::Reads;
+use crate::timeouts::Timeouts;
+
+/// One server of the cluster.
+pub struct TikvServer {
+    pub(crate) setup: Setup,
+    pub(crate) id: ProcessId,
+    pub(crate) boot: u64,
+    pub(crate) node: RawNode<Log>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) storage: Storage,
+    /// Term and vote as the last write leaves them.
+    pub(crate) written: HardState,
+    pub(crate) line: Line,
+    /// The write that the disk is at work on.
+    pub(crate) job: Option<u64>,
+    pub(crate) machine: Machine,
+    /// Committed entries that wait for the state machine.
+    pub(crate) committed: VecDeque<Entry>,
+    pub(crate) applied: LogIndex,
+    /// When a slow state machine may work again.
+    pub(crate) apply_at: LocalTime,
+    /// Who waits for which entry, by index.
+    pub(crate) proposed: BTreeMap<LogIndex, (Term, OperationId)>,
+    pub(crate) reads: Reads,
+    /// Up to when ticks have been fed, and how many.
+    pub(crate) ticked_at: LocalTime,
+    pub(crate) ticks: u64,
+    /// The state as the oracles know it.
+    pub(crate) shown: Status,
+    /// What happened since the oracles last looked.
+    pub(crate) observation: Observation,
+}
+
+impl Process for TikvServer {
+    type Setup = Setup;
+    type Message = Message;
+    type Request = Ask;
+    type Response = Response;
+
+    const MARKS: &'static [&'static str] = marks::NAMES;
+
+    fn format(setup: &Setup, id: ProcessId, disk: &mut SimDisk) {
+        Storage::format(disk, setup.identity(id), &setup.storage)
+            .expect("an empty simulated disk can be formatted");
+    }
+
+    fn start(setup: &Setup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String> {
+        let mut server = Self::recover(setup, id, env)?;
+        server.carry_out(env);
+        server.observe_end(env);
+        server.set_timer(env);
+        Ok(server)
+    }
+
+    fn receive(&mut self, _from: ProcessId, message: Message, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        let term = Term(message.term);
+        let envelope = messages::envelope(&mut self.observation, &message, term, LogIndex(u64::MAX));
+        self.observation.steps.push(Step::Received(envelope));
+        // What the crate does not want is lost, as a message may be.
+        let _ = self.node.step(message);
+        self.observe_change(env);
+        self.drain(env);
+    }
+
+    fn wake(&mut self, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        self.drain(env);
+    }
+
+    fn disk_done(&mut self, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        self.finish_job(env);
+        self.drain(env);
+    }
+
+    fn request(&mut self, operation: OperationId, ask: Ask, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        match ask {
+            Ask::Command(command) => self.propose(operation, &command, env),
+            Ask::Read { query, consistency } => self.read(operation, &query, consistency, env),
+            Ask::OpenSession | Ask::InSession(..) | Ask::CloseSession(_) => {
+                unreachable!("a plan with sessions is refused")
+            }
+        }
+        self.drain(env);
+    }
+
+    /// A command names the server to which the leader hands its office.
+    fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
+        self.feed_ticks(env);
+        self.observation.steps.push(Step::Administered);
+        let leads = self.node.raft.state == StateRole::Leader;
+        if leads {
+            self.node.transfer_leader(command + 1);
+        }
+        sometimes!(env, marks::NAMES, "a leadership transfer was begun", leads);
+        self.observe_change(env);
+        self.drain(env);
+    }
+
+    fn prominence(&self) -> u64 {
+        if self.node.raft.state == StateRole::Leader { self.node.raft.term + 1 } else { 0 }
+    }
+
+    fn message_kind(message: &Message) -> u8 {
+        messages::kind(message)
+    }
+
+    fn message_kind_name(kind: u8) -> &'static str {
+        messages::KINDS.get(usize::from(kind)).copied().unwrap_or("unknown")
+    }
+
+    fn encode(message: &Message, out: &mut Vec<u8>) {
+        messages::encode(message, out);
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Message, String> {
+        messages::decode(bytes)
+    }
+
+    fn digest_message(message: &Message) -> u64 {
+        messages::digest(message)
+    }
+
+    fn digest(&self) -> u64 {
+        let Status { role, current_term, voted_for, last_log, durable_index, commit_index, .. } =
+            self.status();
+        messages::mix(&[
+            role as u64 ^ current_term.0 << 2,
+            voted_for.map_or(u64::MAX, |node| node.0),
+            last_log.term.0 << 32 ^ last_log.index.0,
+            durable_index.0 << 32 ^ commit_index.0,
+            self.applied.0,
+            self.machine.digest(),
+        ])
+    }
+}
+
+impl Member for TikvServer {
+    fn status(&self) -> Status {
+        self.status_now()
+    }
+
+    fn state_digest(&self) -> Option<u64> {
+        Some(self.machine.digest())
+    }
+
+    fn knows(&self, id: NodeId) -> bool {
+        self.node.raft.prs().get(id.0 + 1).is_some()
+    }
+
+    fn is_joint(&self) -> bool {
+        false
+    }
+
+    fn snapshot_bytes(&self) -> u64 {
+        0
+    }
+
+    fn election_timeout_us(&self) -> u64 {
+        self.setup.election_timeout_us()
+    }
+}
+
+impl TikvServer {
+    /// The storage, to look at.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// What it was built from.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Feeds the ticks that are due, before any other input.
+    fn feed_ticks(&mut self, env: &mut Env<'_, Self>) {
+        let ticks = env.now().since(self.ticked_at) / self.setup.tick_us;
+        self.ticked_at = self.ticked_at.after(ticks * self.setup.tick_us);
+        for _ in 0..ticks {
+            self.ticks += 1;
+            self.observation.ticks += 1;
+            if self.node.tick() {
+                self.observation.steps.push(Step::Ticked);
+                self.observe_change(env);
+                self.carry_out(env);
+            }
+        }
+        let patience = 2 * self.setup.raft.election_timeout;
+        while let Some(read) = self.reads.give_up(self.ticks.saturating_sub(patience)) {
+            env.respond(read.operation, Response::ReadRefused(ReadError::NoLeader));
+        }
+    }
+
+    /// Does what the crate asks for, gives the disk its next job, and sets the timer.
+    fn drain(&mut self, env: &mut Env<'_, Self>) {
+        loop {
+            self.carry_out(env);
+            let worked = !self.committed.is_empty() && self.apply(env);
+            self.serve_reads(env);
+            if !worked && !self.begin_job(env) {
+                break;
+            }
+        }
+        self.observe_end(env);
+        self.set_timer(env);
+    }
+
+    /// The duties that come with each `Ready`.
+    fn carry_out(&mut self, env: &mut Env<'_, Self>) {
+        while self.node.has_ready() {
+            let mut ready = self.node.ready();
+            let term = Term(self.node.raft.term);
+            for message in ready.take_messages() {
+                self.send(message, term, LogIndex(u64::MAX), env);
+            }
+            for state in ready.take_read_states() {
+                if let Some(read) = self.reads.settle(&state.request_ctx, LogIndex(state.index)) {
+                    let leads = self.node.raft.state == StateRole::Leader;
+                    sometimes!(env, marks::NAMES, "a round of heartbeats served a read", leads);
+                    sometimes!(env, marks::NAMES, "a follower served a read", !leads);
+                    self.observation.steps.push(Step::ReadServed { read, index: LogIndex(state.index) });
+                }
+            }
+            self.committed.extend(ready.take_committed_entries());
+            self.write(&mut ready, term, env);
+            self.node.advance_append_async(ready);
+            self.release(env);
+        }
+    }
+
+    /// Puts what is to be written, and what must not be said before, into the line to the disk.
+    fn write(&mut self, ready: &mut Ready, term: Term, env: &mut Env<'_, Self>) {
+        let messages = ready.take_persisted_messages();
+        let token = WriteToken { boot: self.boot, sequence: ready.number() };
+        let hard_state = ready.hs().map(hard_state_to_stored).filter(|state| *state != self.written);
+        let entries: Vec<squall_raft::Entry> = ready.entries().iter().map(to_stored).collect();
+        let log = self.node.mut_store();
+        let last_before = log.last().index;
+        let first = entries.first().map(|entry| entry.index);
+        let truncate_from = first.filter(|first| *first <= last_before);
+        log.append(ready.entries());
+        let last_index = log.last().index;
+        if let Some(state) = hard_state {
+            self.written = state;
+        }
+        let batch = Batch { token, hard_state, truncate_from, reset_to: None, entries: &entries, last_index };
+        self.observe_write(&batch, last_before, env);
+        self.line.add(&batch, term, messages);
+    }
+
+    /// What waits for nothing any more is over: the crate is told, and its messages leave.
+    fn release(&mut self, env: &mut Env<'_, Self>) {
+        while let Some(free) = self.line.release() {
+            self.node.on_persist_ready(free.number);
+            self.observe_change(env);
+            let standing = self.line.standing_behind(free.number);
+            for message in free.messages {
+                self.send(message, free.term, standing, env);
+            }
+        }
+    }
+
+    fn send(&mut self, message: Message, term: Term, standing: LogIndex, env: &mut Env<'_, Self>) {
+        self.observe_sent(&message, term, standing, env);
+        env.send(process_id(message.to), message);
+    }
+
+    /// Gives an idle disk what waits, as one sync group. Returns whether that was done in no time at all.
+    fn begin_job(&mut self, env: &mut Env<'_, Self>) -> bool {
+        if self.job.is_some() || self.line.group.is_empty() {
+            return false;
+        }
+        match self.storage.commit(&mut self.line.group, env.disk()) {
+            Ok(token) => self.job = Some(token.sequence),
+            Err(error) => {
+                env.halt(error.to_string());
+                return false;
+            }
+        }
+        let is_done = env.disk().is_idle();
+        if is_done {
+            self.finish_job(env);
+        }
+        is_done
+    }
+
+    fn finish_job(&mut self, env: &mut Env<'_, Self>) {
+        let Some(sequence) = self.job.take() else { return };
+        self.line.persisted(sequence);
+        let durable_index = self.line.durable_index();
+        self.observation.steps.push(Step::Persisted { sequence, durable_index });
+        self.release(env);
+    }
+
+    fn propose(&mut self, operation: OperationId, command: &Command, env: &mut Env<'_, Self>) {
+        let data = seal_proposal(request_id(operation), Proposal::Command(&command.encode()));
+        let result = self.try_propose(data.to_vec(), env);
+        let accepted = result.ok();
+        self.observation.steps.push(Step::Proposed { accepted });
+        self.observe_change(env);
+        match result {
+            Ok(LogPosition { term, index }) => {
+                self.proposed.insert(index, (term, operation));
+            }
+            Err(error) => env.respond(operation, Response::Refused(error)),
+        }
+    }
+
+    /// Only a leader takes a command; the crate would pass it on, and never tell what became of it.
+    fn try_propose(&mut self, data: Vec<u8>, env: &mut Env<'_, Self>) -> Result<LogPosition, ProposeError> {
+        let (size, max) = (data.len() as u64, self.setup.raft.max_proposal_bytes);
+        if self.node.raft.state != StateRole::Leader {
+            return Err(ProposeError::NotLeader { leader: node_id(self.node.raft.leader_id) });
+        }
+        sometimes!(env, marks::NAMES, "a proposal was refused because of its size", size > max);
+        if size > max {
+            return Err(ProposeError::TooLarge { size, max });
+        }
+        let in_transfer = self.node.raft.lead_transferee;
+        sometimes!(env, marks::NAMES, "a proposal was refused during a transfer", in_transfer.is_some());
+        if let Some(to) = in_transfer.and_then(node_id) {
+            return Err(ProposeError::Transferring { to });
+        }
+        let is_full = self.proposed.len() as u64 >= self.setup.pending_requests_max
+            || self.committed.len() as u64 >= self.setup.raft.max_unapplied_entries;
+        let result = if is_full { None } else { self.node.propose(Vec::new(), data).ok() };
+        sometimes!(env, marks::NAMES, "a proposal was refused because of a bound", result.is_none());
+        result.ok_or(ProposeError::Busy)?;
+        let raft = &self.node.raft;
+        Ok(LogPosition { term: Term(raft.term), index: LogIndex(raft.raft_log.last_index()) })
+    }
+
+    fn read(
+        &mut self,
+        operation: OperationId,
+        query: &Command,
+        consistency: Consistency,
+        env: &mut Env<'_, Self>,
+    ) {
+        let query = query.encode();
+        if consistency == Consistency::Serializable {
+            let (applied, reply) = (self.applied, self.machine.query(&query));
+            return env.respond(operation, Response::Read { applied, reply });
+        }
+        let refused = if self.node.raft.leader_id == raft::INVALID_ID {
+            Some(ReadError::NoLeader)
+        } else if self.reads.len() >= self.setup.raft.max_pending_reads {
+            sometimes!(env, marks::NAMES, "a read was refused because of a bound", true);
+            Some(ReadError::Busy)
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            self.observation.steps.push(Step::ReadAsked { read: None });
+            return env.respond(operation, Response::ReadRefused(error));
+        }
+        let (read, context) = self.reads.ask(operation, query, self.ticks);
+        self.observation.steps.push(Step::ReadAsked { read: Some(read) });
+        self.node.read_index(context);
+    }
+
+    fn serve_reads(&mut self, env: &mut Env<'_, Self>) {
+        while let Some(read) = self.reads.serve(self.applied) {
+            let (applied, reply) = (self.applied, self.machine.query(&read.query));
+            env.respond(read.operation, Response::Read { applied, reply });
+        }
+    }
+
+    /// Lets the state machine work, at its pace. Returns whether it did.
+    fn apply(&mut self, env: &mut Env<'_, Self>) -> bool {
+        let mut entries = u64::MAX;
+        if let Some(slow) = self.setup.slow_apply {
+            if env.now() < self.apply_at {
+                return false;
+            }
+            entries = slow.entries;
+            self.apply_at = env.now().after(slow.rest_us);
+        }
+        while entries > 0
+            && let Some(entry) = self.committed.pop_front()
+        {
+            self.apply_entry(&entry, env);
+            entries -= 1;
+        }
+        self.node.advance_apply_to(self.applied.0);
+        true
+    }
+
+    fn apply_entry(&mut self, entry: &Entry, env: &mut Env<'_, Self>) {
+        let position = messages::position(entry);
+        let command = match open_proposal(&entry.data) {
+            Some((request, Proposal::Command(command))) => Some((request, command)),
+            Some((_, Proposal::OpenSession(_) | Proposal::InSession(..) | Proposal::CloseSession(_))) => {
+                unreachable!("nobody proposes sessions here")
+            }
+            None => None,
+        };
+        let result = command.map(|(_, command)| self.machine.apply(position, command));
+        self.applied = position.index;
+        let operation = command.map_or(0, |(request, _)| request.0);
+        self.observe_applied(entry, operation);
+        let Some((term, waiting)) = self.proposed.remove(&position.index) else { return };
+        match result.filter(|_| term == position.term) {
+            Some(result) => env.respond(waiting, Response::Applied(result)),
+            // Another entry stands in its place, for good.
+            None => env.respond(waiting, Response::Dropped),
+        }
+    }
+
+    /// Wakes when the crate has something to do, or a read has waited too long, or a slow state machine may work.
+    fn set_timer(&self, env: &mut Env<'_, Self>) {
+        let raft = &self.node.raft;
+        let until = |timeout: usize, elapsed: usize| timeout.saturating_sub(elapsed) as u64;
+        let election = raft.election_elapsed;
+        let mut ticks = if raft.state == StateRole::Leader {
+            let heartbeat = until(raft.heartbeat_timeout(), raft.heartbeat_elapsed());
+            heartbeat.min(until(raft.election_timeout(), election))
+        } else {
+            until(raft.randomized_election_timeout(), election)
+        };
+        if let Some(asked_at) = self.reads.oldest() {
+            let patience = 2 * self.setup.raft.election_timeout;
+            ticks = ticks.min((asked_at + patience + 1).saturating_sub(self.ticks));
+        }
+        let mut at = self.ticked_at.after(ticks.max(1).saturating_mul(self.setup.tick_us));
+        if !self.committed.is_empty() {
+            at = at.min(self.apply_at);
+        }
+        env.wake_at(at);
+    }
+}

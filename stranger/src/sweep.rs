@@ -1,0 +1,182 @@
+//! Many seeds on many threads, one world per thread, and what is told of them: the same whatever the threads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use squall_scenarios::marks;
+use squall_scenarios::profile::Profile;
+use squall_scenarios::run::{Outcome, RunOptions};
+use squall_sim::Verdict;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::run::run_seed;
+
+/// One seed in so many is run twice.
+const REPEATED_ONE_IN: u64 = 64;
+
+/// What came of one seed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The seed.
+    pub seed: u64,
+    /// The class of what fired, and what it said; a panic of the crate or the adapter is of the class `Panic`.
+    pub failure: Option<(String, String)>,
+    /// Why the run came to no verdict, or that a second run of the seed went another way.
+    pub doubt: Option<String>,
+    hash: u128,
+    events: u64,
+    operations: u64,
+    virtual_us: u64,
+    marks: Vec<bool>,
+}
+
+/// What came of many.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Summary {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// By class: how often it fired, the first seed, and what was said of it there.
+    pub failures: BTreeMap<String, (u64, u64, String)>,
+    /// Runs without a verdict, or that do not repeat: the seed, and why.
+    pub doubts: Vec<(u64, String)>,
+    /// Over the hashes of all runs, in order.
+    pub hash: u128,
+    events: u64,
+    operations: u64,
+    virtual_us: u64,
+    marks: Vec<u64>,
+}
+
+/// Runs the seeds from `start` on; `told` is called after each with how many are done.
+///
+/// # Errors
+/// Where a seed draws what the stranger cannot serve; the first such seed.
+pub fn sweep(
+    profile: &Profile,
+    start: u64,
+    seeds: u64,
+    told: impl Fn(u64) + Sync,
+) -> Result<Summary, String> {
+    let done = AtomicU64::new(0);
+    let rows: Vec<Result<Row, String>> = (start..start.saturating_add(seeds))
+        .into_par_iter()
+        .map(|seed| {
+            let row = judge(profile, seed);
+            told(done.fetch_add(1, Ordering::Relaxed) + 1);
+            row
+        })
+        .collect();
+    let rows = rows.into_iter().collect::<Result<Vec<Row>, String>>()?;
+    Ok(Summary::of(&rows))
+}
+
+/// Runs one seed, twice now and then.
+fn judge(profile: &Profile, seed: u64) -> Result<Row, String> {
+    let mut row = run_once(profile, seed)?;
+    if seed.is_multiple_of(REPEATED_ONE_IN) && run_once(profile, seed)? != row {
+        row.doubt = Some("a second run of the seed went another way".to_owned());
+    }
+    Ok(row)
+}
+
+fn run_once(profile: &Profile, seed: u64) -> Result<Row, String> {
+    // Whatever the run left half-done is dropped with its world.
+    let run = || run_seed(profile, seed, &RunOptions::default());
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome.map(|outcome| Row::of(seed, outcome)),
+        Err(payload) => {
+            let words = payload.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| payload.downcast_ref::<&str>().copied());
+            let message = words.unwrap_or("a panic that is not text").to_owned();
+            Ok(Row { failure: Some(("Panic".to_owned(), message)), ..Row::empty(seed) })
+        }
+    }
+}
+
+impl Row {
+    fn empty(seed: u64) -> Self {
+        Self {
+            seed,
+            failure: None,
+            doubt: None,
+            hash: 0,
+            events: 0,
+            operations: 0,
+            virtual_us: 0,
+            marks: Vec::new(),
+        }
+    }
+
+    fn of(seed: u64, outcome: Outcome) -> Self {
+        let (failure, doubt) = match outcome.verdict {
+            Verdict::Passed => (None, None),
+            Verdict::Failed(violation) => (Some((violation.class.to_owned(), violation.message)), None),
+            Verdict::Inconclusive(reason) => (None, Some(reason)),
+        };
+        Self {
+            failure,
+            doubt,
+            hash: outcome.hash,
+            events: outcome.events,
+            operations: outcome.operations,
+            virtual_us: outcome.virtual_us,
+            marks: outcome.marks,
+            ..Self::empty(seed)
+        }
+    }
+}
+
+impl Summary {
+    fn of(rows: &[Row]) -> Self {
+        let mut summary = Self { seeds: rows.len() as u64, ..Self::default() };
+        summary.marks = vec![0; marks::all().count()];
+        let mut hashes = Vec::with_capacity(rows.len() * 16);
+        for row in rows {
+            hashes.extend_from_slice(&row.hash.to_le_bytes());
+            summary.events += row.events;
+            summary.operations += row.operations;
+            summary.virtual_us += row.virtual_us;
+            for (count, reached) in summary.marks.iter_mut().zip(&row.marks) {
+                *count += u64::from(*reached);
+            }
+            if let Some((class, message)) = &row.failure {
+                let first = || (0, row.seed, message.clone());
+                summary.failures.entry(class.clone()).or_insert_with(first).0 += 1;
+            }
+            summary.doubts.extend(row.doubt.clone().map(|doubt| (row.seed, doubt)));
+        }
+        summary.hash = xxh3_128(&hashes);
+        summary
+    }
+
+    /// The report of a sweep.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut text = String::new();
+        let failed: u64 = self.failures.values().map(|(count, ..)| count).sum();
+        let passed = self.seeds - failed - self.doubts.len() as u64;
+        let mut line = |line: String| writeln!(text, "{line}").expect("a string takes all");
+        line(format!(
+            "{} seeds: {passed} passed, {failed} failed, {} in doubt",
+            self.seeds,
+            self.doubts.len()
+        ));
+        for (class, (count, seed, message)) in &self.failures {
+            line(format!("  {class}: {count}, first seed {seed}: {message}"));
+        }
+        for (seed, doubt) in &self.doubts {
+            line(format!("  in doubt: seed {seed}: {doubt}"));
+        }
+        let seconds = self.virtual_us / 1_000_000;
+        line(format!("{} events, {} operations, {seconds} virtual seconds", self.events, self.operations));
+        line("marks, and in how many seeds each was reached:".to_owned());
+        for (name, count) in marks::all().zip(&self.marks).filter(|(_, count)| **count > 0) {
+            line(format!("  {count:>6}  {name}"));
+        }
+        line(format!("hash {:032x}", self.hash));
+        text
+    }
+}
