@@ -136,3 +136,56 @@ pub(crate) fn hard_state_to_stored(hard_state: &HardState) -> squall_raft::HardS
         longest_promise: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(term: u64, index: u64) -> squall_raft::Entry {
+        squall_raft::Entry { term: Term(term), index: LogIndex(index), payload: Payload::Noop }
+    }
+
+    /// The `Ready` of this number, which writes these entries, and has something to say.
+    fn add(line: &mut Line, sequence: u64, truncate_from: Option<u64>, entries: &[squall_raft::Entry]) {
+        let last_index = entries.last().map_or(LogIndex(0), |entry| entry.index);
+        let batch = Batch {
+            token: WriteToken { boot: 1, sequence },
+            hard_state: None,
+            truncate_from: truncate_from.map(LogIndex),
+            reset_to: None,
+            entries,
+            last_index,
+        };
+        line.add(&batch, Term(1), vec![Message::default()]);
+    }
+
+    fn released(line: &mut Line) -> Vec<u64> {
+        std::iter::from_fn(|| line.release()).map(|waiting| waiting.number).collect()
+    }
+
+    #[test]
+    fn nothing_leaves_before_what_was_asked_for_before_it_is_durable() {
+        let mut line = Line::new(LogIndex(0));
+        add(&mut line, 1, None, &[]);
+        assert_eq!(released(&mut line), [1], "there is nothing to wait for");
+        add(&mut line, 2, None, &[entry(1, 1)]);
+        add(&mut line, 3, None, &[]);
+        add(&mut line, 4, None, &[entry(1, 2)]);
+        assert_eq!(released(&mut line), [0; 0]);
+        line.persisted(2);
+        assert_eq!((released(&mut line), line.durable_index()), (vec![2, 3], LogIndex(1)));
+        line.persisted(4);
+        assert_eq!((released(&mut line), line.durable_index()), (vec![4], LogIndex(2)));
+    }
+
+    #[test]
+    fn what_is_taken_back_while_it_is_written_is_not_durable() {
+        let mut line = Line::new(LogIndex(0));
+        add(&mut line, 1, None, &[entry(1, 1), entry(1, 2)]);
+        add(&mut line, 2, Some(2), &[entry(2, 2)]);
+        line.persisted(1);
+        assert_eq!((line.durable_index(), line.standing_behind(1)), (LogIndex(1), LogIndex(1)));
+        line.persisted(2);
+        assert_eq!(line.durable_index(), LogIndex(2));
+    }
+}

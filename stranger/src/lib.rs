@@ -14,5 +14,8 @@ mod reads;
 mod recover;
 pub mod run;
 pub mod server;
+pub mod setup;
 pub mod sweep;
+#[cfg(test)]
+mod tests;
 mod timeouts;

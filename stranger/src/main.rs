@@ -12,6 +12,7 @@ use squall_scenarios::profile::{self, Profile};
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use squall_sim::{Verdict, scenario};
 use squall_stranger::run;
+use squall_stranger::setup::Manners;
 use squall_stranger::sweep;
 
 /// The profile that leaves out what the stranger cannot serve.
@@ -36,6 +37,9 @@ struct Arguments {
     /// Write that seed's run down as a scenario.
     #[arg(long, requires = "seed", value_name = "FILE.scn")]
     emit: Option<String>,
+    /// Leaders whose disk hangs hand their office over, which the crate does not ask for.
+    #[arg(long)]
+    abdicates: bool,
     /// Run this scenario, and compare it with what it states.
     #[arg(long, conflicts_with_all = ["seed", "seeds", "start"], value_name = "FILE.scn")]
     replay: Option<String>,
@@ -52,7 +56,7 @@ enum Exit {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match (&arguments.replay, arguments.seed) {
-        (Some(file), _) => replay(file),
+        (Some(file), _) => replay(file, arguments.manners()),
         (None, Some(seed)) => one(&arguments, seed),
         (None, None) => many(&arguments),
     };
@@ -63,6 +67,12 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+impl Arguments {
+    fn manners(&self) -> Manners {
+        Manners::new(self.abdicates)
+    }
+}
+
 fn load(name: &str) -> Result<Profile, String> {
     if name == "stranger" { profile::parse(STRANGER, name) } else { profile::load(name) }
 }
@@ -71,11 +81,11 @@ fn many(arguments: &Arguments) -> Result<Exit, String> {
     let profile = load(&arguments.profile)?;
     // A panic inside a run is told of in the report.
     panic::set_hook(Box::new(|_| {}));
-    let summary = sweep::sweep(&profile, arguments.start, arguments.seeds, |_| {});
+    let summary = sweep::sweep(&profile, arguments.start, arguments.seeds, arguments.manners());
     let _ = panic::take_hook();
     let summary = summary?;
     print!("{}", summary.report());
-    if let Some((_, seed, _)) = summary.failures.values().next() {
+    if let Some(seed) = summary.failures.values().find_map(|(seeds, _)| seeds.first()) {
         println!("squall-stranger --profile {} --seed {seed}", arguments.profile);
         return Ok(Exit::Violated);
     }
@@ -85,17 +95,17 @@ fn many(arguments: &Arguments) -> Result<Exit, String> {
 fn one(arguments: &Arguments, seed: u64) -> Result<Exit, String> {
     let profile = load(&arguments.profile)?;
     let options = RunOptions { record: arguments.emit.is_some(), ..RunOptions::default() };
-    let outcome = run::run_seed(&profile, seed, &options)?;
+    let outcome = run::run_seed(&profile, seed, arguments.manners(), &options)?;
     if let (Some(file), Some(scenario)) = (&arguments.emit, &outcome.scenario) {
         fs::write(file, scenario.to_string()).map_err(|error| format!("{file}: {error}"))?;
     }
     Ok(tell(&outcome))
 }
 
-fn replay(file: &str) -> Result<Exit, String> {
+fn replay(file: &str, manners: Manners) -> Result<Exit, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let scenario = scenario::parse(&text, file).map_err(|error| error.to_string())?;
-    let outcome = run::replay(&scenario, &text, file, &RunOptions::default())?;
+    let outcome = run::replay(&scenario, (&text, file), manners, &RunOptions::default())?;
     let exit = tell(&outcome);
     if let Err(difference) = storm::compare(&scenario, &outcome) {
         println!("{difference}");

@@ -181,3 +181,46 @@ fn content(observation: &mut Observation, message: &Message, standing: LogIndex)
         | MessageType::MsgCheckQuorum => Content::Forward,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vote_request() -> Message {
+        let mut message = Message { from: 1, to: 3, term: 5, index: 7, log_term: 4, ..Message::default() };
+        message.set_msg_type(MessageType::MsgRequestVote);
+        message
+    }
+
+    #[test]
+    fn a_message_comes_back_from_its_bytes_and_a_damaged_one_is_refused() {
+        let mut bytes = Vec::new();
+        encode(&vote_request(), &mut bytes);
+        assert_eq!(decode(&bytes), Ok(vote_request()));
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1;
+            assert!(decode(&damaged).is_err(), "byte {place}");
+            assert!(decode(&bytes[..place]).is_err(), "cut to {place} bytes");
+        }
+    }
+
+    #[test]
+    fn a_pre_vote_is_shown_in_the_term_of_its_sender_and_not_in_the_one_it_asks_about() {
+        let mut observation = Observation::default();
+        let mut shown = |kind| {
+            let message = Message { msg_type: kind, ..vote_request() };
+            envelope(&mut observation, &message, Term(4), LogIndex(u64::MAX)).term
+        };
+        assert_eq!(shown(MessageType::MsgRequestPreVote), Term(4));
+        assert_eq!(shown(MessageType::MsgRequestVote), Term(5));
+    }
+
+    #[test]
+    fn an_acknowledgement_is_shown_as_far_as_what_it_acknowledges_still_stands() {
+        let mut message = Message { index: 9, ..vote_request() };
+        message.set_msg_type(MessageType::MsgAppendResponse);
+        let content = envelope(&mut Observation::default(), &message, Term(6), LogIndex(7)).content;
+        assert_eq!(content, Content::AppendAcknowledged { match_index: LogIndex(7), as_witness: false });
+    }
+}

@@ -81,3 +81,25 @@ impl Reads {
         self.asked.first_key_value().map(|(_, read)| read.asked_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use squall_sim::ClientId;
+
+    use super::*;
+
+    #[test]
+    fn a_read_is_settled_once_and_by_its_own_name_only() {
+        let operation = OperationId { client: ClientId(1), number: 2 };
+        let mut reads = Reads::new(0, 3);
+        let (read, context) = reads.ask(operation, Bytes::new(), 0);
+        for (node, boot) in [(1, 3), (0, 2)] {
+            let (_, other) = Reads::new(node, boot).ask(operation, Bytes::new(), 0);
+            assert_eq!(reads.settle(&other, LogIndex(5)), None, "node {node}, life {boot}");
+        }
+        assert_eq!(reads.settle(&context, LogIndex(5)), Some(read));
+        assert_eq!(reads.settle(&context, LogIndex(5)), None);
+        assert!(reads.serve(LogIndex(4)).is_none());
+        assert!(reads.serve(LogIndex(5)).is_some_and(|read| read.operation == operation));
+    }
+}

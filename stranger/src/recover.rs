@@ -22,10 +22,15 @@ use crate::messages::{self, raft_id};
 use crate::observe::{show_log, status_of};
 use crate::reads::Reads;
 use crate::server::TikvServer;
+use crate::setup::TikvSetup;
 use crate::timeouts::Timeouts;
 
 impl TikvServer {
-    pub(crate) fn recover(setup: &Setup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String> {
+    pub(crate) fn recover(
+        TikvSetup { setup, manners }: &TikvSetup,
+        id: ProcessId,
+        env: &mut Env<'_, Self>,
+    ) -> Result<Self, String> {
         let opened = Storage::open(env.disk(), setup.identity(id), &setup.storage);
         let (mut storage, recovered) = opened.map_err(|error| error.to_string())?;
         let is_torn = matches!(storage.tail(), Tail::Torn { .. });
@@ -46,6 +51,7 @@ impl TikvServer {
         let shown = status_of(id, &node, &line, LogIndex::ZERO);
         Ok(Self {
             setup: setup.clone(),
+            manners: *manners,
             id,
             boot: recovered.boot,
             node,

@@ -10,6 +10,7 @@ use squall_sim::trace::Header;
 use crate::limits;
 use crate::oracles::Oracles;
 use crate::server::TikvServer;
+use crate::setup::{Manners, TikvSetup};
 
 /// Runs one seed of a profile.
 ///
@@ -18,15 +19,20 @@ use crate::server::TikvServer;
 ///
 /// # Panics
 /// Where the crate, or the adapter, breaks an assertion.
-pub fn run_seed(profile: &Profile, seed: u64, options: &RunOptions) -> Result<Outcome, String> {
+pub fn run_seed(
+    profile: &Profile,
+    seed: u64,
+    manners: Manners,
+    options: &RunOptions,
+) -> Result<Outcome, String> {
     let mut choice = Choice::from_seed(seed);
     let plan = profile.resolve(&mut choice);
     if options.record {
         choice = choice.recording();
     }
     let header = Header { seed, ..run::header(&profile.name) };
-    let mut outcome =
-        carry_out(plan, choice, options, &header).map_err(|error| format!("seed {seed}: {error}"))?;
+    let mut outcome = carry_out(plan, manners, choice, options, &header)
+        .map_err(|error| format!("seed {seed}: {error}"))?;
     outcome.seed = seed;
     if let Some(scenario) = &mut outcome.scenario {
         scenario.notes =
@@ -42,17 +48,29 @@ pub fn run_seed(profile: &Profile, seed: u64, options: &RunOptions) -> Result<Ou
 ///
 /// # Panics
 /// Where the crate, or the adapter, breaks an assertion.
-pub fn replay(scenario: &Scenario, text: &str, file: &str, options: &RunOptions) -> Result<Outcome, String> {
+pub fn replay(
+    scenario: &Scenario,
+    (text, file): (&str, &str),
+    manners: Manners,
+    options: &RunOptions,
+) -> Result<Outcome, String> {
     let plan = script::plan_of(scenario).map_err(|misfit| misfit.at(text, file).to_string())?;
     let mut choice = scenario.choice();
     if options.record {
         choice = choice.recording();
     }
-    carry_out(plan, choice, options, &run::header("scenario")).map_err(|error| format!("{file}: {error}"))
+    carry_out(plan, manners, choice, options, &run::header("scenario"))
+        .map_err(|error| format!("{file}: {error}"))
 }
 
-fn carry_out(plan: Plan, choice: Choice, options: &RunOptions, header: &Header) -> Result<Outcome, String> {
+fn carry_out(
+    plan: Plan,
+    manners: Manners,
+    choice: Choice,
+    options: &RunOptions,
+    header: &Header,
+) -> Result<Outcome, String> {
     limits::check(&plan)?;
-    let (setup, oracles) = (plan.setup.clone(), Oracles::new(&plan.setup));
+    let (setup, oracles) = (TikvSetup { setup: plan.setup.clone(), manners }, Oracles::new(&plan.setup));
     Ok(run::carry_out::<TikvServer, _>(plan, setup, oracles, Oracles::fired, choice, options, header))
 }

@@ -24,11 +24,13 @@ use crate::disk::{Batch, Line, hard_state_to_stored, to_stored};
 use crate::log::Log;
 use crate::messages::{self, node_id, process_id};
 use crate::reads::Reads;
+use crate::setup::{Fault, Manners, TikvSetup};
 use crate::timeouts::Timeouts;
 
 /// One server of the cluster.
 pub struct TikvServer {
     pub(crate) setup: Setup,
+    pub(crate) manners: Manners,
     pub(crate) id: ProcessId,
     pub(crate) boot: u64,
     pub(crate) node: RawNode<Log>,
@@ -37,8 +39,8 @@ pub struct TikvServer {
     /// Term and vote as the last write leaves them.
     pub(crate) written: HardState,
     pub(crate) line: Line,
-    /// The write that the disk is at work on.
-    pub(crate) job: Option<u64>,
+    /// The write that the disk is at work on, and since which tick.
+    pub(crate) job: Option<(u64, u64)>,
     pub(crate) machine: Machine,
     /// Committed entries that wait for the state machine.
     pub(crate) committed: VecDeque<Entry>,
@@ -58,19 +60,19 @@ pub struct TikvServer {
 }
 
 impl Process for TikvServer {
-    type Setup = Setup;
+    type Setup = TikvSetup;
     type Message = Message;
     type Request = Ask;
     type Response = Response;
 
     const MARKS: &'static [&'static str] = marks::NAMES;
 
-    fn format(setup: &Setup, id: ProcessId, disk: &mut SimDisk) {
+    fn format(TikvSetup { setup, .. }: &TikvSetup, id: ProcessId, disk: &mut SimDisk) {
         Storage::format(disk, setup.identity(id), &setup.storage)
             .expect("an empty simulated disk can be formatted");
     }
 
-    fn start(setup: &Setup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String> {
+    fn start(setup: &TikvSetup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String> {
         let mut server = Self::recover(setup, id, env)?;
         server.carry_out(env);
         server.observe_end(env);
@@ -214,11 +216,38 @@ impl TikvServer {
                 self.observe_change(env);
                 self.carry_out(env);
             }
+            if self.manners.abdicates {
+                self.maybe_abdicate(env);
+            }
         }
         let patience = 2 * self.setup.raft.election_timeout;
         while let Some(read) = self.reads.give_up(self.ticks.saturating_sub(patience)) {
             env.respond(read.operation, Response::ReadRefused(ReadError::NoLeader));
         }
+    }
+
+    /// A leader whose disk hangs replicates and commits, and answers nobody: another is told to campaign, once in an election
+    /// timeout.
+    fn maybe_abdicate(&mut self, env: &mut Env<'_, Self>) {
+        let timeout = self.setup.raft.election_timeout;
+        let Some((_, since)) = self.job else { return };
+        let hung = self.ticks - since;
+        let raft = &self.node.raft;
+        if raft.state != StateRole::Leader || hung < 2 * timeout || !hung.is_multiple_of(timeout) {
+            return;
+        }
+        // Whoever has most of the log, and with each try another of those that have.
+        let others = || raft.prs().iter().filter(|(id, _)| **id != raft.id);
+        let most = others().map(|(_, follower)| follower.matched).max();
+        let mut heirs: Vec<u64> =
+            others().filter(|(_, heir)| Some(heir.matched) == most).map(|(id, _)| *id).collect();
+        heirs.sort_unstable();
+        let Some(heir) = heirs.get((hung / timeout) as usize % heirs.len().max(1)).copied() else { return };
+        self.node.transfer_leader(heir);
+        self.observation.steps.push(Step::Administered);
+        self.observe_change(env);
+        self.carry_out(env);
+        sometimes!(env, marks::NAMES, "a leader that could not serve abdicated", true);
     }
 
     /// Does what the crate asks for, gives the disk its next job, and sets the timer.
@@ -244,12 +273,7 @@ impl TikvServer {
                 self.send(message, term, LogIndex(u64::MAX), env);
             }
             for state in ready.take_read_states() {
-                if let Some(read) = self.reads.settle(&state.request_ctx, LogIndex(state.index)) {
-                    let leads = self.node.raft.state == StateRole::Leader;
-                    sometimes!(env, marks::NAMES, "a round of heartbeats served a read", leads);
-                    sometimes!(env, marks::NAMES, "a follower served a read", !leads);
-                    self.observation.steps.push(Step::ReadServed { read, index: LogIndex(state.index) });
-                }
+                self.settle(&state.request_ctx, LogIndex(state.index), env);
             }
             self.committed.extend(ready.take_committed_entries());
             self.write(&mut ready, term, env);
@@ -262,7 +286,8 @@ impl TikvServer {
     fn write(&mut self, ready: &mut Ready, term: Term, env: &mut Env<'_, Self>) {
         let messages = ready.take_persisted_messages();
         let token = WriteToken { boot: self.boot, sequence: ready.number() };
-        let hard_state = ready.hs().map(hard_state_to_stored).filter(|state| *state != self.written);
+        let hard_state = ready.hs().map(hard_state_to_stored).map(|state| self.vote_to_write(state));
+        let hard_state = hard_state.filter(|state| *state != self.written);
         let entries: Vec<squall_raft::Entry> = ready.entries().iter().map(to_stored).collect();
         let log = self.node.mut_store();
         let last_before = log.last().index;
@@ -275,7 +300,18 @@ impl TikvServer {
         }
         let batch = Batch { token, hard_state, truncate_from, reset_to: None, entries: &entries, last_index };
         self.observe_write(&batch, last_before, env);
-        self.line.add(&batch, term, messages);
+        if self.manners.fault == Some(Fault::SpeaksBeforeSync) {
+            self.line.add(&batch, term, Vec::new());
+            messages.into_iter().for_each(|message| self.send(message, term, LogIndex(u64::MAX), env));
+        } else {
+            self.line.add(&batch, term, messages);
+        }
+    }
+
+    /// What is written of term and vote: all of it, but for an adapter that is to be caught.
+    fn vote_to_write(&self, state: HardState) -> HardState {
+        let forgets = self.manners.fault == Some(Fault::ForgetsVote);
+        if forgets { HardState { voted_for: None, ..state } } else { state }
     }
 
     /// What waits for nothing any more is over: the crate is told, and its messages leave.
@@ -301,7 +337,7 @@ impl TikvServer {
             return false;
         }
         match self.storage.commit(&mut self.line.group, env.disk()) {
-            Ok(token) => self.job = Some(token.sequence),
+            Ok(token) => self.job = Some((token.sequence, self.ticks)),
             Err(error) => {
                 env.halt(error.to_string());
                 return false;
@@ -315,7 +351,7 @@ impl TikvServer {
     }
 
     fn finish_job(&mut self, env: &mut Env<'_, Self>) {
-        let Some(sequence) = self.job.take() else { return };
+        let Some((sequence, _)) = self.job.take() else { return };
         self.line.persisted(sequence);
         let durable_index = self.line.durable_index();
         self.observation.steps.push(Step::Persisted { sequence, durable_index });
@@ -386,7 +422,20 @@ impl TikvServer {
         }
         let (read, context) = self.reads.ask(operation, query, self.ticks);
         self.observation.steps.push(Step::ReadAsked { read: Some(read) });
-        self.node.read_index(context);
+        if self.manners.fault == Some(Fault::AsksNobody) {
+            self.settle(&context, LogIndex(self.node.raft.raft_log.committed), env);
+        } else {
+            self.node.read_index(context);
+        }
+    }
+
+    /// A read may be served from this index on.
+    fn settle(&mut self, context: &[u8], index: LogIndex, env: &mut Env<'_, Self>) {
+        let Some(read) = self.reads.settle(context, index) else { return };
+        let leads = self.node.raft.state == StateRole::Leader;
+        sometimes!(env, marks::NAMES, "a round of heartbeats served a read", leads);
+        sometimes!(env, marks::NAMES, "a follower served a read", !leads);
+        self.observation.steps.push(Step::ReadServed { read, index });
     }
 
     fn serve_reads(&mut self, env: &mut Env<'_, Self>) {
@@ -451,6 +500,10 @@ impl TikvServer {
         if let Some(asked_at) = self.reads.oldest() {
             let patience = 2 * self.setup.raft.election_timeout;
             ticks = ticks.min((asked_at + patience + 1).saturating_sub(self.ticks));
+        }
+        if let Some((_, since)) = self.job.filter(|_| self.manners.abdicates) {
+            let timeout = self.setup.raft.election_timeout;
+            ticks = ticks.min(timeout - (self.ticks - since) % timeout);
         }
         let mut at = self.ticked_at.after(ticks.max(1).saturating_mul(self.setup.tick_us));
         if !self.committed.is_empty() {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use squall_scenarios::marks;
@@ -13,6 +12,7 @@ use squall_sim::Verdict;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::run::run_seed;
+use crate::setup::Manners;
 
 /// One seed in so many is run twice.
 const REPEATED_ONE_IN: u64 = 64;
@@ -38,8 +38,8 @@ pub struct Row {
 pub struct Summary {
     /// Seeds that were run.
     pub seeds: u64,
-    /// By class: how often it fired, the first seed, and what was said of it there.
-    pub failures: BTreeMap<String, (u64, u64, String)>,
+    /// By class: the seeds in which it fired, and what was said of it in the first.
+    pub failures: BTreeMap<String, (Vec<u64>, String)>,
     /// Runs without a verdict, or that do not repeat: the seed, and why.
     pub doubts: Vec<(u64, String)>,
     /// Over the hashes of all runs, in order.
@@ -50,41 +50,29 @@ pub struct Summary {
     marks: Vec<u64>,
 }
 
-/// Runs the seeds from `start` on; `told` is called after each with how many are done.
+/// Runs so many seeds from `start` on.
 ///
 /// # Errors
 /// Where a seed draws what the stranger cannot serve; the first such seed.
-pub fn sweep(
-    profile: &Profile,
-    start: u64,
-    seeds: u64,
-    told: impl Fn(u64) + Sync,
-) -> Result<Summary, String> {
-    let done = AtomicU64::new(0);
-    let rows: Vec<Result<Row, String>> = (start..start.saturating_add(seeds))
-        .into_par_iter()
-        .map(|seed| {
-            let row = judge(profile, seed);
-            told(done.fetch_add(1, Ordering::Relaxed) + 1);
-            row
-        })
-        .collect();
+pub fn sweep(profile: &Profile, start: u64, seeds: u64, manners: Manners) -> Result<Summary, String> {
+    let seeds = (start..start.saturating_add(seeds)).into_par_iter();
+    let rows: Vec<Result<Row, String>> = seeds.map(|seed| judge(profile, seed, manners)).collect();
     let rows = rows.into_iter().collect::<Result<Vec<Row>, String>>()?;
     Ok(Summary::of(&rows))
 }
 
 /// Runs one seed, twice now and then.
-fn judge(profile: &Profile, seed: u64) -> Result<Row, String> {
-    let mut row = run_once(profile, seed)?;
-    if seed.is_multiple_of(REPEATED_ONE_IN) && run_once(profile, seed)? != row {
+fn judge(profile: &Profile, seed: u64, manners: Manners) -> Result<Row, String> {
+    let mut row = run_once(profile, seed, manners)?;
+    if seed.is_multiple_of(REPEATED_ONE_IN) && run_once(profile, seed, manners)? != row {
         row.doubt = Some("a second run of the seed went another way".to_owned());
     }
     Ok(row)
 }
 
-fn run_once(profile: &Profile, seed: u64) -> Result<Row, String> {
+fn run_once(profile: &Profile, seed: u64, manners: Manners) -> Result<Row, String> {
     // Whatever the run left half-done is dropped with its world.
-    let run = || run_seed(profile, seed, &RunOptions::default());
+    let run = || run_seed(profile, seed, manners, &RunOptions::default());
     match panic::catch_unwind(AssertUnwindSafe(run)) {
         Ok(outcome) => outcome.map(|outcome| Row::of(seed, outcome)),
         Err(payload) => {
@@ -143,8 +131,8 @@ impl Summary {
                 *count += u64::from(*reached);
             }
             if let Some((class, message)) = &row.failure {
-                let first = || (0, row.seed, message.clone());
-                summary.failures.entry(class.clone()).or_insert_with(first).0 += 1;
+                let first = || (Vec::new(), message.clone());
+                summary.failures.entry(class.clone()).or_insert_with(first).0.push(row.seed);
             }
             summary.doubts.extend(row.doubt.clone().map(|doubt| (row.seed, doubt)));
         }
@@ -156,7 +144,7 @@ impl Summary {
     #[must_use]
     pub fn report(&self) -> String {
         let mut text = String::new();
-        let failed: u64 = self.failures.values().map(|(count, ..)| count).sum();
+        let failed: u64 = self.failures.values().map(|(seeds, _)| seeds.len() as u64).sum();
         let passed = self.seeds - failed - self.doubts.len() as u64;
         let mut line = |line: String| writeln!(text, "{line}").expect("a string takes all");
         line(format!(
@@ -164,8 +152,10 @@ impl Summary {
             self.seeds,
             self.doubts.len()
         ));
-        for (class, (count, seed, message)) in &self.failures {
-            line(format!("  {class}: {count}, first seed {seed}: {message}"));
+        for (class, (seeds, message)) in &self.failures {
+            line(format!("  {class}: {}, first seed {}: {message}", seeds.len(), seeds[0]));
+            let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+            line(format!("  {class}: seeds {}", seeds.join(" ")));
         }
         for (seed, doubt) in &self.doubts {
             line(format!("  in doubt: seed {seed}: {doubt}"));
