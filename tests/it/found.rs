@@ -43,6 +43,21 @@ fn every_case_goes_as_it_is_told() {
 }
 
 #[test]
+fn a_planted_bug_that_names_a_scenario_names_one_that_is_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let mut named = 0;
+    for entry in fs::read_dir(root.join("zoo")).expect("the folder is part of the repository") {
+        let path = entry.expect("its entries can be read").path();
+        let text = fs::read_to_string(&path).expect("a patch can be read");
+        for name in text.lines().filter_map(|line| line.strip_prefix("# scenario: ")) {
+            assert!(root.join(name).is_file(), "{}: there is no scenarios/{name}", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 0, "no planted bug names a scenario");
+}
+
+#[test]
 fn a_scenario_that_ends_otherwise_than_it_says_is_told_apart() {
     let text = "squall-scenario 1\n# Nothing happens.\nclients count=0\nlimits safety=2s\n";
     let complaint =
