@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
+use squall_scenarios::branch::Branch;
 use squall_scenarios::profile::{self, Profile};
-use squall_scenarios::{classes, spec};
+use squall_scenarios::{classes, marks, spec};
 
 use crate::exit::Refusal;
 
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Reduce a failure to the simplest scenario that is found which fails in the same class.
     Shrink(ShrinkArguments),
+    /// Send runs that come into a rare situation on many ways from there.
+    Branch(BranchArguments),
     /// Find the first event at which two traces differ.
     Diff(DiffArguments),
     /// Show what a data directory holds, record by record, with every checksum verified, and what recovery would do. It never
@@ -238,6 +241,41 @@ pub(crate) struct ShrinkArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct BranchArguments {
+    #[arg(long, default_value = "storm", help = profile_help())]
+    pub(crate) profile: String,
+    /// How many seeds to branch off from.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = parse_count)]
+    pub(crate) seeds: u64,
+    /// The first seed: a number, or a commit hash, of which it is made.
+    #[arg(long, value_name = "S", default_value = "0", value_parser = parse_start)]
+    pub(crate) start: u64,
+    /// How many ways a run is sent from each rare situation that it comes into.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_count)]
+    pub(crate) ways: u64,
+    /// A situation is rare that at most so many of the first hundred of these seeds come into.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) rare: u64,
+    /// Only this branch, as a report names it.
+    #[arg(long, value_name = "SEED/SITUATION/WAY", value_parser = parse_branch)]
+    pub(crate) only: Option<Branch>,
+    /// Write that branch as a scenario file.
+    #[arg(long, value_name = "FILE.scn", requires = "only")]
+    pub(crate) emit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) less: LessArguments,
+    /// Begin no seed after this time: 90s, 10m, 1h.
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) time: Option<Duration>,
+    /// How many runs at once; one for each core unless given.
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// Print one JSON object, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DiffArguments {
     /// A trace that `squall run --trace` wrote.
     pub(crate) left: PathBuf,
@@ -357,6 +395,20 @@ fn parse_start(text: &str) -> Result<u64, String> {
         );
     }
     text.parse().map_err(|_| "give a number below 2^64, or a commit hash of 40 hexadecimal digits".to_owned())
+}
+
+fn parse_branch(text: &str) -> Result<Branch, String> {
+    let mut numbers = text.split('/').map(str::parse::<u64>);
+    let branch = match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(seed)), Some(Ok(mark)), Some(Ok(way)), None) => {
+            usize::try_from(mark).ok().map(|mark| Branch { seed, mark, way })
+        }
+        (_, _, _, _) => None,
+    };
+    let count = marks::all().count();
+    branch
+        .filter(|branch| branch.mark < count)
+        .ok_or_else(|| format!("give three numbers, as 17/42/3; situations have numbers below {count}"))
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {

@@ -4,6 +4,7 @@
 //! is only how many, on how many cores, for how long, and what a person is told of it.
 
 mod args;
+mod branch;
 mod clock;
 mod diff;
 mod exit;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => run::command(&run),
         Some(Command::Replay(replay)) => replay::command(&replay),
         Some(Command::Shrink(shrink)) => shrink::command(&shrink),
+        Some(Command::Branch(branch)) => branch::command(&branch),
         Some(Command::Diff(diff)) => diff::command(&diff),
         Some(Command::Log(log)) => log::command(&log),
         Some(Command::Zoo(zoo)) => zoo::command(&zoo),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::branch::Branches;
 use crate::run::Report;
 use crate::shrink::Shrunk;
 use crate::summary::{Failure, Summary};
@@ -82,6 +83,44 @@ pub(crate) fn shrunk(shrunk: &Shrunk) -> String {
     line!(out);
     line!(out, "It is in {}. See it again:", shrunk.file);
     line!(out, "  {}", shrunk.replay);
+    out
+}
+
+/// The report of a search by branches.
+pub(crate) fn branches(summary: &Branches) -> String {
+    let mut out = String::new();
+    let wall = words::duration(Duration::from_secs_f64(summary.wall_seconds));
+    let (seeds, jobs) = (words::count(summary.seeds, "seed"), words::count(summary.jobs.into(), "core"));
+    let (profile, start) = (&summary.profile, summary.start);
+    line!(
+        out,
+        "{profile}: {seeds} from {start} on, and {} branches, {wall} on {jobs}",
+        thousands(summary.branches)
+    );
+    line!(out);
+    line!(out, "  simulated   {}", words::count(summary.events, "event"));
+    for (name, branches) in &summary.rare {
+        line!(
+            out,
+            "  rare        {name}: {}",
+            words::count(*branches, "branch").replace("branchs", "branches")
+        );
+    }
+    if !summary.only_in_branches.is_empty() {
+        line!(out, "  in branches alone: {}", summary.only_in_branches.join("; "));
+    }
+    line!(out);
+    for (class, failure) in &summary.failed {
+        line!(out, "FAILED {class}, {}:", words::count(failure.runs, "run"));
+        line!(out, "  {}", failure.message);
+        line!(out, "See it again:");
+        line!(out, "  {}", failure.replay);
+    }
+    match (summary.failed.is_empty(), summary.inconclusive) {
+        (true, 0) => line!(out, "All invariants held."),
+        (_, 1..) => line!(out, "{} had no verdict.", words::count(summary.inconclusive, "run")),
+        (false, 0) => {}
+    }
     out
 }
 

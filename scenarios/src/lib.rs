@@ -1,5 +1,6 @@
 //! Raft in the storm: what is observed of a node, and the oracles that judge it.
 
+pub mod branch;
 pub mod classes;
 pub mod client;
 pub mod invariants;

@@ -175,6 +175,28 @@ where
     O: Oracle<P>,
 {
     let sections = script::sections_of(&plan);
+    let mut world = build(plan, setup, oracle, choice, options);
+    let result = go(&mut world, options, |world| match options.events_max {
+        None => world.run(),
+        Some(events) => world.run_for(events),
+    });
+    let result = result.unwrap_or_else(|panicked| *panicked);
+    let fired = fired(world.oracle());
+    outcome(world, result, fired, sections, options, header)
+}
+
+/// The world of a plan, before it begins.
+pub(crate) fn build<P, O>(
+    plan: Plan,
+    setup: P::Setup,
+    oracle: O,
+    choice: Choice,
+    options: &RunOptions,
+) -> World<P, O, Clients>
+where
+    P: Process<Request = Ask, Response = Response>,
+    O: Oracle<P>,
+{
     let Plan { parameters, workload, faults, setup: _ } = plan;
     let clients = Clients::new(
         workload,
@@ -182,28 +204,31 @@ where
         parameters.processes(),
         parameters.limits.liveness_operations,
     );
-    let keep = if options.keep_trace { Keep::Records } else { Keep::Hash };
-    let scenario_faults = if options.record { faults.clone() } else { Vec::new() };
-    let mut world =
-        World::<P, O, _>::new(setup, parameters, faults, choice, oracle, clients, Recorder::new(keep))
-            .expect("what a profile draws or a scenario may state can be simulated")
-            .ignoring(options.ignored.as_slice().into());
-    if options.keep_going {
-        world = world.keep_going();
-    }
-    let mut go = || match options.events_max {
-        None => world.run(),
-        Some(events) => world.run_for(events),
-    };
-    let result = match options.catch {
-        None => go(),
-        Some(catch) => caught(catch, go).unwrap_or_else(|words| panicked(&world, words, options)),
-    };
+    let recorder = Recorder::new(if options.keep_trace { Keep::Records } else { Keep::Hash });
+    let world = World::new(setup, parameters, faults, choice, oracle, clients, recorder)
+        .expect("what a profile draws or a scenario may state can be simulated")
+        .ignoring(options.ignored.as_slice().into());
+    if options.keep_going { world.keep_going() } else { world }
+}
+
+/// What came of a world that has ended so, and in which these classes fired.
+pub(crate) fn outcome<P, O>(
+    mut world: World<P, O, Clients>,
+    result: RunResult,
+    fired: Vec<&'static str>,
+    sections: Vec<Section>,
+    options: &RunOptions,
+    header: &Header,
+) -> Outcome
+where
+    P: Process<Request = Ask, Response = Response>,
+    O: Oracle<P>,
+{
     let scenario = options.record.then(|| {
         let mut scenario = Scenario {
             notes: Vec::new(),
             sections: sections.clone(),
-            events: scenario_faults,
+            events: world.plan().to_vec(),
             decisions: world.take_decisions(),
             expected: expected(&result.verdict),
             hash: Some(result.hash),
@@ -211,7 +236,7 @@ where
         scenario.sort_decisions();
         scenario
     });
-    let mut also_fired = fired(world.oracle());
+    let mut also_fired = fired;
     for violation in &result.violations {
         if !also_fired.contains(&violation.class) {
             also_fired.push(violation.class);
@@ -235,26 +260,27 @@ where
     }
 }
 
-/// The result of a run, or the words of its panic.
-fn caught(catch: Catch, go: impl FnOnce() -> RunResult) -> Result<RunResult, String> {
-    let (mut go, mut result) = (Some(go), None);
-    catch(&mut || result = go.take().map(|go| go()))?;
-    Ok(result.expect("what did not panic has come to its end"))
-}
-
-/// What is left of a run that a panic ended.
-fn panicked<P, O>(world: &World<P, O, Clients>, words: String, options: &RunOptions) -> RunResult
+/// Lets a world go on, and says what came of that; or, where a panic ended it and is to be caught, what is left of the run.
+pub(crate) fn go<P, O, T>(
+    world: &mut World<P, O, Clients>,
+    options: &RunOptions,
+    on: impl FnOnce(&mut World<P, O, Clients>) -> T,
+) -> Result<T, Box<RunResult>>
 where
     P: Process<Request = Ask, Response = Response>,
     O: Oracle<P>,
 {
+    let Some(catch) = options.catch else { return Ok(on(world)) };
+    let (mut on, mut come) = (Some(on), None);
+    let caught = catch(&mut || come = on.take().map(|on| on(world)));
+    let Err(words) = caught else { return Ok(come.expect("what did not panic has come to its end")) };
     let panic = Violation { class: "Panic", message: words };
     let mut result = world.result();
     let counts = |violation: &&Violation| !options.ignored.contains(&violation.class);
     let first = result.violations.iter().find(counts).unwrap_or(&panic).clone();
     result.verdict = Verdict::Failed(first);
     result.violations.push(panic);
-    result
+    Err(Box::new(result))
 }
 
 fn expected(verdict: &Verdict) -> Option<Expected> {

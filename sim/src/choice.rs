@@ -226,6 +226,11 @@ impl Choice {
         self
     }
 
+    /// From now on decisions follow from another seed. What was recorded stays.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.driver = Driver::Seed(Self::key(seed));
+    }
+
     /// Whether decisions are kept.
     #[must_use]
     pub fn is_recording(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The `squall` program as its users meet it: exit codes, what is printed where, files that come back.
 
+mod branch;
 mod command;
 mod log;
 mod shrink;

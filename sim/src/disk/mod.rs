@@ -234,6 +234,11 @@ impl SimDisk {
         effects
     }
 
+    /// From now on the disk's decisions follow from another seed.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.choice.reseed(seed);
+    }
+
     /// The decisions that were recorded since the last call, if the disk's source records any.
     pub fn take_recording(&mut self) -> Vec<Decision> {
         self.choice.take_recording()

@@ -58,6 +58,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// Schedules one fault of the plan that strikes at a time of its own. Only the next one is ever in the queue, which
     /// stays small that way.
     pub(super) fn schedule_fault(&mut self, place: u32) {
+        self.next_fault = place;
         if let Some(event) = self.plan.get(place as usize).filter(|event| event.after.is_none()) {
             self.queue.push(event.at.max(self.now), Event::Fault(place));
         }

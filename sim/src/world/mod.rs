@@ -6,6 +6,7 @@
 
 mod act;
 mod anchors;
+mod branch;
 mod calls;
 mod faults;
 mod life;
@@ -46,6 +47,8 @@ pub struct World<P: Process, O: Oracle<P>, W: Workload<P>> {
     parameters: Parameters,
     /// Those that strike at a time of their own come first, in order of time.
     plan: Arc<[FaultEvent]>,
+    /// The place of the fault that is the next to strike at a time of its own.
+    next_fault: u32,
     anchors: Anchors,
     choice: Choice,
     oracle: O,
@@ -156,6 +159,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             parameters,
             anchors: Anchors::new(&plan, P::MILESTONES),
             plan: plan.into(),
+            next_fault: 0,
             choice,
             oracle,
             workload,
@@ -330,9 +334,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     #[must_use]
     pub fn result(&self) -> RunResult {
         let unfinished = || Verdict::Inconclusive("the run has not ended".to_owned());
-        let mut user_marks = self.user_marks;
-        user_marks.add(self.oracle.marks());
-        user_marks.add(self.workload.marks());
+        let (marks, user_marks) = self.marks();
         RunResult {
             verdict: self.verdict.clone().unwrap_or_else(unfinished),
             violations: self.violations.clone(),
@@ -341,7 +343,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             virtual_us: self.now.0,
             safety_us: if self.phase == Phase::Safety { self.now.0 } else { self.safety_us },
             operations: self.answered,
-            marks: self.marks,
+            marks,
             user_marks,
             missed: self.anchors.missed(&self.plan),
         }

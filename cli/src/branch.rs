@@ -1,0 +1,212 @@
+//! `squall branch`: runs that come into a rare situation are sent on many ways from there.
+//!
+//! Which situations are rare the first seeds tell; they, too, are branched off from then. A branch that fails is named so that it
+//! can be run alone, and written as a scenario.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use squall_scenarios::branch::{self, Branch};
+use squall_scenarios::marks;
+use squall_scenarios::profile::Profile;
+use squall_scenarios::run::{self as storm, Outcome, RunOptions};
+use squall_sim::world::Verdict;
+
+use crate::args::{self, BranchArguments};
+use crate::clock::Stopwatch;
+use crate::exit::{Exit, Refusal};
+use crate::progress::Progress;
+use crate::{interrupt, output, panics, report, words};
+
+/// So many seeds tell what is rare.
+const PILOT_SEEDS: u64 = 100;
+
+/// What came of it.
+#[derive(Serialize, Default)]
+pub(crate) struct Branches {
+    pub(crate) profile: String,
+    pub(crate) start: u64,
+    pub(crate) seeds: u64,
+    pub(crate) branches: u64,
+    /// Events of the seeds and of their branches.
+    pub(crate) events: u64,
+    pub(crate) wall_seconds: f64,
+    pub(crate) jobs: u16,
+    /// The rare situations, each with how many branches began there.
+    pub(crate) rare: Vec<(&'static str, u64)>,
+    /// Situations that branches came into, and no seed.
+    pub(crate) only_in_branches: Vec<&'static str>,
+    /// The first failure of each class.
+    pub(crate) failed: BTreeMap<String, Failure>,
+    pub(crate) inconclusive: u64,
+}
+
+/// A failure, and where it was.
+#[derive(Serialize)]
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    /// How many runs failed in this class.
+    pub(crate) runs: u64,
+    pub(crate) replay: String,
+}
+
+/// What is kept of one run.
+struct Row {
+    branch: Option<Branch>,
+    seed: u64,
+    verdict: Verdict,
+    marks: Vec<bool>,
+    events: u64,
+}
+
+/// Runs the command.
+pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
+    let profile = arguments.less.profile(&arguments.profile)?;
+    if let Some(branch) = arguments.only {
+        return one(arguments, &profile, branch);
+    }
+    interrupt::listen();
+    let jobs = args::jobs(arguments.jobs);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(jobs))
+        .build()
+        .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
+    let clock = Stopwatch::start();
+    let progress = Progress::new(Some(arguments.seeds), arguments.time, arguments.json);
+    let options = RunOptions {
+        ignored: arguments.less.ignore.classes(),
+        catch: Some(panics::catch_run),
+        ..RunOptions::default()
+    };
+    let rare = pool.install(|| rare(arguments, &profile, &options));
+    let is_over = || interrupt::requested() || arguments.time.is_some_and(|time| clock.elapsed() >= time);
+    let rows: Vec<Vec<Row>> = pool.install(|| {
+        let seeds = (0..arguments.seeds).into_par_iter().filter_map(|nth| arguments.start.checked_add(nth));
+        let run = |seed| {
+            let (trunk, branches) = branch::run_branches(&profile, seed, &rare, arguments.ways, &options);
+            let rows = branches.into_iter().map(|(branch, outcome)| row(Some(branch), outcome));
+            [row(None, trunk)].into_iter().chain(rows).collect()
+        };
+        seeds.filter(|_| !is_over()).map(run).collect()
+    });
+    progress.finish();
+    let mut summary = Branches {
+        profile: arguments.profile.clone(),
+        start: arguments.start,
+        seeds: rows.len() as u64,
+        wall_seconds: clock.elapsed().as_secs_f64(),
+        jobs,
+        ..Branches::default()
+    };
+    summary.add(arguments, &rare, rows.into_iter().flatten().collect());
+    if arguments.json {
+        output::print_json(&summary)?;
+    } else {
+        output::print(&report::branches(&summary))?;
+    }
+    Ok(match (summary.failed.is_empty(), summary.inconclusive) {
+        (false, _) => Exit::Violated,
+        (true, 1..) => Exit::Harness,
+        (true, 0) => Exit::Held,
+    })
+}
+
+/// Runs one branch alone.
+fn one(arguments: &BranchArguments, profile: &Profile, branch: Branch) -> Result<Exit, Refusal> {
+    let options = RunOptions {
+        record: true,
+        ignored: arguments.less.ignore.classes(),
+        catch: Some(panics::catch_run),
+        ..RunOptions::default()
+    };
+    let name = branch_name(branch);
+    let outcome = branch::run_branch(profile, branch, &options).ok_or_else(|| {
+        let Branch { seed, mark, .. } = branch;
+        let situation = marks::all().nth(mark).expect("the arguments were checked");
+        Refusal::bad_input(format!("{name}: seed {seed} never comes into this situation: {situation}"))
+    })?;
+    if let Some(path) = &arguments.emit {
+        let scenario = outcome.scenario.as_ref().expect("a run that was asked to record holds its scenario");
+        output::save(path, scenario.to_string().as_bytes())?;
+    }
+    let (text, exit) = match &outcome.verdict {
+        Verdict::Passed => ("All invariants held.".to_owned(), Exit::Held),
+        Verdict::Failed(violation) => {
+            (format!("FAILED {}: {}", violation.class, violation.message), Exit::Violated)
+        }
+        Verdict::Inconclusive(reason) => (format!("No verdict: {reason}"), Exit::Harness),
+    };
+    output::print(&format!(
+        "{}, branch {name}\n\n{text}\n  hash {:032x}\n",
+        arguments.profile, outcome.hash
+    ))?;
+    Ok(exit)
+}
+
+/// The situations that few of the first seeds come into, and some do.
+fn rare(arguments: &BranchArguments, profile: &Profile, options: &RunOptions) -> Vec<usize> {
+    let pilot = arguments.seeds.min(PILOT_SEEDS);
+    let runs: Vec<Vec<bool>> = (0..pilot)
+        .into_par_iter()
+        .filter_map(|nth| arguments.start.checked_add(nth))
+        .map(|seed| storm::run_seed(profile, seed, options).marks)
+        .collect();
+    let count = |mark: usize| runs.iter().filter(|marks| marks[mark]).count() as u64;
+    let is_rare = |mark: &usize| (1..=(pilot * arguments.rare / 100).max(1)).contains(&count(*mark));
+    (0..marks::all().count()).filter(is_rare).collect()
+}
+
+fn row(branch: Option<Branch>, outcome: Outcome) -> Row {
+    let Outcome { seed, verdict, marks, events, .. } = outcome;
+    Row { branch, seed, verdict, marks, events }
+}
+
+fn branch_name(branch: Branch) -> String {
+    format!("{}/{}/{}", branch.seed, branch.mark, branch.way)
+}
+
+impl Branches {
+    fn add(&mut self, arguments: &BranchArguments, rare: &[usize], rows: Vec<Row>) {
+        let names: Vec<&'static str> = marks::all().collect();
+        let reached = |in_branch: bool, mark: usize| {
+            rows.iter().any(|row| row.branch.is_some() == in_branch && row.marks[mark])
+        };
+        let is_new = |mark: &usize| reached(true, *mark) && !reached(false, *mark);
+        self.only_in_branches = (0..names.len()).filter(is_new).map(|mark| names[mark]).collect();
+        let begun = |mark: usize| {
+            let begins = |row: &&Row| row.branch.is_some_and(|branch| branch.mark == mark);
+            rows.iter().filter(begins).count() as u64
+        };
+        self.rare = rare.iter().map(|mark| (names[*mark], begun(*mark))).collect();
+        for row in rows {
+            self.branches += u64::from(row.branch.is_some());
+            self.events += row.events;
+            match row.verdict {
+                Verdict::Passed => {}
+                Verdict::Inconclusive(_) => self.inconclusive += 1,
+                Verdict::Failed(violation) => {
+                    let replay = || {
+                        let (program, profile) = (words::program(), words::quoted(&arguments.profile));
+                        let less = arguments.less.words();
+                        match row.branch {
+                            Some(branch) => {
+                                let name = branch_name(branch);
+                                format!(
+                                    "{program} branch --profile {profile} --only {name}{less} --emit FILE.scn"
+                                )
+                            }
+                            None => format!("{program} run --profile {profile} --seed {}{less}", row.seed),
+                        }
+                    };
+                    let failure = self.failed.entry(violation.class.to_owned()).or_insert_with(|| Failure {
+                        message: violation.message,
+                        runs: 0,
+                        replay: replay(),
+                    });
+                    failure.runs += 1;
+                }
+            }
+        }
+    }
+}
