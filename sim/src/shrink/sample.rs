@@ -5,6 +5,8 @@
 //! taken out such runs are looked for: faults are sampled from those that struck, decisions are left to their
 //! defaults or drawn anew.
 
+use std::collections::BTreeSet;
+
 use super::limits::{populate, population, state, stated};
 use super::{Drawn, Ends, Judge, Shrinker, Size};
 use crate::choice::{Choice, Purpose};
@@ -32,6 +34,20 @@ const SAFETY_US_MAX: u64 = 3_000_000;
 
 /// Faults of a small world begin at a multiple of this.
 const STEP_US: u64 = 100_000;
+
+/// What comes soon after something else comes a multiple of this later.
+const SOON_US: u64 = 10_000;
+
+/// Links and disks of a small world as it is for the few messages and operations of which something is decided; all others are calm.
+const ASTRAY: [(&str, &str, &str); 7] = [
+    ("network", "delay_mean", "100ms"),
+    ("network", "loss", "1/4"),
+    ("network", "duplication", "1/4"),
+    ("network", "duplicate_delay_mean", "300ms"),
+    ("disk", "write_mean", "5ms"),
+    ("disk", "sync_mean", "30ms"),
+    ("disk", "latency_max", "500ms"),
+];
 
 /// So few processes are tried first.
 const PROCESSES_FEW: u32 = 3;
@@ -106,6 +122,11 @@ impl<J: Judge> Shrinker<'_, J> {
         };
         let safety = value::Duration(safety_us.min(SAFETY_US_MAX));
         state(&mut frame, "limits", "safety", safety.to_string());
+        if matches!(kept, Kept::Nothing | Kept::Users) {
+            ASTRAY
+                .iter()
+                .for_each(|(section, key, text)| state(&mut frame, section, key, (*text).to_owned()));
+        }
         populate(&mut frame, processes, clients, &*self.judge);
         if frame.section("clients").is_none_or(|clients| clients.get("delay_min").is_none()) {
             // A client whose pauses are left to their default is busy, and hides the little that happens.
@@ -115,18 +136,28 @@ impl<J: Judge> Shrinker<'_, J> {
     }
 }
 
-/// A small world with a few of these faults.
+/// A small world with a few of these faults, of any sort as likely. Two that are to meet mostly have to meet closely; so one in two comes
+/// just when, or soon after, another does.
 fn small_world(frame: &Scenario, faults: &[FaultEvent], seed: u64) -> Scenario {
     let mut world = frame.clone();
     let (processes, clients) = population(frame);
     let safety_us = stated(frame, "limits", "safety", value::duration_us).expect("a frame states its length");
+    let kinds: BTreeSet<u8> = faults.iter().map(|event| event.fault.kind()).collect();
+    let kinds: Vec<u8> = kinds.into_iter().collect();
     let mut choice = Choice::from_seed(seed);
     let count = choice.draw(Purpose::User, 0, 0).range("faults", 0, FAULTS_MAX);
-    for number in 1..=count.min(faults.len() as u64) {
+    let mut at = Time::START;
+    for number in 1..=if faults.is_empty() { 0 } else { count } {
         let mut draw = choice.draw(Purpose::User, 0, number);
-        let fault = &faults[draw.range("fault", 0, faults.len() as u64 - 1) as usize];
-        let at = Time(draw.range("at", 0, safety_us / STEP_US) * STEP_US);
-        world.events.push(FaultEvent { id: number as u32, after: None, at, fault: fault.fault.clone() });
+        let kind = kinds[draw.range("kind", 0, kinds.len() as u64 - 1) as usize];
+        let of_kind: Vec<&FaultEvent> = faults.iter().filter(|event| event.fault.kind() == kind).collect();
+        let fault = of_kind[draw.range("fault", 0, of_kind.len() as u64 - 1) as usize].fault.clone();
+        at = match draw.pick("when", &[2, 1, 1]) {
+            0 => Time(draw.range("at", 0, safety_us / STEP_US) * STEP_US),
+            1 => at,
+            _ => at.after(draw.range("after", 1, STEP_US / SOON_US) * SOON_US),
+        };
+        world.events.push(FaultEvent { id: number as u32, after: None, at, fault });
     }
     world.events.sort_by_key(|event| event.at);
     world.retain_for(processes, clients);
