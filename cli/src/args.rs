@@ -310,6 +310,9 @@ pub(crate) struct ZooArguments {
     /// Try also, over so many seeds, without each family of faults.
     #[arg(long, value_name = "SEEDS", default_value_t = 0)]
     pub(crate) ablation: u64,
+    /// Shrink the first seed that fails, for so long at most.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) shrink: Option<Duration>,
     /// Write the score card as a page of Markdown.
     #[arg(long, value_name = "FILE.md")]
     pub(crate) card: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::bug::Bug;
-use super::trial::{Ablation, Sweep, Trial};
+use super::trial::{Ablation, Shrunk, Sweep, Trial};
 use crate::exit::Exit;
 use crate::words;
 
@@ -28,6 +28,8 @@ pub(crate) struct Visit {
     pub(crate) scenario: Option<String>,
     /// Whether it is caught without a family of faults, if that was tried; the first has everything on.
     pub(crate) ablation: Vec<Ablation>,
+    /// What was left of the first seed that failed, if that was asked for.
+    pub(crate) shrunk: Option<Shrunk>,
     pub(crate) remark: Option<String>,
     /// Why the bug could not be tried at all.
     pub(crate) broken: Option<String>,
@@ -43,6 +45,7 @@ impl Visit {
             sweeps: trial.sweeps,
             fired: trial.fired.into_iter().collect(),
             ablation: trial.ablation,
+            shrunk: trial.shrunk,
             remark: trial.remark,
             broken: None,
             ..Visit::broken(bug, "")
@@ -62,6 +65,7 @@ impl Visit {
             fired: Vec::new(),
             scenario: None,
             ablation: Vec::new(),
+            shrunk: None,
             remark: None,
             broken: Some(problem.lines().collect::<Vec<_>>().join("; ")),
         }
@@ -182,7 +186,12 @@ pub(crate) fn line(bug: &Visit) -> String {
     let seeds = if bug.sweeps.len() > 1 { format!("{median}..{worst}") } else { median.to_string() };
     let cpu_seconds: f64 = bug.sweeps.iter().map(|sweep| sweep.cpu_seconds).sum();
     let scenario = bug.scenario.as_ref().map(|name| format!("; only {name} shows it")).unwrap_or_default();
-    format!("{id:<5} {outcome} {seeds:>9} seeds {cpu_seconds:>7.1} s  [{breaks}] {title}{scenario}")
+    let shrunk = bug.shrunk.as_ref().map(|shrunk| {
+        let ([before, after], seconds) = (shrunk.events, shrunk.wall_seconds);
+        format!("; shrunk from {before} to {after} events in {seconds:.1} s")
+    });
+    let shrunk = shrunk.unwrap_or_default();
+    format!("{id:<5} {outcome} {seeds:>9} seeds {cpu_seconds:>7.1} s  [{breaks}] {title}{scenario}{shrunk}")
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
         jobs: args::jobs(arguments.jobs),
         sweeps: arguments.sweeps,
         ablation_seeds: arguments.ablation,
+        shrink: arguments.shrink,
     };
     interrupt::listen();
     let grounds = open(&root).map_err(Refusal::harness)?;

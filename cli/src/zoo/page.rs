@@ -34,9 +34,10 @@ fn head(out: &mut String, card: &Card, budget: &Budget) {
         out,
         "How good is the tester? Each bug of `scenarios/zoo/` is planted into a copy of the sources, and the storm has to notice. Made by"
     );
+    let shrink = budget.shrink.map(|time| format!(" --shrink {}s", time.as_secs())).unwrap_or_default();
     line!(
         out,
-        "`cargo run --release -- zoo --sweeps {} --ablation {} --card docs/score-card.md`.",
+        "`cargo run --release -- zoo --sweeps {} --ablation {}{shrink} --card docs/score-card.md`.",
         budget.sweeps,
         budget.ablation_seeds
     );
@@ -77,10 +78,16 @@ fn bugs(out: &mut String, card: &Card) {
         out,
         "Seeds and seconds: the median of the sweeps, and the worst. What fires: on the seeds that fail, where the run goes on to its end; the first one in bold. Lost without: the families of faults without which"
     );
-    line!(out, "a bug that is caught within the ablation's seeds is not.");
+    line!(
+        out,
+        "a bug that is caught within the ablation's seeds is not. Shrunk: the events (faults, and what is decided otherwise than by default) of the first seed that fails, before and after `squall shrink`."
+    );
     line!(out);
-    line!(out, "| id | what is wrong | breaks | profile | seeds | CPU-seconds | what fires | lost without |");
-    line!(out, "|---|---|---|---|---|---|---|---|");
+    line!(
+        out,
+        "| id | what is wrong | breaks | profile | seeds | CPU-seconds | what fires | lost without | shrunk |"
+    );
+    line!(out, "|---|---|---|---|---|---|---|---|---|");
     for bug in &card.bugs {
         let Visit { id, title, breaks, profile, .. } = bug;
         let (seeds, cpu_seconds) = match (bug.seeds(), bug.cpu_seconds(), &bug.scenario) {
@@ -90,11 +97,10 @@ fn bugs(out: &mut String, card: &Card) {
             (_, _, Some(scenario)) => (format!("`{scenario}` alone"), String::new()),
             (_, _, None) => ("**escaped**".to_owned(), String::new()),
         };
+        let (fired, lost, shrunk) = (fired(bug), lost_without(bug), shrunk(bug));
         line!(
             out,
-            "| {id} | {title} | {breaks} | {profile} | {seeds} | {cpu_seconds} | {} | {} |",
-            fired(bug),
-            lost_without(bug)
+            "| {id} | {title} | {breaks} | {profile} | {seeds} | {cpu_seconds} | {fired} | {lost} | {shrunk} |"
         );
     }
     line!(out);
@@ -105,6 +111,12 @@ fn fired(bug: &Visit) -> String {
     let Some(first) = &bug.oracle else { return String::new() };
     let rest = bug.fired.iter().filter(|class| *class != first).cloned();
     [format!("**{first}**")].into_iter().chain(rest).collect::<Vec<String>>().join(", ")
+}
+
+fn shrunk(bug: &Visit) -> String {
+    let Some(shrunk) = &bug.shrunk else { return String::new() };
+    let ([before, after], seconds) = (shrunk.events, shrunk.wall_seconds);
+    format!("{} to {after}, {seconds:.1} s", thousands(before))
 }
 
 fn lost_without(bug: &Visit) -> String {
@@ -193,6 +205,7 @@ mod tests {
             fired: fired.iter().map(|class| (*class).to_owned()).collect(),
             scenario: None,
             ablation: families.map(ablation).collect(),
+            shrunk: None,
             remark: None,
             broken: None,
         }
@@ -211,15 +224,15 @@ mod tests {
             visit("L3", None, &[], &[]),
         ]);
         let time = Duration::from_secs(60);
-        let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 20 };
+        let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 20, shrink: None };
         let page = page(&card, &budget);
         let has = |line: &str| assert!(page.lines().any(|other| other == line), "{line}\n{page}");
         has("| bugs of safety that are caught | 2 of 3 |");
         has(
-            "| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **CommitOldTerm**, LeaderCompleteness | clogs, crashes |",
+            "| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **CommitOldTerm**, LeaderCompleteness | clogs, crashes |  |",
         );
-        has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |");
-        has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |");
+        has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |  |");
+        has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |  |");
         has("| nothing | | 2 |");
         has("| crashes | `crash,crash_all,crash_loop` | 1 |");
         has("| the specification | 1 | 2 of 2 |");

@@ -89,7 +89,14 @@ mod tests {
             scenario: None,
             patch: folder.join("V1.patch"),
         };
-        let budget = Budget { seeds: 1, time: Duration::from_secs(1), jobs: 1, sweeps: 1, ablation_seeds: 0 };
+        let budget = Budget {
+            seeds: 1,
+            time: Duration::from_secs(1),
+            jobs: 1,
+            sweeps: 1,
+            ablation_seeds: 0,
+            shrink: None,
+        };
         let open = |budget: &Budget| Records::open(&folder.join("records"), &sources, budget).unwrap();
         let visit = Visit::of(&bug, Trial { scenario: Some("LogMatching".to_owned()), ..Trial::default() });
         assert_eq!(open(&budget).read(&bug), None);

@@ -26,6 +26,8 @@ pub(crate) struct Budget {
     pub(crate) sweeps: u64,
     /// Seeds of each sweep with a family of faults switched off; 0 is none.
     pub(crate) ablation_seeds: u64,
+    /// How long to shrink the first seed that fails, if at all.
+    pub(crate) shrink: Option<Duration>,
 }
 
 /// How a trial went.
@@ -39,8 +41,22 @@ pub(crate) struct Trial {
     pub(crate) fired: BTreeSet<String>,
     /// What is caught with a family of faults switched off, and at first with none.
     pub(crate) ablation: Vec<Ablation>,
+    /// What was left of the first seed that failed.
+    pub(crate) shrunk: Option<Shrunk>,
     /// What else is worth knowing of a bug that escaped.
     pub(crate) remark: Option<String>,
+}
+
+/// What is left of a failure.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Shrunk {
+    /// Faults and decided events, before and after.
+    pub(crate) events: [u64; 2],
+    /// Stated parameters, before and after.
+    pub(crate) parameters: [u64; 2],
+    pub(crate) wall_seconds: f64,
+    /// Whether nothing simpler was left to try.
+    pub(crate) complete: bool,
 }
 
 /// One sweep, up to its first failure.
@@ -158,6 +174,10 @@ impl Programs<'_> {
         if budget.ablation_seeds > 0 && is_seen {
             trial.ablation = self.ablate(bug, budget)?;
         }
+        let seed = trial.sweeps.iter().find_map(|sweep| sweep.seed);
+        if let (Some(time), Some(seed)) = (budget.shrink, seed) {
+            trial.shrunk = Some(self.shrink(bug, seed, time, budget)?);
+        }
         Ok(trial)
     }
 
@@ -229,6 +249,23 @@ impl Programs<'_> {
         let Replayed { class, also_fired, .. } =
             report(command, &self.patched.with_extension("json"), GRACE)?;
         Ok(class.into_iter().chain(also_fired).collect())
+    }
+
+    /// Shrinks a seed that fails, and sees that what is left fails.
+    fn shrink(&self, bug: &Bug, seed: u64, time: Duration, budget: &Budget) -> Result<Shrunk, String> {
+        let left = self.patched.with_file_name(format!("{}.scn", bug.id));
+        let mut command = Command::new(self.patched);
+        command
+            .args(["shrink", "--profile", &bug.profile, "--seed", &seed.to_string(), "--json"])
+            .args(["--time", &format!("{}ms", time.as_millis()), "--jobs", &budget.jobs.to_string()])
+            .arg("--output")
+            .arg(&left);
+        let shrunk = report(command, &self.patched.with_extension("json"), time + GRACE)?;
+        let Replayed { verdict, .. } = self.replay(self.patched, &left)?;
+        if verdict != "failed" {
+            return Err(format!("{} is what is left of seed {seed}, and it {verdict}", left.display()));
+        }
+        Ok(shrunk)
     }
 
     fn replay(&self, program: &Path, scenario: &Path) -> Result<Replayed, String> {

@@ -35,8 +35,8 @@ const SAFETY_US_MAX: u64 = 3_000_000;
 /// Faults of a small world begin at a multiple of this.
 const STEP_US: u64 = 100_000;
 
-/// What comes soon after something else comes a multiple of this later.
-const SOON_US: u64 = 10_000;
+/// What comes soon after something else comes so much later.
+const SOON_US: [u64; 7] = [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000];
 
 /// Links and disks of a small world as it is for the few messages and operations of which something is decided; all others are calm.
 const ASTRAY: [(&str, &str, &str); 7] = [
@@ -155,7 +155,7 @@ fn small_world(frame: &Scenario, faults: &[FaultEvent], seed: u64) -> Scenario {
         at = match draw.pick("when", &[2, 1, 1]) {
             0 => Time(draw.range("at", 0, safety_us / STEP_US) * STEP_US),
             1 => at,
-            _ => at.after(draw.range("after", 1, STEP_US / SOON_US) * SOON_US),
+            _ => at.after(SOON_US[draw.range("after", 0, SOON_US.len() as u64 - 1) as usize]),
         };
         world.events.push(FaultEvent { id: number as u32, after: None, at, fault });
     }
