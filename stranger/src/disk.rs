@@ -17,6 +17,8 @@ pub(crate) struct Line {
     /// The writes of the next sync group.
     pub(crate) group: Group,
     waiting: VecDeque<Waiting>,
+    /// The last `Ready` that came.
+    last: u64,
     /// The last write of the group that is durable.
     durable: u64,
     durable_index: LogIndex,
@@ -58,9 +60,15 @@ impl Line {
         self.durable_index
     }
 
+    /// The number of the last `Ready` that came.
+    pub(crate) fn last_number(&self) -> u64 {
+        self.last
+    }
+
     /// A `Ready` takes its place in the line.
     pub(crate) fn add(&mut self, batch: &Batch<'_>, term: Term, messages: Vec<Message>) {
         let Batch { token, hard_state, truncate_from, reset_to, entries, last_index } = *batch;
+        self.last = token.sequence;
         let from_reset = reset_to.map(|base| base.index.next());
         let truncated_from = truncate_from.or(from_reset);
         let writes = hard_state.is_some() || truncated_from.is_some() || !entries.is_empty();

@@ -15,6 +15,9 @@ mod recover;
 pub mod run;
 pub mod server;
 pub mod setup;
+mod snapshots;
+#[cfg(test)]
+mod stale_read;
 pub mod sweep;
 #[cfg(test)]
 mod tests;

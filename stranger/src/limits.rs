@@ -20,7 +20,6 @@ pub fn check(plan: &Plan) -> Result<(), String> {
             "cluster: leases: the crate's know no bound on drift; expected \"0/1\"",
         ),
         (workload.session_clients > 0, "workload: sessions: they are of Squall's replica; expected \"0/1\""),
-        (setup.snapshots.is_some(), "cluster: snapshots: the adapter takes none; expected \"0/1\""),
     ];
     if let Some((_, what)) = refusals.into_iter().find(|(is_refused, _)| *is_refused) {
         return Err(what.to_owned());

@@ -27,12 +27,21 @@ impl Log {
         conf_state: ConfState,
         base: LogPosition,
         entries: Vec<Entry>,
+        snapshot: Snapshot,
     ) -> Self {
-        Self { begin: RaftState { hard_state, conf_state }, base, entries, snapshot: Snapshot::default() }
+        Self { begin: RaftState { hard_state, conf_state }, base, entries, snapshot }
+    }
+
+    pub(crate) fn conf_state(&self) -> &ConfState {
+        &self.begin.conf_state
     }
 
     pub(crate) fn last(&self) -> LogPosition {
         self.entries.last().map_or(self.base, position)
+    }
+
+    pub(crate) fn base(&self) -> LogPosition {
+        self.base
     }
 
     pub(crate) fn position(&self, index: LogIndex) -> Option<LogPosition> {
@@ -55,6 +64,22 @@ impl Log {
         );
         self.entries.truncate(kept as usize);
         self.entries.extend_from_slice(entries);
+    }
+
+    /// A snapshot takes the place of the log.
+    pub(crate) fn reset(&mut self, snapshot: Snapshot) {
+        let metadata = snapshot.get_metadata();
+        self.base = LogPosition { term: Term(metadata.term), index: LogIndex(metadata.index) };
+        self.entries.clear();
+        self.snapshot = snapshot;
+    }
+
+    /// A snapshot stands for the log up to where it ends; the entries up to `base` go.
+    pub(crate) fn compact(&mut self, snapshot: Snapshot, base: LogPosition) {
+        self.snapshot = snapshot;
+        let gone = base.index.0.saturating_sub(self.base.index.0);
+        self.entries.drain(..gone as usize);
+        self.base = base;
     }
 }
 

@@ -40,6 +40,9 @@ struct Arguments {
     /// Leaders whose disk hangs hand their office over, which the crate does not ask for.
     #[arg(long)]
     abdicates: bool,
+    /// A read that a follower passes on is given to the crate once, which the crate does not ask for.
+    #[arg(long)]
+    reads_once: bool,
     /// Run this scenario, and compare it with what it states.
     #[arg(long, conflicts_with_all = ["seed", "seeds", "start"], value_name = "FILE.scn")]
     replay: Option<String>,
@@ -69,7 +72,7 @@ fn main() -> ExitCode {
 
 impl Arguments {
     fn manners(&self) -> Manners {
-        Manners::new(self.abdicates)
+        Manners::new(self.abdicates, self.reads_once)
     }
 }
 

@@ -69,6 +69,7 @@ impl TikvServer {
             sometimes!(env, marks::NAMES, "a follower removed entries in conflict", true);
             sometimes!(env, marks::NAMES, "a follower removed several entries in conflict", from < last);
         }
+        steps.extend(batch.reset_to.map(|base| Step::Reset { base }));
         for entry in batch.entries {
             steps.push(Step::Appended { position: entry.position(), payload_hash: hash_stored(entry) });
         }

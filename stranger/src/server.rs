@@ -4,12 +4,12 @@
 //! It is what `scenarios/src/server/` is to Squall's own core: the same requests, answers, disk and clock. No sessions, no
 //! witnesses, no changes of the membership; see `limits.rs`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use raft::eraftpb::{Entry, Message};
+use raft::eraftpb::{Entry, Message, MessageType};
 use raft::{RawNode, Ready, StateRole};
 use squall_raft::{
-    HardState, LogIndex, LogPosition, NodeId, ProposeError, ReadError, Status, Term, WriteToken,
+    HardState, LogIndex, LogPosition, NodeId, ProposeError, ReadError, SnapshotId, Status, Term, WriteToken,
 };
 use squall_replica::{Consistency, Proposal, StateMachine, open_proposal, seal_proposal};
 use squall_scenarios::machine::{Command, Machine};
@@ -18,13 +18,14 @@ use squall_scenarios::observation::{Observation, Step};
 use squall_scenarios::rest::Member;
 use squall_scenarios::server::{Ask, Response, Setup, request_id};
 use squall_sim::{Env, LocalTime, OperationId, Process, ProcessId, SimDisk, sometimes};
-use squall_storage::Storage;
+use squall_storage::{Storage, StorageError};
 
 use crate::disk::{Batch, Line, hard_state_to_stored, to_stored};
 use crate::log::Log;
-use crate::messages::{self, node_id, process_id};
+use crate::messages::{self, node_id, process_id, snapshot_id};
 use crate::reads::Reads;
 use crate::setup::{Fault, Manners, TikvSetup};
+use crate::snapshots::Snapshots;
 use crate::timeouts::Timeouts;
 
 /// One server of the cluster.
@@ -39,8 +40,9 @@ pub struct TikvServer {
     /// Term and vote as the last write leaves them.
     pub(crate) written: HardState,
     pub(crate) line: Line,
-    /// The write that the disk is at work on, and since which tick.
-    pub(crate) job: Option<(u64, u64)>,
+    /// What the disk is at work on, and since which tick.
+    pub(crate) job: Option<(Job, u64)>,
+    pub(crate) snapshots: Snapshots,
     pub(crate) machine: Machine,
     /// Committed entries that wait for the state machine.
     pub(crate) committed: VecDeque<Entry>,
@@ -50,6 +52,8 @@ pub struct TikvServer {
     /// Who waits for which entry, by index.
     pub(crate) proposed: BTreeMap<LogIndex, (Term, OperationId)>,
     pub(crate) reads: Reads,
+    /// The reads that followers passed on, by the names that they gave them.
+    pub(crate) passed_on: BTreeSet<Vec<u8>>,
     /// Up to when ticks have been fed, and how many.
     pub(crate) ticked_at: LocalTime,
     pub(crate) ticks: u64,
@@ -57,6 +61,17 @@ pub struct TikvServer {
     pub(crate) shown: Status,
     /// What happened since the oracles last looked.
     pub(crate) observation: Observation,
+}
+
+/// A disk job under way; its result is known, and counts when the disk is done.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// The writes up to this one.
+    Written(u64),
+    /// A snapshot of the server's own state, with its bytes.
+    Taken(SnapshotId, Vec<u8>),
+    /// A snapshot that came with this message; none where it is not what it was said to be.
+    Stored(Option<SnapshotId>, Message),
 }
 
 impl Process for TikvServer {
@@ -85,8 +100,15 @@ impl Process for TikvServer {
         let term = Term(message.term);
         let envelope = messages::envelope(&mut self.observation, &message, term, LogIndex(u64::MAX));
         self.observation.steps.push(Step::Received(envelope));
-        // What the crate does not want is lost, as a message may be.
-        let _ = self.node.step(message);
+        if self.manners.reads_once && self.is_repeated_read(&message) {
+            return self.drain(env);
+        }
+        let is_snapshot = message.get_msg_type() == MessageType::MsgSnapshot;
+        let message = if is_snapshot { self.hold_snapshot(message) } else { Some(message) };
+        if let Some(message) = message {
+            // What the crate does not want is lost, as a message may be.
+            let _ = self.node.step(message);
+        }
         self.observe_change(env);
         self.drain(env);
     }
@@ -204,6 +226,12 @@ impl TikvServer {
         &self.setup
     }
 
+    /// Whether this is a read that was passed on before.
+    fn is_repeated_read(&mut self, message: &Message) -> bool {
+        let is_read = message.get_msg_type() == MessageType::MsgReadIndex;
+        is_read && !self.passed_on.insert(message.get_entries()[0].data.to_vec())
+    }
+
     /// Feeds the ticks that are due, before any other input.
     fn feed_ticks(&mut self, env: &mut Env<'_, Self>) {
         let ticks = env.now().since(self.ticked_at) / self.setup.tick_us;
@@ -219,6 +247,7 @@ impl TikvServer {
             if self.manners.abdicates {
                 self.maybe_abdicate(env);
             }
+            self.report_snapshots(env);
         }
         let patience = 2 * self.setup.raft.election_timeout;
         while let Some(read) = self.reads.give_up(self.ticks.saturating_sub(patience)) {
@@ -230,7 +259,7 @@ impl TikvServer {
     /// timeout.
     fn maybe_abdicate(&mut self, env: &mut Env<'_, Self>) {
         let timeout = self.setup.raft.election_timeout;
-        let Some((_, since)) = self.job else { return };
+        let Some((_, since)) = &self.job else { return };
         let hung = self.ticks - since;
         let raft = &self.node.raft;
         if raft.state != StateRole::Leader || hung < 2 * timeout || !hung.is_multiple_of(timeout) {
@@ -275,8 +304,8 @@ impl TikvServer {
             for state in ready.take_read_states() {
                 self.settle(&state.request_ctx, LogIndex(state.index), env);
             }
-            self.committed.extend(ready.take_committed_entries());
             self.write(&mut ready, term, env);
+            self.committed.extend(ready.take_committed_entries());
             self.node.advance_append_async(ready);
             self.release(env);
         }
@@ -289,17 +318,25 @@ impl TikvServer {
         let hard_state = ready.hs().map(hard_state_to_stored).map(|state| self.vote_to_write(state));
         let hard_state = hard_state.filter(|state| *state != self.written);
         let entries: Vec<squall_raft::Entry> = ready.entries().iter().map(to_stored).collect();
+        let last_before = self.node.store().last().index;
+        let snapshot = ready.snapshot();
+        let is_installed = !snapshot.is_empty();
+        let reset_to = is_installed.then(|| self.install(snapshot.clone(), env));
         let log = self.node.mut_store();
-        let last_before = log.last().index;
+        let kept = log.last().index;
         let first = entries.first().map(|entry| entry.index);
-        let truncate_from = first.filter(|first| *first <= last_before);
+        let truncate_from = first.filter(|first| *first <= kept);
         log.append(ready.entries());
         let last_index = log.last().index;
         if let Some(state) = hard_state {
             self.written = state;
         }
-        let batch = Batch { token, hard_state, truncate_from, reset_to: None, entries: &entries, last_index };
+        let batch = Batch { token, hard_state, truncate_from, reset_to, entries: &entries, last_index };
         self.observe_write(&batch, last_before, env);
+        if is_installed {
+            let (snapshot, state_digest) = (snapshot_id(ready.snapshot()), self.machine.digest());
+            self.observation.steps.push(Step::Restored { snapshot, state_digest });
+        }
         if self.manners.fault == Some(Fault::SpeaksBeforeSync) {
             self.line.add(&batch, term, Vec::new());
             messages.into_iter().for_each(|message| self.send(message, term, LogIndex(u64::MAX), env));
@@ -319,6 +356,7 @@ impl TikvServer {
         while let Some(free) = self.line.release() {
             self.node.on_persist_ready(free.number);
             self.observe_change(env);
+            self.tell_applied();
             let standing = self.line.standing_behind(free.number);
             for message in free.messages {
                 self.send(message, free.term, standing, env);
@@ -328,16 +366,20 @@ impl TikvServer {
 
     fn send(&mut self, message: Message, term: Term, standing: LogIndex, env: &mut Env<'_, Self>) {
         self.observe_sent(&message, term, standing, env);
+        if message.get_msg_type() == MessageType::MsgSnapshot {
+            self.note_sent_snapshot(message.to);
+        }
         env.send(process_id(message.to), message);
     }
 
-    /// Gives an idle disk what waits, as one sync group. Returns whether that was done in no time at all.
+    /// Gives an idle disk its next job. Returns whether that was done in no time at all.
     fn begin_job(&mut self, env: &mut Env<'_, Self>) -> bool {
-        if self.job.is_some() || self.line.group.is_empty() {
+        if self.job.is_some() {
             return false;
         }
-        match self.storage.commit(&mut self.line.group, env.disk()) {
-            Ok(token) => self.job = Some((token.sequence, self.ticks)),
+        match self.next_job(env) {
+            Ok(Some(job)) => self.job = Some((job, self.ticks)),
+            Ok(None) => return false,
             Err(error) => {
                 env.halt(error.to_string());
                 return false;
@@ -350,12 +392,30 @@ impl TikvServer {
         is_done
     }
 
+    /// What waits to be written is one sync group; snapshots come in turn with it.
+    fn next_job(&mut self, env: &mut Env<'_, Self>) -> Result<Option<Job>, StorageError> {
+        if let Some(job) = self.begin_snapshot_job(env)? {
+            return Ok(Some(job));
+        }
+        if self.line.group.is_empty() {
+            return Ok(None);
+        }
+        let token = self.storage.commit(&mut self.line.group, env.disk())?;
+        Ok(Some(Job::Written(token.sequence)))
+    }
+
     fn finish_job(&mut self, env: &mut Env<'_, Self>) {
-        let Some((sequence, _)) = self.job.take() else { return };
-        self.line.persisted(sequence);
-        let durable_index = self.line.durable_index();
-        self.observation.steps.push(Step::Persisted { sequence, durable_index });
-        self.release(env);
+        match self.job.take() {
+            None => {}
+            Some((Job::Written(sequence), _)) => {
+                self.line.persisted(sequence);
+                let durable_index = self.line.durable_index();
+                self.observation.steps.push(Step::Persisted { sequence, durable_index });
+                self.release(env);
+            }
+            Some((Job::Taken(id, bytes), _)) => self.snapshot_taken(id, bytes, env),
+            Some((Job::Stored(id, message), _)) => self.snapshot_stored(id, message, env),
+        }
     }
 
     fn propose(&mut self, operation: OperationId, command: &Command, env: &mut Env<'_, Self>) {
@@ -461,8 +521,18 @@ impl TikvServer {
             self.apply_entry(&entry, env);
             entries -= 1;
         }
-        self.node.advance_apply_to(self.applied.0);
+        self.tell_applied();
         true
+    }
+
+    /// Tells the crate how far the state machine has come. Of a snapshot that is being installed it wants to hear when the
+    /// log is.
+    fn tell_applied(&mut self) {
+        let log = &self.node.raft.raft_log;
+        let applied = self.applied.0.min(log.persisted).min(log.committed);
+        if applied > log.applied {
+            self.node.advance_apply_to(applied);
+        }
     }
 
     fn apply_entry(&mut self, entry: &Entry, env: &mut Env<'_, Self>) {
@@ -476,6 +546,7 @@ impl TikvServer {
         };
         let result = command.map(|(_, command)| self.machine.apply(position, command));
         self.applied = position.index;
+        self.snapshots.bytes_since += entry.data.len() as u64;
         let operation = command.map_or(0, |(request, _)| request.0);
         self.observe_applied(entry, operation);
         let Some((term, waiting)) = self.proposed.remove(&position.index) else { return };
@@ -501,7 +572,10 @@ impl TikvServer {
             let patience = 2 * self.setup.raft.election_timeout;
             ticks = ticks.min((asked_at + patience + 1).saturating_sub(self.ticks));
         }
-        if let Some((_, since)) = self.job.filter(|_| self.manners.abdicates) {
+        if let Some(until_report) = self.ticks_until_report() {
+            ticks = ticks.min(until_report);
+        }
+        if let Some((_, since)) = self.job.as_ref().filter(|_| self.manners.abdicates) {
             let timeout = self.setup.raft.election_timeout;
             ticks = ticks.min(timeout - (self.ticks - since) % timeout);
         }

@@ -16,6 +16,9 @@ pub struct TikvSetup {
 pub struct Manners {
     /// A leader whose disk has hung for two election timeouts hands its office over. The crate has no such rule.
     pub abdicates: bool,
+    /// A read that a follower passes on is given to the crate once, however often the network brings it. The crate does not
+    /// ask for that.
+    pub reads_once: bool,
     /// What it does wrong on purpose, for a test.
     pub(crate) fault: Option<Fault>,
 }
@@ -23,8 +26,8 @@ pub struct Manners {
 impl Manners {
     /// An adapter without fault.
     #[must_use]
-    pub fn new(abdicates: bool) -> Self {
-        Self { abdicates, fault: None }
+    pub fn new(abdicates: bool, reads_once: bool) -> Self {
+        Self { abdicates, reads_once, fault: None }
     }
 }
 
