@@ -169,6 +169,13 @@ impl Raft {
         }
     }
 
+    /// Takes the shortest election timeout for the one that was drawn, counted from now. For explorers, which decide
+    /// themselves who campaigns: replicas that differ in nothing but their draws are equal afterwards.
+    pub fn forget_draw(&mut self) {
+        self.election_timeout = self.config.election_timeout;
+        self.election_at = self.now.saturating_add(self.election_timeout).max(self.promised_until);
+    }
+
     /// A write, and all before it, is durable. A report of an earlier life is ignored.
     ///
     /// # Panics
