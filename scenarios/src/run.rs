@@ -230,6 +230,7 @@ where
             sections: sections.clone(),
             events: world.plan().to_vec(),
             decisions: world.take_decisions(),
+            steps: Vec::new(),
             expected: expected(&result.verdict),
             hash: Some(result.hash),
         };

@@ -8,7 +8,7 @@ use std::fmt;
 use super::decision;
 use super::error::{Complaint, ScenarioError};
 use super::line::{Line, Word};
-use super::section;
+use super::{section, step};
 use crate::anchor::{AnchorError, Part};
 use crate::choice::DrawKey;
 
@@ -43,6 +43,13 @@ pub enum Subject {
     Turn(u32),
     /// What is decided of that event.
     Decision(DrawKey),
+    /// A word of the step of that number, from 0.
+    Step {
+        /// The step.
+        id: u32,
+        /// Which of its words; the step as a whole where it has no such word.
+        word: usize,
+    },
     /// What must come of the run.
     Expected,
 }
@@ -108,6 +115,11 @@ impl Subject {
                 let stated = decision::key(purpose?, identity.text).ok()?;
                 (stated == *key).then_some(identity.column)
             }
+            Self::Step { id, word } => {
+                let is_step = step::number(first.text) == Some(Ok(*id));
+                let words = std::iter::from_fn(|| line.next("").ok()).nth(*word);
+                is_step.then(|| words.unwrap_or(first).column)
+            }
             Self::Expected => {
                 let verdict = (first.text == "expect").then_some(first)?;
                 Some(std::iter::from_fn(|| line.next("").ok()).last().unwrap_or(verdict).column)
@@ -136,6 +148,7 @@ impl fmt::Display for Subject {
             Self::Key { section, key } => write!(f, "section `{section}`, key `{key}`"),
             Self::Event(id) | Self::Milestone(id) | Self::Turn(id) => write!(f, "event e{id}"),
             Self::Decision(key) => write!(f, "decision `{}`", decision::Written(*key)),
+            Self::Step { id, .. } => write!(f, "step s{id}"),
             Self::Expected => f.write_str("`expect`"),
         }
     }

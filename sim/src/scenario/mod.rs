@@ -31,6 +31,7 @@ mod misfit;
 mod parameters;
 mod parse;
 mod section;
+mod step;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
@@ -43,6 +44,7 @@ pub use misfit::{Misfit, Subject};
 pub use parameters::{is_parameter_section, parameters_from, section_names, sections_of};
 pub use parse::parse;
 pub use section::Section;
+pub use step::Step;
 
 use crate::choice::{Choice, Decision};
 use crate::fault::FaultEvent;
@@ -62,6 +64,8 @@ pub struct Scenario {
     pub events: Vec<FaultEvent>,
     /// What was decided otherwise than by default, in the order of [`Scenario::sort_decisions`].
     pub decisions: Vec<Decision>,
+    /// What happens, where the run is one of steps and not of time; in the order of their numbers.
+    pub steps: Vec<Step>,
     /// What must come of it, if anything is stated.
     pub expected: Option<Expected>,
     /// The hash of the run's trace, if it is stated.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::{Complaint, ScenarioError};
 use super::line::{Line, Word};
-use super::{Expected, Scenario, Section, VERSION, anchor, decision, fault, section, value};
+use super::{Expected, Scenario, Section, VERSION, anchor, decision, fault, section, step, value};
 use crate::choice::DrawKey;
 use crate::fault::FaultEvent;
 
@@ -71,6 +71,9 @@ impl Parser {
         if let Some(number) = section::event_number(first.text) {
             let id = number.map_err(|complaint| line.error(first.column, complaint))?;
             self.read_event(id, first, &mut line)?;
+        } else if let Some(number) = step::number(first.text) {
+            let id = number.map_err(|complaint| line.error(first.column, complaint))?;
+            step::read(id, first, &mut line, &mut self.scenario.steps)?;
         } else if let Some(purpose) = decision::purpose(first.text, second) {
             let key = decision::read(purpose, &mut line, &mut self.scenario.decisions)?;
             if !self.decided.insert(key) {

@@ -48,6 +48,7 @@ fn sample() -> Scenario {
             decided(Purpose::Disk, 2, 55, "latency", 1_200),
             decided(Purpose::Crash, 1 << 32, 5 << 60 | 3 << 28 | 7, "fate", 2),
         ],
+        steps: Vec::new(),
         expected: Some(Expected::Failed("ElectionSafety".into())),
         hash: Some(0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f0),
     }
@@ -427,11 +428,12 @@ fn any_decisions() -> impl Strategy<Value = Vec<Decision>> {
 fn any_scenario() -> impl Strategy<Value = Scenario> {
     let note = "[^\\s]([ -~]{0,30}[^\\s])?|";
     let values = prop::collection::btree_map("[A-Za-z0-9_-]{1,8}", "[^\\s\\p{Cc}]{0,10}", 0..4);
-    let sections = prop::collection::btree_map("[a-df-z][a-z0-9_]{0,8}", values, 0..4).prop_map(|sections| {
-        let section = |(name, values): (String, _)| Section { name, values: Vec::from_iter(values) };
-        let reserved = |section: &Section| section.name != "hash" && section.name != "expect";
-        sections.into_iter().map(section).filter(reserved).collect()
-    });
+    let sections =
+        prop::collection::btree_map("[a-df-rt-z][a-z0-9_]{0,8}", values, 0..4).prop_map(|sections| {
+            let section = |(name, values): (String, _)| Section { name, values: Vec::from_iter(values) };
+            let reserved = |section: &Section| section.name != "hash" && section.name != "expect";
+            sections.into_iter().map(section).filter(reserved).collect()
+        });
     let event = (prop::option::of(any_anchor()), 0..=Time::END.0, any_fault());
     let events = prop::collection::btree_map(any::<u32>(), event, 0..8).prop_map(|events| {
         let event = |(id, (after, at, fault))| FaultEvent { id, after, at: Time(at), fault };
@@ -442,15 +444,21 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
         Just(Some(Expected::Passed)),
         "[A-Za-z]{1,20}".prop_map(|class| Some(Expected::Failed(class))),
     ];
-    (prop::collection::vec(note, 0..3), sections, events, any_decisions(), expected, any::<Option<u128>>())
-        .prop_map(|(notes, sections, events, decisions, expected, hash)| Scenario {
+    let words = prop::collection::vec("[!-~]{1,9}", 1..4);
+    let steps = prop::collection::btree_map(any::<u32>(), words, 0..4)
+        .prop_map(|steps| steps.into_iter().map(|(id, words)| Step { id, words }).collect());
+    let notes = prop::collection::vec(note, 0..3);
+    (notes, sections, events, any_decisions(), steps, expected, any::<Option<u128>>()).prop_map(
+        |(notes, sections, events, decisions, steps, expected, hash)| Scenario {
             notes,
             sections,
             events,
             decisions,
+            steps,
             expected,
             hash,
-        })
+        },
+    )
 }
 
 proptest! {

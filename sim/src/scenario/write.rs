@@ -18,6 +18,9 @@ impl fmt::Display for Scenario {
             writeln!(f, "e{} {moment} {}", event.id, fault::Written(&event.fault))?;
         }
         write_decisions(&self.decisions, f)?;
+        for step in &self.steps {
+            writeln!(f, "s{} {}", step.id, step.words.join(" "))?;
+        }
         match &self.expected {
             None => {}
             Some(Expected::Passed) => writeln!(f, "expect passed")?,

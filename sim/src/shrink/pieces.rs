@@ -89,6 +89,7 @@ pub(super) fn without(scenario: &Scenario, pieces: &BTreeSet<&Piece>) -> Scenari
         sections: scenario.sections.clone(),
         events: Vec::new(),
         decisions: Vec::new(),
+        steps: scenario.steps.clone(),
         expected: scenario.expected.clone(),
         hash: scenario.hash,
     };

@@ -55,6 +55,7 @@ fn a_run_drawn_from_a_profile_is_the_same_again_from_its_scenario_file_without_t
             sections: scenario::sections_of(&parameters),
             events,
             decisions: drawn.take_decisions(),
+            steps: Vec::new(),
             expected: verdict(&original),
             hash: Some(original.hash),
         }
