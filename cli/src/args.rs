@@ -48,6 +48,15 @@ pub(crate) enum Command {
     /// Exit codes: 0 where recovery finds everything, 1 where something is lost or the node would not start, 2 where the
     /// directory is none of a node's, 3 where it is in use.
     Log(LogArguments),
+    /// Search every interleaving of what may happen to a few nodes of the real core, within bounds; the shortest way to a
+    /// violation becomes a scenario.
+    ///
+    /// Covered: messages that arrive in any order, or never; campaigns, proposals, changes of membership, heartbeats; writes that
+    /// are done late; power failures that leave any number of the writes under way done. Not covered: time (pre-votes,
+    /// the check of the quorum, leases, reads), snapshots, damaged disks. See docs/exploration.md.
+    ///
+    /// Exit codes: 0 complete, nothing violated; 1 violated; 2 bad arguments; 3 stopped before it was complete.
+    Explore(ExploreArguments),
     /// Plant known bugs into copies of the sources, and see which are caught, and how fast.
     Zoo(ZooArguments),
 }
@@ -294,6 +303,71 @@ pub(crate) struct LogArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct ExploreArguments {
+    /// Voters at the beginning.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) nodes: u8,
+    /// Nodes beside them, which may be added.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) spares: u8,
+    /// Begin when n0 was elected in term 1, and all have its first entry.
+    #[arg(long)]
+    pub(crate) elected: bool,
+    /// How often nodes campaign, in all.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) elections: u8,
+    /// How many commands are proposed.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) proposals: u8,
+    /// How often the power fails on a node.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) crashes: u8,
+    /// How many changes of the membership are asked for: a member is removed, or another node is added.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) changes: u8,
+    /// How often leaders send a round of heartbeats.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) heartbeats: u8,
+    /// How many messages are lost. Any number always may be, since none need arrive: every bound is covered.
+    #[arg(long, value_name = "N|any", default_value = "any", value_parser = parse_times)]
+    pub(crate) losses: Times,
+    /// How often a message arrives once more.
+    #[arg(long, value_name = "N|any", default_value = "0", value_parser = parse_times)]
+    pub(crate) duplicates: Times,
+    /// Writes are done before a node's next input, or lost with a power failure; else they are done at any time.
+    #[arg(long)]
+    pub(crate) prompt_disk: bool,
+    /// Leaders send at most one entry in a message.
+    #[arg(long)]
+    pub(crate) one_entry_messages: bool,
+    /// Try untouched nodes one and all, though they are alike.
+    #[arg(long)]
+    pub(crate) no_symmetry: bool,
+    /// Keep messages of which nobody will take notice.
+    #[arg(long)]
+    pub(crate) keep_messages: bool,
+    /// Stop when a state is so many steps away.
+    #[arg(long, value_name = "N")]
+    pub(crate) depth_max: Option<u32>,
+    /// Stop at so many states; one takes some 100 bytes while it waits, and 20 for good.
+    #[arg(long, value_name = "N", default_value_t = 200_000_000)]
+    pub(crate) states_max: u64,
+    /// Stop after this time: 90s, 10m, 1h.
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) time: Option<Duration>,
+    /// Write a violation as a scenario file.
+    #[arg(short, long, value_name = "FILE.scn")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print one JSON object, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How often something may happen; `None` for any number of times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Times(pub(crate) Option<u8>);
+
+#[derive(Args, Debug)]
 pub(crate) struct ZooArguments {
     /// Only these bugs, by their ids.
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
@@ -386,6 +460,13 @@ fn parse_classes(text: &str) -> Result<Classes, String> {
         [] => format!("give a class of violations, such as ElectionSafety, or `{SPECIFICATION}`"),
         resembling => format!("perhaps {}?", resembling.join(" or ")),
     })
+}
+
+fn parse_times(text: &str) -> Result<Times, String> {
+    if text == "any" {
+        return Ok(Times(None));
+    }
+    text.parse().map(|times| Times(Some(times))).map_err(|_| "give a number up to 255, or `any`".to_owned())
 }
 
 fn parse_start(text: &str) -> Result<u64, String> {

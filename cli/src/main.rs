@@ -8,6 +8,7 @@ mod branch;
 mod clock;
 mod diff;
 mod exit;
+mod explore;
 mod interrupt;
 mod log;
 mod output;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Some(Command::Branch(branch)) => branch::command(&branch),
         Some(Command::Diff(diff)) => diff::command(&diff),
         Some(Command::Log(log)) => log::command(&log),
+        Some(Command::Explore(explore)) => explore::command(&explore),
         Some(Command::Zoo(zoo)) => zoo::command(&zoo),
     };
     let exit = result.unwrap_or_else(|Refusal { exit, message }| {

@@ -17,6 +17,7 @@ pub mod profile;
 pub mod rest;
 pub mod run;
 pub mod script;
+pub mod search;
 pub mod server;
 pub mod spec;
 pub mod workload;

@@ -11,6 +11,7 @@ use crate::profile::{Plan, Profile};
 use crate::script;
 use crate::server::{Ask, Response, Server};
 use crate::workload::Clients;
+use crate::{marks, search};
 
 /// What to keep of a run, beside its verdict, and how to hold it.
 #[derive(Clone, Debug, Default)]
@@ -107,11 +108,38 @@ pub fn replay_drawn(
     mut choice: Choice,
     options: &RunOptions,
 ) -> Result<Outcome, Misfit> {
+    if !scenario.steps.is_empty() || scenario.section(search::SECTION).is_some() {
+        return replay_steps(scenario, options);
+    }
     let plan = script::plan_of(scenario)?;
     if options.record {
         choice = choice.recording();
     }
     Ok(run(plan, choice, options, &header("scenario")))
+}
+
+/// Runs a scenario of steps, which has no time, no clients and no marks.
+fn replay_steps(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Misfit> {
+    script::check_expected(scenario.expected.as_ref())?;
+    let replayed = search::replay(scenario)?;
+    if options.log {
+        replayed.story.iter().for_each(|line| tracing::info!("{line}"));
+    }
+    Ok(Outcome {
+        seed: 0,
+        also_fired: replayed.violation.iter().map(|violation| violation.class).collect(),
+        verdict: replayed.violation.map_or(Verdict::Passed, Verdict::Failed),
+        hash: replayed.hash,
+        events: replayed.taken,
+        virtual_us: 0,
+        safety_us: 0,
+        operations: 0,
+        missed: Vec::new(),
+        marks: marks::all().map(|_| false).collect(),
+        parameters: scenario.sections.clone(),
+        trace: options.keep_trace.then(|| Recorder::new(Keep::Records).into_trace(header("scenario"))),
+        scenario: None,
+    })
 }
 
 /// Whether an outcome is what a scenario states.

@@ -118,7 +118,7 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     Ok(Plan { setup, parameters, workload, faults: scenario.events.clone() })
 }
 
-fn check_expected(expected: Option<&Expected>) -> Result<(), Misfit> {
+pub(crate) fn check_expected(expected: Option<&Expected>) -> Result<(), Misfit> {
     let Some(Expected::Failed(class)) = expected else { return Ok(()) };
     if classes::all().any(|known| known == class) {
         return Ok(());
