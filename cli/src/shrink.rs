@@ -207,7 +207,8 @@ impl Runs {
     fn failing(&self, candidate: &Candidate) -> Option<(Run, u64)> {
         let outcome = storm::replay_drawn(&candidate.scenario, candidate.choice(), &self.options).ok()?;
         let fails = matches!(&outcome.verdict, Verdict::Failed(violation) if violation.class == self.class);
-        fails.then(|| (run_of(&outcome), outcome.events))
+        let run = run_of(&outcome);
+        (fails && candidate.takes(&run)).then_some((run, outcome.events))
     }
 }
 

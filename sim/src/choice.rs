@@ -154,6 +154,23 @@ pub struct Decision {
     pub value: u64,
 }
 
+/// How few events are decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sparsity {
+    /// One operation of a client in so many; at least one.
+    pub clients: u64,
+    /// One event of any other sort in so many; at least one.
+    pub others: u64,
+}
+
+impl Sparsity {
+    /// One event in so many for this purpose.
+    pub(crate) fn of(self, purpose: Purpose) -> u64 {
+        let one_in = if purpose == Purpose::Client { self.clients } else { self.others };
+        one_in.max(1)
+    }
+}
+
 /// The source of all decisions of a run.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -168,8 +185,8 @@ type Fields = Vec<(Cow<'static, str>, u64)>;
 enum Driver {
     /// The key of the stream.
     Seed([u32; 8]),
-    /// The same, but only one event in so many is decided; all decisions on the others are the default.
-    Sparse([u32; 8], u64),
+    /// The same, but few events are decided; all decisions on the others are the default.
+    Sparse([u32; 8], Sparsity),
     /// Bytes consumed from the front; when they are used up, every decision is the default.
     Bytes { data: Arc<[u8]>, next: usize, end: usize },
     /// What is not there is the default.
@@ -183,10 +200,10 @@ impl Choice {
         Choice { driver: Driver::Seed(Self::key(seed)), recording: None }
     }
 
-    /// Decisions on one event in so many, which follow from a seed; of all others the default.
+    /// Decisions on few events, which follow from a seed; on all others the default.
     #[must_use]
-    pub fn from_seed_sparsely(seed: u64, one_in: u64) -> Choice {
-        Choice { driver: Driver::Sparse(Self::key(seed), one_in.max(1)), recording: None }
+    pub fn from_seed_sparsely(seed: u64, sparsity: Sparsity) -> Choice {
+        Choice { driver: Driver::Sparse(Self::key(seed), sparsity), recording: None }
     }
 
     fn key(seed: u64) -> [u32; 8] {
@@ -249,7 +266,7 @@ impl Choice {
     pub fn fork(&mut self) -> Choice {
         let driver = match &mut self.driver {
             Driver::Seed(key) => Driver::Seed(*key),
-            Driver::Sparse(key, one_in) => Driver::Sparse(*key, *one_in),
+            Driver::Sparse(key, sparsity) => Driver::Sparse(*key, *sparsity),
             Driver::Bytes { data, next, end } => {
                 let share = (*end - *next) / 8;
                 *end -= share;

@@ -35,7 +35,7 @@ impl<'a> Draw<'a> {
     pub(super) fn new(choice: &'a mut Choice, key: DrawKey) -> Draw<'a> {
         let source = match &mut choice.driver {
             Driver::Seed(seed) => Source::Stream(Stream::new(seed, key)),
-            Driver::Sparse(seed, one_in) if is_chosen(seed, key, *one_in) => {
+            Driver::Sparse(seed, sparsity) if is_chosen(seed, key, sparsity.of(key.purpose)) => {
                 Source::Stream(Stream::new(seed, key))
             }
             Driver::Sparse(..) => Source::Script(&[]),

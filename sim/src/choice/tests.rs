@@ -1,6 +1,6 @@
 //! What holds of every driver, and what tells them apart.
 
-use super::{Choice, Decision, Purpose, Ratio};
+use super::{Choice, Decision, Purpose, Ratio, Sparsity};
 use std::borrow::Cow;
 
 /// One event decided in full.
@@ -115,14 +115,18 @@ fn a_fork_of_bytes_draws_from_bytes_of_its_own() {
 
 #[test]
 fn a_sparse_source_decides_one_event_in_so_many_and_those_as_a_full_one_does() {
+    let sparsity = |clients, others| Sparsity { clients, others };
     let draw =
         |choice: &mut Choice, number| choice.draw(Purpose::Network, 3, number).range("delay", 0, 999_999);
-    let (mut full, mut sparse) = (Choice::from_seed(11), Choice::from_seed_sparsely(11, 16));
+    let (mut full, mut sparse) = (Choice::from_seed(11), Choice::from_seed_sparsely(11, sparsity(1, 16)));
     let events: Vec<(u64, u64)> =
         (0..16_000).map(|number| (draw(&mut full, number), draw(&mut sparse, number))).collect();
     assert!(events.iter().all(|(full, sparse)| *sparse == 0 || sparse == full));
     let decided = events.iter().filter(|(_, sparse)| *sparse != 0).count();
     assert!((900..1_100).contains(&decided), "{decided} of 16,000");
-    let mut all = Choice::from_seed_sparsely(11, 1);
+    let mut all = Choice::from_seed_sparsely(11, sparsity(1, 1));
     assert!((0..100).all(|number| draw(&mut all, number) == events[number as usize].0));
+    let of_client =
+        |choice: &mut Choice, number| choice.draw(Purpose::Client, 3, number).range("think", 0, 999_999);
+    assert!((0..100).all(|number| of_client(&mut sparse, number) == of_client(&mut full, number)));
 }

@@ -4,8 +4,8 @@
 //! step proposes candidates that are simpler than the best one so far, and the first that still fails takes its
 //! place. That works because a decision is keyed by what it decides (see [`crate::choice`]): what is left means what it meant.
 //!
-//! In the order of what they save: all decisions or all faults at once; the time after the failure; clients and processes;
-//! then delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002) over faults, parameters and decisions, these
+//! In the order of what they save: all decisions or all faults at once; small worlds with the same kinds of faults; the time after the
+//! failure; clients and processes; then delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002) over faults, parameters and decisions, these
 //! first by the heap; in the end single words, which go or get rounder. All of it again, until nothing changes.
 //!
 //! It is as deterministic as its judge: candidates have an order, and the first that fails counts, however many are
@@ -19,12 +19,15 @@ mod take_out;
 mod tests;
 mod words;
 
-use crate::choice::{Choice, Decision};
+use std::collections::BTreeSet;
+
+use crate::choice::{Choice, Decision, DrawKey, Sparsity};
 use crate::scenario::Scenario;
 
 /// Runs candidates.
 pub trait Judge {
-    /// The first of these, in their order, that still fails as it must. None where none does, or where there is no more time.
+    /// The first of these, in their order, that still fails as it must and [takes](Candidate::takes) its run. None where none does,
+    /// or where there is no more time.
     fn first_failing(&mut self, candidates: &mut dyn Iterator<Item = Candidate>) -> Option<(Candidate, Run)>;
 
     /// Whether there is no more time: the best scenario so far is the result.
@@ -44,17 +47,16 @@ pub struct Candidate {
     pub number: usize,
     /// The scenario.
     pub scenario: Scenario,
-    /// Where its decisions come from, if it does not state them.
-    pub drawn: Option<Drawn>,
+    drawn: Option<Drawn>,
 }
 
-/// Decisions that are drawn, and few of them.
+/// Decisions that are not stated but drawn, and few of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Drawn {
-    /// The seed.
-    pub seed: u64,
-    /// One event in so many is decided.
-    pub one_in: u64,
+struct Drawn {
+    seed: u64,
+    sparsity: Sparsity,
+    /// With as many decided events or more the scenario is no simpler.
+    events_max: u64,
 }
 
 impl Candidate {
@@ -62,9 +64,15 @@ impl Candidate {
     #[must_use]
     pub fn choice(&self) -> Choice {
         match self.drawn {
-            Some(Drawn { seed, one_in }) => Choice::from_seed_sparsely(seed, one_in),
+            Some(Drawn { seed, sparsity, .. }) => Choice::from_seed_sparsely(seed, sparsity),
             None => self.scenario.choice(),
         }
+    }
+
+    /// Whether it is simpler, now that its decisions are known.
+    #[must_use]
+    pub fn takes(&self, run: &Run) -> bool {
+        self.drawn.is_none_or(|drawn| decided(&run.decisions) < drawn.events_max)
     }
 }
 
@@ -89,13 +97,19 @@ pub struct Size {
 }
 
 impl Size {
-    /// The size of this one, whose decisions are in their order.
+    /// The size of this one.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Size {
-        let decided = scenario.decisions.chunk_by(|left, right| left.key == right.key).count();
         let parameters: usize = scenario.sections.iter().map(|section| section.values.len()).sum();
-        Size { events: (scenario.events.len() + decided) as u64, parameters: parameters as u64 }
+        let events = scenario.events.len() as u64 + decided(&scenario.decisions);
+        Size { events, parameters: parameters as u64 }
     }
+}
+
+/// Of how many events something is decided.
+fn decided(decisions: &[Decision]) -> u64 {
+    let events: BTreeSet<DrawKey> = decisions.iter().map(|decision| decision.key).collect();
+    events.len() as u64
 }
 
 /// The simplest scenario that is found which fails as `scenario` does, whose run is given. Its notes and its hash are gone: they told of

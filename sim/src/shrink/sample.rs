@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::limits::{populate, population, state, stated};
 use super::{Drawn, Ends, Judge, Shrinker, Size};
-use crate::choice::{Choice, Purpose};
+use crate::choice::{Choice, Purpose, Sparsity};
 use crate::fault::FaultEvent;
 use crate::scenario::{Scenario, is_parameter_section, value};
 use crate::time::Time;
@@ -23,8 +23,19 @@ const SAMPLES: u64 = 12;
 /// How often each kind has its turn in one round.
 const BATCHES: u64 = 12;
 
-/// One event in so many is decided by a draw, all others by default.
-const SPARSE: [u64; 4] = [256, 64, 16, 4];
+/// Few events are decided by a draw, all others by default; what clients ask now and then by a draw throughout.
+const SPARSE: [Sparsity; 6] = [
+    sparsity(256, 256),
+    sparsity(64, 64),
+    sparsity(1, 256),
+    sparsity(16, 16),
+    sparsity(1, 64),
+    sparsity(4, 4),
+];
+
+const fn sparsity(clients: u64, others: u64) -> Sparsity {
+    Sparsity { clients, others }
+}
 
 /// A small world has so many faults at most.
 const FAULTS_MAX: u64 = 6;
@@ -79,11 +90,13 @@ impl<J: Judge> Shrinker<'_, J> {
         }
         let faults = self.origin.events.clone();
         let frames = self.frames();
+        let events_max = Size::of(&self.best).events;
         for batch in round * BATCHES..(round + 1) * BATCHES {
-            for (frame, one_in) in frames.iter().flat_map(|frame| SPARSE.map(|one_in| (frame, one_in))) {
-                let seeds = batch * SAMPLES..(batch + 1) * SAMPLES;
-                let worlds =
-                    seeds.map(|seed| (small_world(frame, &faults, seed), Some(Drawn { seed, one_in })));
+            for (frame, sparsity) in frames.iter().flat_map(|frame| SPARSE.map(|sparsity| (frame, sparsity)))
+            {
+                let worlds = (batch * SAMPLES..(batch + 1) * SAMPLES).map(|seed| {
+                    (small_world(frame, &faults, seed), Some(Drawn { seed, sparsity, events_max }))
+                });
                 if self.try_first_drawn(worlds).is_some() {
                     return;
                 }
