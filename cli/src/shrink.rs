@@ -121,6 +121,11 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
 fn failure(arguments: &ShrinkArguments, options: &RunOptions) -> Result<(String, Outcome), Refusal> {
     if let Some(path) = &arguments.file {
         let (name, text, scenario) = replay::load(path)?;
+        if !scenario.steps.is_empty() {
+            return Err(Refusal::bad_input(format!(
+                "{name} is made of steps, as a search writes them, and a search has found the shortest way already"
+            )));
+        }
         let outcome = storm::replay(&scenario, options);
         return outcome
             .map(|outcome| (name.clone(), outcome))
