@@ -106,23 +106,23 @@ impl<J: Judge> Shrinker<'_, J> {
 
     /// The kinds of small worlds, the simplest first.
     fn frames(&self) -> Vec<Scenario> {
-        let (processes, _) = population(&self.origin);
+        let (processes, clients) = population(&self.origin);
         let few = PROCESSES_FEW.min(processes);
         let kinds = [
-            (Kept::Nothing, few),
-            (Kept::Users, few),
-            (Kept::Nothing, processes),
-            (Kept::Users, processes),
-            (Kept::Links, processes),
-            (Kept::Everything, processes),
+            (Kept::Nothing, few, CLIENTS_FEW),
+            (Kept::Users, few, CLIENTS_FEW),
+            (Kept::Users, few, clients),
+            (Kept::Nothing, processes, CLIENTS_FEW),
+            (Kept::Users, processes, CLIENTS_FEW),
+            (Kept::Links, processes, CLIENTS_FEW),
+            (Kept::Everything, processes, clients),
         ];
-        kinds.into_iter().map(|(kept, processes)| self.frame(kept, processes)).collect()
+        kinds.into_iter().map(|(kept, processes, clients)| self.frame(kept, processes, clients)).collect()
     }
 
     /// What the small worlds of one kind have in common.
-    fn frame(&self, kept: Kept, processes: u32) -> Scenario {
+    fn frame(&self, kept: Kept, processes: u32, clients: u32) -> Scenario {
         let mut frame = Scenario { events: Vec::new(), decisions: Vec::new(), ..self.origin.clone() };
-        let clients = if kept == Kept::Everything { population(&self.origin).1 } else { CLIENTS_FEW };
         frame.sections.retain(|section| match section.name.as_str() {
             "limits" => true,
             "network" | "clients" => matches!(kept, Kept::Links | Kept::Everything),
