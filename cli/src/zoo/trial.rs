@@ -251,7 +251,7 @@ impl Programs<'_> {
         Ok(class.into_iter().chain(also_fired).collect())
     }
 
-    /// Shrinks a seed that fails, and sees that what is left fails.
+    /// Shrinks a seed that fails, and sees that what is left fails, and only with the bug.
     fn shrink(&self, bug: &Bug, seed: u64, time: Duration, budget: &Budget) -> Result<Shrunk, String> {
         let left = self.patched.with_file_name(format!("{}.scn", bug.id));
         let mut command = Command::new(self.patched);
@@ -261,9 +261,12 @@ impl Programs<'_> {
             .arg("--output")
             .arg(&left);
         let shrunk = report(command, &self.patched.with_extension("json"), time + GRACE)?;
-        let Replayed { verdict, .. } = self.replay(self.patched, &left)?;
-        if verdict != "failed" {
-            return Err(format!("{} is what is left of seed {seed}, and it {verdict}", left.display()));
+        for (program, expected) in [(self.patched, "failed"), (self.reference, "passed")] {
+            let Replayed { verdict, .. } = self.replay(program, &left)?;
+            if verdict != expected {
+                let (program, left) = (program.display(), left.display());
+                return Err(format!("{left}, which is left of seed {seed}, {verdict} with {program}"));
+            }
         }
         Ok(shrunk)
     }
