@@ -7,7 +7,8 @@
 //! Where to look: [`world`] is the event loop; [`network`](parameters::NetworkParameters), [`disk`] and
 //! [`fault`] are what it does to processes; [`choice`] is where every random decision comes from; [`trace`] is
 //! what is left of a run, [`scenario`] what it can be replayed from; [`profile`] and [`plan`] draw runs;
-//! [`history`] checks what the clients saw. `examples/ping.rs` is a whole small world.
+//! [`history`] checks what the clients saw. `examples/ping/` is a small world, and
+//! `examples/primary_backup/` a whole one, which docs/your-own-system.md goes through.
 //!
 //! # Why a run can be taken apart
 //!
