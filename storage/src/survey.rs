@@ -212,7 +212,8 @@ impl<D: Disk> Walk<'_, D> {
                 (slot_page, record_page) = (slot_page + used.slot_pages, record_page + used.record_pages);
                 continue;
             }
-            let next = self.next_group(slot_page + 1, record_page + 1)?;
+            let read = (offset - self.layout.records_at(record_page)).div_ceil(PAGE_BYTES).max(1);
+            let next = self.next_group(slot_page + 1, record_page + read)?;
             let end = next.map_or(self.layout.records_at(self.layout.record_pages), |(_, record_page)| {
                 self.layout.records_at(record_page)
             });
@@ -249,14 +250,16 @@ impl<D: Disk> Walk<'_, D> {
             let (header, named) = (known.header, Named::of(&known));
             let mut passed = cursor;
             let slot_at = passed.pass(header.kind, header.position, header.payload_bytes);
-            if passed.end() > self.layout.records_at(0) {
+            let record_end = record_at.saturating_add(header.record_bytes());
+            let records_end = self.layout.records_at(self.layout.record_pages);
+            if passed.end() > self.layout.records_at(0) || record_end > records_end {
                 break;
             }
             cursor = passed;
             let slot_bytes = slot_at.end - slot_at.start;
             pieces.push(self.file.piece(slot_at.start, slot_bytes, Part::Slot(named), has_slot));
             pieces.push(self.file.piece(record_at, header.record_bytes(), Part::Record(named), has_record));
-            record_at += header.record_bytes();
+            record_at = record_end;
             count += 1;
             first.get_or_insert_with(|| known.clone());
             last = Some(known);
@@ -268,13 +271,16 @@ impl<D: Disk> Walk<'_, D> {
         Ok((is_whole, cursor.end(), record_at))
     }
 
-    /// The pages of the next group that leaves a first slot.
+    /// The pages of the next group that leaves a first slot, if its records begin there or later: a slot in another place
+    /// than it was written to may tell of any.
     fn next_group(&mut self, slot_page: u64, record_page: u64) -> Result<Option<(u64, u64)>, DiskError> {
         for page in slot_page..self.layout.slot_pages {
             let slot = self.slot_at(self.layout.slots_at(page))?;
             let Some(slot) = slot.filter(|slot| slot.header.ordinal == 0) else { continue };
             let Some(offset) = slot.offset.checked_sub(self.layout.records_at(0)) else { continue };
-            return Ok(Some((page, offset / PAGE_BYTES)).filter(|(_, found)| *found >= record_page));
+            let is_possible =
+                |(_, found): &(u64, u64)| (record_page..self.layout.record_pages).contains(found);
+            return Ok(Some((page, offset / PAGE_BYTES)).filter(is_possible));
         }
         Ok(None)
     }

@@ -4,7 +4,10 @@ use squall_raft::LogPosition;
 
 use super::crash_disk::CrashDisk;
 use super::story::{Act, IDENTITY, Step, Story, command, formatted, image, noop, open, options, vote};
-use crate::{Identity, Part, Piece, Storage, owner, survey};
+use crate::pages::Pages;
+use crate::segment::Segment;
+use crate::slot::{SLOT_BYTES, Slot};
+use crate::{Identity, Options, PAGE_BYTES, Part, Piece, Storage, envelope, owner, record, survey};
 
 /// Two lives, a truncation, a snapshot and a part of one.
 fn lived() -> CrashDisk {
@@ -83,7 +86,7 @@ fn a_flipped_bit_anywhere_is_seen_in_the_piece_that_it_is_in_and_in_no_other() {
 #[test]
 fn a_record_lost_with_its_slot_leaves_a_gap_and_what_follows_is_seen() {
     let mut disk = CrashDisk::default();
-    let roomy = crate::Options { segment_bytes: 128 << 10, ..options() };
+    let roomy = Options { segment_bytes: 128 << 10, ..options() };
     Storage::format(&mut disk, IDENTITY, &roomy).unwrap();
     let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &roomy).unwrap();
     let groups: Vec<_> = (1..=3)
@@ -109,6 +112,42 @@ fn a_record_lost_with_its_slot_leaves_a_gap_and_what_follows_is_seen() {
     );
     assert!(after.iter().any(|piece| matches!(piece.part, Part::Record(named) if named.sequence == 3)));
     assert!(open(&mut disk).is_err());
+}
+
+#[test]
+fn a_forged_slot_that_tells_of_a_page_of_the_group_before_leads_nobody_back() {
+    let mut disk = CrashDisk::default();
+    let roomy = Options { segment_bytes: 128 << 10, ..options() };
+    Storage::format(&mut disk, IDENTITY, &roomy).unwrap();
+    let (mut storage, _) = Storage::open(&mut disk, IDENTITY, &roomy).unwrap();
+    let step = |entries| vec![Step { hard_state: Some(vote(1, 1)), entries, ..Step::default() }];
+    let groups = [step(vec![command(1, 1, 9_000), noop(1, 2)]), step(vec![noop(1, 3)])];
+    Story::default().commit(&mut storage, &groups, &mut disk).unwrap();
+    let all = pieces(&disk);
+    let of = |piece: &&Piece, wanted| matches!(piece.part, Part::Slot(named) | Part::Record(named) if named.sequence == wanted);
+    for piece in all.iter().filter(|piece| of(piece, 2)) {
+        disk.damage(&piece.file, |bytes| bytes[piece.offset as usize] ^= 1);
+    }
+    let record = all.iter().find(|piece| matches!(piece.part, Part::Record(_))).expect("the first record");
+    let third = all.iter().find(|piece| of(piece, 3)).expect("a slot comes before its record");
+    for offset in [record.offset + PAGE_BYTES, 0, u64::MAX - PAGE_BYTES] {
+        forge_offset(&mut disk, third, offset);
+        let after = pieces(&disk);
+        assert_eq!(after.iter().filter(|piece| is_rest(piece)).count(), 1, "{after:#?}");
+        assert!(!after.iter().any(|piece| of(&piece, 3)), "{after:#?}");
+    }
+}
+
+/// Makes a slot say that its record stands there, with a checksum that is right.
+fn forge_offset(disk: &mut CrashDisk, piece: &Piece, offset: u64) {
+    let header =
+        envelope::body(&disk.bytes(&piece.file)[..PAGE_BYTES as usize]).and_then(Segment::parse_header);
+    let seed = record::seed(header.expect("the segment is sound").salt);
+    let place = piece.offset as usize..(piece.offset + SLOT_BYTES) as usize;
+    let slot = Slot::decode(seed, &disk.bytes(&piece.file)[place.clone()]).expect("the slot is sound");
+    let mut forged = Pages::default();
+    Slot { offset, ..slot.clone() }.encode(slot.record_crc.expect("it is a full one"), seed, &mut forged);
+    disk.damage(&piece.file, |bytes| bytes[place].copy_from_slice(&forged[..SLOT_BYTES as usize]));
 }
 
 #[test]
