@@ -1,26 +1,41 @@
 //! What the fuzz targets do, as a library, so that it is compiled, linted and tested without a fuzzer.
 //!
-//! `core_inputs` drives one core by a [`Run`] of inputs, honest ones from its own driver and hostile ones from
-//! its peers. The [`Driver`] plays disk and state machine by the rules of the core's boundary (it is the trusted part),
-//! and checks after each step what must hold whatever peers say: nothing falls that must only rise, nothing is
-//! promised that is not durable, nothing is applied twice. It knows nothing of a cluster: that two leaders are
-//! never elected is for the simulator to check.
+//! - `core_inputs` drives one core by a [`Run`] of inputs, honest ones from its own driver and hostile ones from
+//!   its peers. The [`Driver`] plays disk and state machine by the rules of the core's boundary (it is the trusted part),
+//!   and checks after each step what must hold whatever peers say: nothing falls that must only rise, nothing is
+//!   promised that is not durable, nothing is applied twice. It knows nothing of a cluster.
+//! - `wire_frames`, `profiles`, `scenarios` and `traces` read what comes from outside.
+//! - `recovery` starts a node from a directory that was damaged or forged ([`Damage`]).
+//! - `world` runs a whole cluster in the simulator, decided by the input ([`World`]).
+//!
+//! [`TARGETS`] has them all by their names. Every one has inputs in `corpus/` that are run again as tests.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod allocations;
 mod disk;
 mod driver;
 mod input;
 mod mark;
 mod message;
 mod promises;
+mod recovery;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod text;
+mod trace;
+mod world;
 
 pub use driver::Driver;
 pub use input::{Input, Run, Setup, Step};
 pub use mark::Mark;
+pub use recovery::{Damage, Start, check_directory};
+pub use targets::{TARGETS, Target};
+pub use text::{check_profile, check_scenario};
+pub use trace::TraceFile;
+pub use world::{World, cross_over, mutate};
 
 use squall_raft::{Body, Message, NodeId, Term};
 use squall_wire::HEADER_BYTES;

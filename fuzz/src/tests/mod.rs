@@ -1,5 +1,9 @@
 //! The inputs get somewhere, and the checks fire.
 
+mod corpus;
+mod outside;
+mod worlds;
+
 use std::collections::BTreeSet;
 
 use arbitrary::{Arbitrary, Unstructured};

@@ -1,0 +1,140 @@
+//! From bytes to a plan: a small cluster on calm links, and a few blows. What a sweep's profile draws by the thousand stands
+//! here one by one, so that a mutation changes one thing.
+
+use squall_replica::SnapshotPolicy;
+use squall_scenarios::profile::Plan;
+use squall_scenarios::server::DEEDS;
+use squall_scenarios::{milestones, script};
+use squall_sim::anchor::{Anchor, Turn};
+use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, FaultEvent, PausedClock, Target};
+use squall_sim::scenario::{Scenario, Section};
+use squall_sim::{Link, ProcessId, ProcessSet, Ratio, Time};
+
+use super::input::{Blow, Size, World};
+
+/// A request takes so long, and so does its answer: a busy client hides the little that happens.
+const CLIENT_DELAY_US: u64 = 20_000;
+
+/// The times that a byte counts in: when a blow strikes, how long it lasts, how long after what it waited for it comes.
+const STEP_US: u64 = 16_000;
+const DELAY_US: u64 = 1_000;
+
+/// The length of a run, at least, and by how much each 16 of a byte make it longer.
+const LENGTH_US: u64 = 1_500_000;
+const LONGER_US: u64 = 250_000;
+
+/// Bits of `Size::traits`.
+const WITHOUT_PRE_VOTE: u8 = 1;
+const LEASES: u8 = 2;
+const SNAPSHOTS: u8 = 4;
+const FORWARDS: u8 = 8;
+
+impl World {
+    /// What the bytes say before the run begins.
+    pub(super) fn plan(&self) -> Plan {
+        let Size { voters, spares, seed, traits, loss, clients, length } = self.size;
+        let (voters, clients) = (u32::from(voters % 5) + 1, u32::from(clients % 3) + 1);
+        let servers = voters + u32::from(spares % 3);
+        let mut plan =
+            script::plan_of(&silent(servers, clients)).expect("numbers of processes are a scenario");
+        let setup = &mut plan.setup;
+        setup.voters = voters;
+        setup.raft.seed = seed.into();
+        setup.raft.pre_vote = traits & WITHOUT_PRE_VOTE == 0;
+        setup.raft.lease_drift_ppm = (traits & LEASES != 0).then_some(0);
+        setup.forwards = traits & FORWARDS != 0;
+        let policy = SnapshotPolicy { every_entries: 8, keep_entries: 2, ..SnapshotPolicy::default() };
+        setup.snapshots = (traits & SNAPSHOTS != 0).then_some(policy);
+        plan.parameters.clients.delay_us_min = CLIENT_DELAY_US;
+        plan.parameters.network.loss = Ratio::new(u32::from(loss.saturating_sub(128)), 256);
+        plan.parameters.limits.safety_us = LENGTH_US + u64::from(length / 16) * LONGER_US;
+        plan.parameters.limits.liveness_us = 0;
+        plan.workload.kinds = [0, 4, 2, 2, 1];
+        plan.workload.reads = Ratio::new(1, 4);
+        for (blow, id) in self.blows.iter().zip(0..) {
+            let event = blow.event(id, servers, &plan.faults);
+            plan.faults.push(event);
+        }
+        plan
+    }
+}
+
+/// A scenario that states nothing but how many there are.
+fn silent(servers: u32, clients: u32) -> Scenario {
+    let section = |name: &str, count: u32| Section::new(name).with("count", &count);
+    Scenario {
+        sections: vec![section("processes", servers), section("clients", clients)],
+        ..Scenario::default()
+    }
+}
+
+impl Blow {
+    fn event(self, id: u32, servers: u32, before: &[FaultEvent]) -> FaultEvent {
+        let (after, unit_us) = match self.waits {
+            0..96 => (None, STEP_US),
+            96..176 => (Some(self.milestone(servers, before)), DELAY_US),
+            176..=255 => (self.turn(before).map(Anchor::Turned), DELAY_US),
+        };
+        let unit_us = if after.is_none() { STEP_US } else { unit_us };
+        FaultEvent { id, after, at: Time(u64::from(self.at) * unit_us), fault: self.fault(servers) }
+    }
+
+    fn milestone(self, servers: u32, before: &[FaultEvent]) -> Anchor {
+        let milestone = milestones::NAMES[usize::from(self.waits_for) % milestones::NAMES.len()].to_owned();
+        let process = (self.waits < 160).then(|| process(self.waits, servers));
+        let since =
+            if self.waits_for < 128 { None } else { before.last().map(|event| Turn::Begins(event.id)) };
+        Anchor::Passed { milestone, process, nth: 1, since }
+    }
+
+    /// The beginning or the end of a blow before this one.
+    fn turn(self, before: &[FaultEvent]) -> Option<Turn> {
+        let other = &before[usize::from(self.waits_for).checked_rem(before.len())?];
+        let ends = self.waits % 2 == 1 && other.fault.has_end();
+        Some(if ends { Turn::Ends(other.id) } else { Turn::Begins(other.id) })
+    }
+
+    fn target(self, servers: u32) -> Target {
+        match self.target {
+            0..64 => Target::MostProminent,
+            64..=255 => Target::Process(process(self.target, servers)),
+        }
+    }
+
+    fn fault(self, servers: u32) -> Fault {
+        let target = self.target(servers);
+        let (one, other) = (process(self.first, servers), process(self.second, servers));
+        let duration_us = (u64::from(self.lasting) + 1) * STEP_US;
+        let cut = |cut| Fault::Partition { cut, duration_us };
+        let crash =
+            |kind| Fault::Crash { process: target, kind, when: CrashWhen::Now, outage_us: duration_us };
+        match self.kind % 20 {
+            0..4 => cut(Cut::Split(side(self.first, servers))),
+            4 => cut(Cut::Isolate(target)),
+            5 => cut(Cut::Inbound(target)),
+            6 => cut(Cut::Outbound(target)),
+            7 => cut(Cut::Links(vec![Link { from: one, to: other }])),
+            8 => cut(Cut::Links(vec![Link { from: one, to: other }, Link { from: other, to: one }])),
+            9 => Fault::Clog { cut: Cut::Split(side(self.first, servers)), duration_us },
+            10..15 => {
+                let server = u64::from(self.second) % u64::from(servers);
+                Fault::Administer { process: target, command: (u64::from(self.first) % DEEDS) << 8 | server }
+            }
+            15 => crash(CrashKind::Process),
+            16 => crash(CrashKind::PowerLoss),
+            17 => Fault::Pause { process: target, duration_us, clock: PausedClock::Running },
+            18 => Fault::DiskStall { process: target, duration_us },
+            19 => Fault::ClockFreeze { process: one, duration_us },
+            20.. => unreachable!("a remainder of 20"),
+        }
+    }
+}
+
+fn process(number: u8, servers: u32) -> ProcessId {
+    ProcessId(u32::from(number) % servers)
+}
+
+fn side(mask: u8, servers: u32) -> ProcessSet {
+    let is_in = |number: &u32| mask >> number & 1 == 1;
+    (0..servers.min(8)).filter(is_in).fold(ProcessSet::EMPTY, |side, number| side.with(ProcessId(number)))
+}
