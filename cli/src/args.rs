@@ -91,6 +91,9 @@ pub(crate) struct SweepArguments {
     pub(crate) require_marks: bool,
     #[command(flatten)]
     pub(crate) less: LessArguments,
+    /// Run every seed twice, and show the first event at which the two runs part, if they do (exit code 3).
+    #[arg(long)]
+    pub(crate) check_determinism: bool,
 }
 
 impl SweepArguments {
@@ -110,6 +113,7 @@ impl SweepArguments {
             fail_fast: false,
             require_marks: false,
             less: LessArguments::default(),
+            check_determinism: false,
         }
     }
 
@@ -190,6 +194,9 @@ pub(crate) struct RunArguments {
     pub(crate) emit: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) less: LessArguments,
+    /// Run it twice, and show the first event at which the two runs part, if they do (exit code 3).
+    #[arg(long)]
+    pub(crate) check_determinism: bool,
 }
 
 /// What to show of a single run.

@@ -14,6 +14,7 @@ mod log;
 mod output;
 mod panics;
 mod progress;
+mod repeat;
 mod replay;
 mod report;
 mod run;

@@ -13,10 +13,10 @@ thread_local! {
 pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(install);
-    CATCHING.set(true);
+    let was_catching = CATCHING.replace(true);
     // Whatever `body` left half-done is dropped with its world: nothing that it touched is used again.
     let result = panic::catch_unwind(AssertUnwindSafe(body));
-    CATCHING.set(false);
+    CATCHING.set(was_catching);
     result.map_err(|_| CAUGHT.take().unwrap_or_else(|| "a panic without a message".to_owned()))
 }
 

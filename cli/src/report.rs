@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::branch::Branches;
 use crate::run::Report;
 use crate::shrink::Shrunk;
-use crate::summary::{Failure, Summary};
+use crate::summary::{Doubt, Failure, Summary};
 use crate::sweep::Plan;
 use crate::words::{self, thousands};
 
@@ -42,7 +42,9 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     marks(&mut out, summary);
     line!(out, "  hash        {}", summary.hash);
     line!(out);
-    if !summary.failed.is_empty() {
+    if summary.partings().next().is_some() {
+        partings(&mut out, summary);
+    } else if !summary.failed.is_empty() {
         failures(&mut out, &summary.failed);
     } else if !summary.doubts.is_empty() {
         doubts(&mut out, summary);
@@ -50,6 +52,8 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
         line!(out, "No invariant was violated, but never reached: {}.", missed.join("; "));
     } else if summary.seeds == 0 {
         line!(out, "Nothing was run.");
+    } else if plan.check_determinism {
+        line!(out, "All invariants held. Every seed was run twice, and went the same way both times.");
     } else {
         line!(out, "All invariants held. The same seeds give the same hash on every machine.");
     }
@@ -207,6 +211,31 @@ fn failures(out: &mut String, failed: &[Failure]) {
     line!(out, "  {}", failed[0].replay);
 }
 
+/// Tells the runs that do not repeat, before anything else: whatever else they say may be otherwise next time.
+fn partings(out: &mut String, summary: &Summary) {
+    let partings: Vec<&Doubt> = summary.partings().collect();
+    let seeds = words::count(partings.len() as u64, "seed");
+    line!(out, "NOT REPEATABLE, {seeds}: two runs of one seed went different ways.");
+    for doubt in partings.iter().take(TOLD_IN_FULL) {
+        line!(out);
+        line!(out, "Seed {}:", doubt.seed);
+        parting(out, doubt.parting.as_deref());
+    }
+    line!(out);
+    if !summary.failed.is_empty() {
+        let failed = words::count(summary.failed.len() as u64, "seed");
+        line!(out, "FAILED as well, {failed}; --json tells them.");
+        line!(out);
+    }
+    line!(out, "See it again:");
+    line!(out, "  {}", partings[0].replay);
+}
+
+/// Tells where two runs part, line by line.
+fn parting(out: &mut String, parting: Option<&str>) {
+    parting.into_iter().flat_map(str::lines).for_each(|text| line!(out, "  {text}"));
+}
+
 fn doubts(out: &mut String, summary: &Summary) {
     line!(out, "No invariant was violated, but the harness cannot vouch for every run:");
     for doubt in summary.doubts.iter().take(TOLD_IN_FULL) {
@@ -234,6 +263,10 @@ pub(crate) fn run(report: &Report) -> String {
         let what = if report.class.is_some() { "after it fired" } else { "fired, and was ignored" };
         line!(out, "  {what}: {}", report.also_fired.join(", "));
     }
+    if report.parting.is_some() {
+        line!(out, "NOT REPEATABLE: a second run of this seed went another way.");
+        parting(&mut out, report.parting.as_deref());
+    }
     if let Some(remark) = &report.remark {
         line!(out, "Note: {remark}.");
     }
@@ -247,7 +280,8 @@ pub(crate) fn run(report: &Report) -> String {
         words::count(report.operations, "operation"),
         words::duration(Duration::from_secs_f64(report.wall_seconds)),
     );
-    line!(out, "  hash {}", report.hash);
+    let again = if report.repeats == Some(true) { ", and a second run had the same" } else { "" };
+    line!(out, "  hash {}{again}", report.hash);
     for mark in &report.marks {
         line!(out, "  reached: {mark}");
     }
@@ -258,7 +292,7 @@ pub(crate) fn run(report: &Report) -> String {
     for section in &report.stated {
         line!(out, "  {section}");
     }
-    if report.message.is_some() {
+    if report.message.is_some() || report.parting.is_some() {
         line!(out);
         line!(out, "See it again:");
         line!(out, "  {}", report.replay);
@@ -282,6 +316,7 @@ mod tests {
         time: None,
         fail_fast: false,
         less: String::new(),
+        check_determinism: false,
     };
 
     fn summary(judgements: &[Judgement]) -> Summary {

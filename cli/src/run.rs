@@ -15,8 +15,8 @@ use crate::args::{RunArguments, ShowArguments};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::output::Words;
-use crate::summary::{self, Judgement};
-use crate::{output, panics, report};
+use crate::summary::{self, Judgement, Row};
+use crate::{output, panics, repeat, report};
 
 /// What is told of a single run; as JSON, the object that `--json` prints.
 #[derive(Serialize, Debug)]
@@ -33,6 +33,10 @@ pub(crate) struct Report {
     pub(crate) message: Option<String>,
     pub(crate) also_fired: Vec<String>,
     pub(crate) hash: String,
+    /// Whether a second run of the seed went the same way, if there was one.
+    pub(crate) repeats: Option<bool>,
+    /// The first event at which two runs of the seed part, on either side.
+    pub(crate) parting: Option<String>,
     pub(crate) events: u64,
     pub(crate) virtual_seconds: f64,
     pub(crate) safety_seconds: f64,
@@ -71,7 +75,17 @@ pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
         output::save(path, scenario.to_string().as_bytes())?;
     }
     let again = summary::replay_command(&arguments.profile, arguments.seed, &arguments.less.words());
-    conclude(&arguments.show, outcome, wall, Report::of(&arguments.profile, Some(arguments.seed), again))
+    let mut report = Report::of(&arguments.profile, Some(arguments.seed), again);
+    if arguments.check_determinism {
+        let first = Row::new(arguments.seed, outcome.clone());
+        report.parting = repeat::parting(&first, &|seed, asked| {
+            let RunOptions { ignored, keep_going, .. } = options.clone();
+            storm::run_seed(&profile, seed, &RunOptions { ignored, keep_going, ..asked.clone() })
+        });
+        report.repeats = Some(report.parting.is_none());
+        report.replay.push_str(" --check-determinism");
+    }
+    conclude(&arguments.show, outcome, wall, report)
 }
 
 /// What a run must keep so that it can be shown as asked.
@@ -87,7 +101,7 @@ pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
         record,
         log: show.verbose,
         keep_going: show.keep_going,
-        ..RunOptions::default()
+        ..repeat::OPTIONS
     }
 }
 
@@ -109,7 +123,8 @@ pub(crate) fn conclude(
         }
     }
     report.wall_seconds = wall.as_secs_f64();
-    let exit = report.fill(outcome);
+    let verdict = report.fill(outcome);
+    let exit = if report.parting.is_some() { Exit::Harness } else { verdict };
     if show.json {
         output::print_json(&report)?;
     } else {
@@ -129,6 +144,8 @@ impl Report {
             message: None,
             also_fired: Vec::new(),
             hash: format!("{:032x}", 0),
+            repeats: None,
+            parting: None,
             events: 0,
             virtual_seconds: 0.0,
             safety_seconds: 0.0,

@@ -37,8 +37,8 @@ pub(crate) struct Row {
     pub(crate) marks: Vec<bool>,
     /// How long a thread was busy with it.
     pub(crate) busy: Duration,
-    /// False if a second run of the seed went another way.
-    pub(crate) repeats: bool,
+    /// Where a second run of the seed went another way, if it did.
+    pub(crate) parting: Option<String>,
 }
 
 impl Row {
@@ -54,7 +54,7 @@ impl Row {
             operations: 0,
             marks: Vec::new(),
             busy: Duration::ZERO,
-            repeats: true,
+            parting: None,
         };
         match outcome {
             Ok(outcome) => {
@@ -110,6 +110,8 @@ pub(crate) struct Failure {
 pub(crate) struct Doubt {
     pub(crate) seed: u64,
     pub(crate) reason: String,
+    /// The first event at which two runs of the seed part, on either side; none where they do not.
+    pub(crate) parting: Option<String>,
     /// The command that runs it again.
     pub(crate) replay: String,
 }
@@ -190,9 +192,10 @@ impl Summary {
 
     fn judge(&mut self, row: Row) {
         let replay = replay_command(&self.profile, row.seed, &self.less);
-        if !row.repeats {
+        if row.parting.is_some() {
             let reason = "two runs of this seed went different ways".to_owned();
-            self.doubts.push(Doubt { seed: row.seed, reason, replay: replay.clone() });
+            let replay = format!("{replay} --check-determinism");
+            self.doubts.push(Doubt { seed: row.seed, reason, parting: row.parting, replay });
         }
         match row.judgement {
             Judgement::Passed => self.passed += 1,
@@ -201,20 +204,27 @@ impl Summary {
             }
             Judgement::Inconclusive(reason) => {
                 self.inconclusive += 1;
-                self.doubts.push(Doubt { seed: row.seed, reason, replay });
+                self.doubts.push(Doubt { seed: row.seed, reason, parting: None, replay });
             }
         }
     }
 
-    /// A violation weighs more than a doubt: it is what the sweep was for.
+    /// What does not repeat can vouch for nothing. Else a violation weighs more than a doubt: it is what the sweep was for.
     pub(crate) fn exit(&self) -> Exit {
-        if !self.failed.is_empty() {
+        if self.partings().next().is_some() {
+            Exit::Harness
+        } else if !self.failed.is_empty() {
             Exit::Violated
         } else if !self.doubts.is_empty() {
             Exit::Harness
         } else {
             Exit::Held
         }
+    }
+
+    /// The doubts about runs that do not repeat.
+    pub(crate) fn partings(&self) -> impl Iterator<Item = &Doubt> {
+        self.doubts.iter().filter(|doubt| doubt.parting.is_some())
     }
 
     /// The marks that no run reached.

@@ -13,7 +13,7 @@ use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
 use crate::summary::{Judgement, Row, Summary};
-use crate::{interrupt, output, panics, report};
+use crate::{interrupt, output, repeat, report};
 
 /// One seed in so many is run twice: a run that does not repeat is worth more than any bug it finds.
 const REPEATED_ONE_IN: u64 = 64;
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) fail_fast: bool,
     /// What is switched off, as words of a command.
     pub(crate) less: String,
+    /// Run every seed twice, not only one in so many.
+    pub(crate) check_determinism: bool,
 }
 
 impl Plan {
@@ -58,12 +60,16 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
         time: arguments.time,
         fail_fast: arguments.fail_fast,
         less: arguments.less.words(),
+        check_determinism: arguments.check_determinism,
     };
     interrupt::listen();
     let progress = Progress::new(plan.seeds(), plan.time, arguments.json);
     let clock = Stopwatch::start();
-    let options = RunOptions { ignored: arguments.less.ignore.classes(), ..RunOptions::default() };
-    let rows = sweep(&plan, &progress, |seed| storm::run_seed(&profile, seed, &options))?;
+    let ignored = arguments.less.ignore.classes();
+    let run = |seed, options: &RunOptions| {
+        storm::run_seed(&profile, seed, &RunOptions { ignored: ignored.clone(), ..options.clone() })
+    };
+    let rows = sweep(&plan, &progress, run)?;
     let mut summary = Summary::new(&arguments.profile, &plan, rows, clock.elapsed());
     // An interrupt that came when all was done took nothing away.
     summary.interrupted = interrupt::requested() && plan.seeds().is_none_or(|seeds| summary.seeds < seeds);
@@ -88,7 +94,7 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
 pub(crate) fn sweep(
     plan: &Plan,
     progress: &Progress,
-    run: impl Fn(u64) -> Outcome + Sync,
+    run: impl Fn(u64, &RunOptions) -> Outcome + Sync,
 ) -> Result<Vec<Row>, Refusal> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(usize::from(plan.jobs))
@@ -107,7 +113,7 @@ pub(crate) fn sweep(
                 break;
             }
             let Some(seed) = plan.seed(nth) else { break };
-            let row = judge(seed, &run);
+            let row = judge(seed, plan, &run);
             if matches!(row.judgement, Judgement::Failed { .. }) {
                 first_failure.fetch_min(nth, Ordering::Relaxed);
                 failed.fetch_add(1, Ordering::Relaxed);
@@ -128,14 +134,13 @@ pub(crate) fn sweep(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-/// Runs one seed, twice now and then, and keeps what the summary needs.
-fn judge(seed: u64, run: &impl Fn(u64) -> Outcome) -> Row {
+/// Runs one seed, twice now and then or if asked, and keeps what the summary needs.
+fn judge(seed: u64, plan: &Plan, run: &impl Fn(u64, &RunOptions) -> Outcome) -> Row {
     let clock = Stopwatch::start();
-    let mut row = Row::new(seed, panics::catch(|| run(seed)));
+    let mut row = repeat::row(seed, run);
     row.busy = clock.elapsed();
-    if seed.is_multiple_of(REPEATED_ONE_IN) {
-        let again = Row::new(seed, panics::catch(|| run(seed)));
-        row.repeats = again.hash == row.hash && again.judgement == row.judgement;
+    if plan.check_determinism || seed.is_multiple_of(REPEATED_ONE_IN) {
+        row.parting = repeat::parting(&row, run);
     }
     row
 }

@@ -173,6 +173,20 @@ fn the_hash_of_a_sweep_is_the_same_for_any_number_of_jobs_and_another_for_other_
 }
 
 #[test]
+fn what_is_run_twice_says_so_and_keeps_its_hash() {
+    let lite = ["--profile", "lite"];
+    let sweep = |more: &[&str]| succeed(0, &[&["sweep", "--seeds", "2"], &lite[..], more].concat());
+    let (once, twice) = (sweep(&[]), sweep(&["--check-determinism"]));
+    assert!(twice.ends_with("Every seed was run twice, and went the same way both times.\n"), "{twice}");
+    let hash = |report: &str| report.lines().find(|line| line.starts_with("  hash ")).map(str::to_owned);
+    assert_eq!(hash(&once), hash(&twice));
+    let run = succeed(0, &[&["run", "--seed", "7", "--check-determinism"], &lite[..]].concat());
+    assert!(run.contains(", and a second run had the same\n"), "{run}");
+    let run = json(&[&["run", "--seed", "7", "--check-determinism", "--json"], &lite[..]].concat());
+    assert_eq!((&run["repeats"], &run["parting"]), (&true.into(), &Value::Null));
+}
+
+#[test]
 fn a_sweep_for_a_person_ends_with_what_it_means() {
     let report = succeed(0, &["sweep", "--profile", "lite", "--seeds", "2"]);
     assert!(report.contains("2 passed"), "{report}");
