@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
+use serde::{Deserialize, Serialize};
 use squall_scenarios::branch::Branch;
 use squall_scenarios::profile::{self, Profile};
 use squall_scenarios::{classes, marks, spec};
@@ -29,6 +30,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run many seeds; print verdicts and totals. An interrupt ends it early, with its report.
     Sweep(SweepArguments),
+    /// Go on over fresh seeds for hours, with a small state file, so that it can be stopped and resumed. Ends with each kind of
+    /// failure shrunk, and a report. Exit codes as of a sweep.
+    Soak(SoakArguments),
+    /// Add up the state files of a soak that several machines shared; print the report.
+    Merge(MergeArguments),
     /// Run one seed, with its resolved parameters.
     Run(RunArguments),
     /// Run a scenario file. The exit code is the run's own verdict; where it is not what the file expects, a note says so.
@@ -178,6 +184,52 @@ impl IgnoreArguments {
         let words: Vec<&str> = self.ignore.iter().map(|classes| classes.word.as_str()).collect();
         if words.is_empty() { String::new() } else { format!(" --ignore {}", words.join(",")) }
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SoakArguments {
+    /// What is known so far. If the file is there, the soak goes on where it stopped.
+    #[arg(long, value_name = "FILE", default_value = "soak.json")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "P,P", value_delimiter = ',', help = soak_profile_help())]
+    pub(crate) profile: Vec<String>,
+    /// The first seed of all shards: a number, or a commit hash; as in the state, or 0, unless given.
+    #[arg(long, value_name = "S", value_parser = parse_start)]
+    pub(crate) start: Option<u64>,
+    /// How many seeds to run of each profile, all shards and all that is done taken together; without end unless given.
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) seeds: Option<u64>,
+    /// Begin no run after this time, from now on: 90s, 10m, 8h. Shrinking comes after it.
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) time: Option<Duration>,
+    /// Of N machines that share the seeds, this is number I (from 1); as in the state, or the only one, unless given.
+    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    pub(crate) shard: Option<Shard>,
+    /// How many runs at once; one for each core unless given.
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// How long to shrink each kind of failure, at the end.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) shrink: Duration,
+    /// The folder for what is shrunk: PROFILE-CLASS.scn.
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    pub(crate) output: PathBuf,
+    /// Print one JSON object, the state, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MergeArguments {
+    /// The states of `squall soak --state`, one for each shard, or merged ones.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) states: Vec<PathBuf>,
+    /// Write the whole to this file, too.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print one JSON object, the state, and nothing else, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -419,7 +471,8 @@ pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
 }
 
 /// Which seeds of a sweep are this machine's: every `of`-th, from number `index`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Shard {
     /// Invariant: less than `of`. Written from 1, kept from 0.
     pub(crate) index: u64,
@@ -436,6 +489,20 @@ impl fmt::Display for Shard {
     }
 }
 
+impl From<Shard> for String {
+    fn from(shard: Shard) -> String {
+        shard.to_string()
+    }
+}
+
+impl TryFrom<String> for Shard {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Shard, String> {
+        parse_shard(&text).map_err(|right| format!("`{text}` is no shard; {right}"))
+    }
+}
+
 /// How many runs at once: as asked, or one for each core.
 pub(crate) fn jobs(asked: Option<u16>) -> u16 {
     asked.unwrap_or_else(|| {
@@ -447,6 +514,10 @@ pub(crate) fn jobs(asked: Option<u16>) -> u16 {
 fn profile_help() -> String {
     let names: Vec<&str> = profile::names().collect();
     format!("The profile: {}, or the path of a TOML file", names.join(", "))
+}
+
+fn soak_profile_help() -> String {
+    format!("{}; several take turns. As in the state, or storm, unless given", profile_help())
 }
 
 fn parse_count(text: &str) -> Result<u64, String> {

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Violated,
     /// The arguments or a file given are wrong.
     BadInput,
-    /// Not vouched for: a run without a verdict or one that does not repeat, output that cannot be written, a patch of the
+    /// Not vouched for: a run without a verdict or one that does not repeat, a soak that was interrupted, output that cannot be written, a patch of the
     /// zoo that does not apply, a data directory that is in use, a required situation that no run reached.
     Harness,
 }

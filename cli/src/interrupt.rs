@@ -1,4 +1,5 @@
-//! Stopping on request: the first interrupt ends a sweep early but in good order, the second ends the process at once.
+//! Stopping on request: the first interrupt, or the word of a supervisor that ends a process (SIGTERM), ends a sweep early but in
+//! good order, the second ends the process at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

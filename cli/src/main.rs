@@ -19,6 +19,7 @@ mod replay;
 mod report;
 mod run;
 mod shrink;
+mod soak;
 mod summary;
 mod sweep;
 mod words;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => sweep::command(&SweepArguments::taste()),
         Some(Command::Sweep(sweep)) => sweep::command(&sweep),
+        Some(Command::Soak(soak)) => soak::command(&soak),
+        Some(Command::Merge(merge)) => soak::merge_command(&merge),
         Some(Command::Run(run)) => run::command(&run),
         Some(Command::Replay(replay)) => replay::command(&replay),
         Some(Command::Shrink(shrink)) => shrink::command(&shrink),

@@ -3,7 +3,7 @@
 //! Of a report, a reader who went away is no error, a full disk is. Words on standard error are a courtesy: where they
 //! cannot be written nothing changes, least of all a verdict.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,41 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     fs::write(path, bytes)
         .map_err(|error| Refusal::harness(format!("{} cannot be written: {error}", path.display())))
+}
+
+/// Puts a file in the place of another. Whatever ends the program on the way, the whole old file is there or the whole new one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+    let fresh = beside(path, ".new");
+    let written = File::create(&fresh).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let replaced = written.and_then(|()| fs::rename(&fresh, path)).and_then(|()| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    });
+    replaced.map_err(|error| Refusal::harness(format!("{} cannot be written: {error}", path.display())))
+}
+
+/// Makes sure that nobody else goes on with a file, for as long as what is returned lives.
+pub(crate) fn lock(path: &Path) -> Result<File, Refusal> {
+    let lock = beside(path, ".lock");
+    let refuse = |what: String| Refusal::harness(format!("{} {what}", path.display()));
+    let file = File::create(&lock).map_err(|error| refuse(format!("cannot be locked: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(refuse("is in use by another process; name another file".to_owned()))
+        }
+        Err(TryLockError::Error(error)) => Err(refuse(format!("cannot be locked: {error}"))),
+    }
+}
+
+/// A file in the same folder, of the same name and more.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Refuses files of one command that are the same file: writing one would destroy another. Each comes with its role.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Stopwatch;
-use crate::words;
+use crate::{output, words};
 
 /// Shows how far a sweep is, in seeds if their number is known, in time otherwise.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    quiet: bool,
     clock: Stopwatch,
     time: Option<Duration>,
 }
@@ -23,7 +24,7 @@ impl Progress {
         let style =
             ProgressStyle::with_template("{bar:40} {msg}").expect("the template is a constant and sound");
         bar.set_style(style);
-        Progress { bar, clock: Stopwatch::start(), time }
+        Progress { bar, quiet, clock: Stopwatch::start(), time }
     }
 
     /// `done` runs are over, of which `failed` failed.
@@ -43,6 +44,13 @@ impl Progress {
         if !self.bar.is_hidden() {
             self.bar.set_position(milliseconds(self.clock.elapsed()));
             self.bar.set_message(message());
+        }
+    }
+
+    /// Says a line above the bar; without a bar, too, for whoever reads the log of a machine.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| output::say(line));
         }
     }
 

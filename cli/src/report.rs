@@ -23,6 +23,8 @@ macro_rules! line {
     ($out:expr, $($words:tt)*) => { writeln!($out, $($words)*).expect("writing to a string cannot fail") };
 }
 
+pub(crate) use line;
+
 /// The report of a sweep. `missed` are the situations that had to be reached and were not.
 pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     let mut out = String::new();
@@ -39,7 +41,7 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
         summary.median_safety_seconds,
         thousands(summary.median_operations),
     );
-    marks(&mut out, summary);
+    marks(&mut out, &summary.marks);
     line!(out, "  hash        {}", summary.hash);
     line!(out);
     if summary.partings().next().is_some() {
@@ -166,10 +168,11 @@ fn simulated(summary: &Summary) -> String {
     )
 }
 
-fn marks(out: &mut String, summary: &Summary) {
-    let unreached = summary.unreached();
-    let reached = summary.marks.len() - unreached.len();
-    line!(out, "  situations  {reached} of {} reached", summary.marks.len());
+/// How many situations were reached, and the first that never were.
+pub(crate) fn marks(out: &mut String, marks: &[(&'static str, u64)]) {
+    let unreached: Vec<&str> = marks.iter().filter(|(_, runs)| *runs == 0).map(|(name, _)| *name).collect();
+    let reached = marks.len() - unreached.len();
+    line!(out, "  situations  {reached} of {} reached", marks.len());
     for name in unreached.iter().take(TOLD_IN_FULL) {
         line!(out, "              never: {name}");
     }

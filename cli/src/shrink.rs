@@ -21,18 +21,28 @@ use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
 use crate::{interrupt, output, panics, replay, report, words};
 
-/// How a failure is run.
-fn options(arguments: &ShrinkArguments) -> RunOptions {
-    RunOptions {
-        record: true,
-        catch: Some(panics::catch_run),
-        ignored: arguments.less.ignore.classes(),
-        ..RunOptions::default()
-    }
+/// How a failure is run, if violations of these classes do not count.
+pub(crate) fn options(ignored: Vec<&'static str>) -> RunOptions {
+    RunOptions { record: true, catch: Some(panics::catch_run), ignored, ..RunOptions::default() }
 }
 
 /// A candidate that takes more than twice the events of the best scenario, and so many more, is no simplification.
 const MORE_EVENTS: u64 = 10_000;
+
+/// How to shrink, and where what is left goes.
+pub(crate) struct Request<'a> {
+    pub(crate) output: &'a Path,
+    /// Where it goes as a test.
+    pub(crate) test: Option<&'a Path>,
+    pub(crate) time: Duration,
+    pub(crate) jobs: u16,
+    /// Without a progress bar.
+    pub(crate) quiet: bool,
+    /// How what failed was run.
+    pub(crate) options: RunOptions,
+    /// What of it does not count, as words of a command.
+    pub(crate) ignore: String,
+}
 
 /// What was made of a failure.
 #[derive(Serialize)]
@@ -65,31 +75,54 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
         ("--output", Some(&arguments.output)),
         ("--test", arguments.test.as_deref()),
     ])?;
-    let options = options(arguments);
+    let options = options(arguments.less.ignore.classes());
     let (source, outcome) = failure(arguments, &options)?;
+    interrupt::listen();
+    let request = Request {
+        output: &arguments.output,
+        test: arguments.test.as_deref(),
+        time: arguments.time,
+        jobs: args::jobs(arguments.jobs),
+        quiet: arguments.json,
+        options,
+        ignore: arguments.less.ignore.words(),
+    };
+    let shrunk = make_small(source, &outcome, &request)?;
+    if arguments.json {
+        output::print_json(&shrunk)?;
+    } else {
+        output::print(&report::shrunk(&shrunk))?;
+    }
+    Ok(Exit::Held)
+}
+
+/// Shrinks a run that failed, and writes what is left. The whole is written first, so that there is something whatever happens.
+pub(crate) fn make_small(
+    source: String,
+    outcome: &Outcome,
+    request: &Request<'_>,
+) -> Result<Shrunk, Refusal> {
     let Verdict::Failed(violation) = &outcome.verdict else {
         return Err(Refusal::bad_input(format!("{source} does not fail: there is nothing to shrink")));
     };
-    let before = scenario_of(&outcome);
-    save(&arguments.output, &before, &source, violation)?;
-    interrupt::listen();
-    let jobs = args::jobs(arguments.jobs);
-    let options_of_runs = RunOptions { events_max: Some(events_max(outcome.events)), ..options.clone() };
-    let mut runs = Runs::new(violation.class, options_of_runs, arguments, jobs)?;
-    let after = shrink::shrink(before.clone(), run_of(&outcome), &mut runs);
+    let before = scenario_of(outcome);
+    save(request.output, &before, &source, violation)?;
+    let mut runs = Runs::new(violation.class, outcome.events, request)?;
+    let after = shrink::shrink(before.clone(), run_of(outcome), &mut runs);
     runs.progress.finish();
 
-    let again = storm::replay(&after, &options).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
+    let again =
+        storm::replay(&after, &request.options).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
     let Verdict::Failed(violation) = &again.verdict else {
         return Err(Refusal::harness(format!("the shrunk run of {source} does not fail any more")));
     };
-    let text = save(&arguments.output, &after, &source, violation)?;
-    if let Some(path) = &arguments.test {
+    let text = save(request.output, &after, &source, violation)?;
+    if let Some(path) = request.test {
         output::save(path, regression_test(&after, violation).to_string().as_bytes())?;
     }
     let (size_before, size_after) = (Size::of(&before), Size::of(&after));
-    let file = arguments.output.display().to_string();
-    let shrunk = Shrunk {
+    let file = request.output.display().to_string();
+    Ok(Shrunk {
         source,
         class: violation.class,
         message: violation.message.clone(),
@@ -98,23 +131,12 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
         virtual_seconds: [outcome.virtual_us, again.virtual_us].map(|us| us as f64 / 1e6),
         runs: runs.runs,
         wall_seconds: runs.clock.elapsed().as_secs_f64(),
-        jobs,
+        jobs: request.jobs,
         complete: !runs.is_over(),
-        replay: format!(
-            "{} replay {}{}",
-            words::program(),
-            words::quoted(&file),
-            arguments.less.ignore.words()
-        ),
+        replay: format!("{} replay {}{}", words::program(), words::quoted(&file), request.ignore),
         file,
         scenario: text,
-    };
-    if arguments.json {
-        output::print_json(&shrunk)?;
-    } else {
-        output::print(&report::shrunk(&shrunk))?;
-    }
-    Ok(Exit::Held)
+    })
 }
 
 /// What failed, and how.
@@ -186,25 +208,20 @@ struct Runs {
 }
 
 impl Runs {
-    fn new(
-        class: &'static str,
-        options: RunOptions,
-        arguments: &ShrinkArguments,
-        jobs: u16,
-    ) -> Result<Runs, Refusal> {
+    fn new(class: &'static str, events: u64, request: &Request<'_>) -> Result<Runs, Refusal> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::from(jobs))
+            .num_threads(usize::from(request.jobs))
             .build()
             .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
         Ok(Runs {
             class,
-            options,
+            options: RunOptions { events_max: Some(events_max(events)), ..request.options.clone() },
             pool,
-            jobs,
+            jobs: request.jobs,
             clock: Stopwatch::start(),
-            time: arguments.time,
+            time: request.time,
             runs: 0,
-            progress: Progress::new(None, Some(arguments.time), arguments.json),
+            progress: Progress::new(None, Some(request.time), request.quiet),
         })
     }
 

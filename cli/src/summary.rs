@@ -239,7 +239,7 @@ pub(crate) fn replay_command(profile: &str, seed: u64, less: &str) -> String {
 }
 
 /// Each run's hash is bound to its seed and the sum forgets the order, so that threads and shards may finish as they like.
-fn combined_hash(rows: &[Row]) -> u128 {
+pub(crate) fn combined_hash(rows: &[Row]) -> u128 {
     rows.iter().fold(0, |sum: u128, row| {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&row.seed.to_le_bytes());

@@ -34,7 +34,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The seed number `nth` of this shard, while there are any.
-    fn seed(&self, nth: u64) -> Option<u64> {
+    pub(crate) fn seed(&self, nth: u64) -> Option<u64> {
         let offset = nth.checked_mul(self.shard.of)?.checked_add(self.shard.index)?;
         if self.seeds_max.is_some_and(|seeds| offset >= seeds) {
             return None;
@@ -69,7 +69,8 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
     let run = |seed, options: &RunOptions| {
         storm::run_seed(&profile, seed, &RunOptions { ignored: ignored.clone(), ..options.clone() })
     };
-    let rows = sweep(&plan, &progress, run)?;
+    let show = |done, failed| progress.show(done, failed);
+    let rows = sweep(&plan, show, run)?;
     let mut summary = Summary::new(&arguments.profile, &plan, rows, clock.elapsed());
     // An interrupt that came when all was done took nothing away.
     summary.interrupted = interrupt::requested() && plan.seeds().is_none_or(|seeds| summary.seeds < seeds);
@@ -90,10 +91,10 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
     Ok(Exit::Harness)
 }
 
-/// Runs the plan's seeds by `run`. The rows come in the order of their seeds.
+/// Runs the plan's seeds by `run`. The rows come in the order of their seeds. `show` is told how many are done and failed.
 pub(crate) fn sweep(
     plan: &Plan,
-    progress: &Progress,
+    show: impl Fn(u64, u64) + Sync,
     run: impl Fn(u64, &RunOptions) -> Outcome + Sync,
 ) -> Result<Vec<Row>, Refusal> {
     let pool = rayon::ThreadPoolBuilder::new()
@@ -119,7 +120,7 @@ pub(crate) fn sweep(
                 failed.fetch_add(1, Ordering::Relaxed);
             }
             rows.push((nth, row));
-            progress.show(done.fetch_add(1, Ordering::Relaxed) + 1, failed.load(Ordering::Relaxed));
+            show(done.fetch_add(1, Ordering::Relaxed) + 1, failed.load(Ordering::Relaxed));
         }
         rows
     };

@@ -2,8 +2,10 @@
 
 mod branch;
 mod command;
+mod deploy;
 mod log;
 mod shrink;
+mod soak;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
