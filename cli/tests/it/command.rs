@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{closed_pipe, file, json, path, refused, squall, succeed, unheard};
+use crate::{closed_pipe, file, finish, json, path, refused, squall, succeed, unheard};
 
 #[test]
 fn wrong_arguments_are_refused_with_what_would_be_right() {
@@ -128,11 +128,9 @@ fn a_trace_that_is_garbage_is_refused_by_its_file() {
 
 #[test]
 fn the_zoo_opens_only_where_there_are_sources() {
-    let output = Command::new(env!("CARGO_BIN_EXE_squall"))
-        .arg("zoo")
-        .current_dir("/")
-        .output()
-        .expect("it was built");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.arg("zoo").current_dir("/").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no checkout"));
 }
@@ -236,8 +234,8 @@ fn a_log_on_a_full_disk_changes_no_verdict_and_a_report_there_is_an_error() {
         succeed(3, &["run", "--profile", "lite", "--seed", "7", outlet, "/dev/full"]);
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
-    let run = command.args(["run", "--profile", "lite", "--seed", "7"]).stdout(full()).output();
-    assert_eq!(run.expect("the program was built").status.code(), Some(3));
+    command.args(["run", "--profile", "lite", "--seed", "7"]).stdout(full()).stderr(Stdio::piped());
+    assert_eq!(finish(&mut command).status.code(), Some(3));
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::path;
+use crate::{finish, path};
 
 const JOB: &str = include_str!("../../../deploy/soak-job.yaml");
 const WORKFLOW: &str = include_str!("../../../deploy/soak-workflow.yaml");
@@ -43,7 +43,7 @@ fn run(script: &str, folder: &str, environment: &[(&str, &str)]) -> Output {
         .env("SOAK_FOLDER", folder)
         .env("SOAK_TIME", "1ms")
         .env("SOAK_SHRINK", "1ms");
-    command.output().expect("there is a shell")
+    finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 /// Runs a script that must succeed.

@@ -7,13 +7,14 @@ use squall_disk::RealDisk;
 use squall_raft::{Entry, HardState, LogIndex, LogPosition, NodeId, Payload, Term, Write, WriteToken};
 use squall_storage::{Group, Identity, Options, Storage};
 
-use crate::{path, refused, squall, succeed};
+use crate::{alone, path, refused, squall, succeed};
 
 /// A data directory with a few entries, and all bytes in it.
 fn data_directory(name: &str) -> (PathBuf, Vec<(PathBuf, Vec<u8>)>) {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _none_from_before = fs::remove_dir_all(&directory);
     fs::create_dir(&directory).expect("the folder for temporary files can be written");
+    let _alone = alone();
     let mut disk = RealDisk::open(&directory).expect("it was just made");
     let (identity, options) = (Identity { node: NodeId(3), cluster: 7, incarnation: 0 }, Options::default());
     Storage::format(&mut disk, identity, &options).expect("the directory is empty");
@@ -71,6 +72,7 @@ fn log_shows_each_record_and_what_recovery_would_do_and_writes_nothing() {
 
 /// Lets the storage of a data directory go on.
 fn continue_with(directory: &Path, work: impl FnOnce(&mut Storage, u64, &mut RealDisk)) {
+    let _alone = alone();
     let mut disk = RealDisk::open(directory).expect("nobody else uses it");
     let identity = Identity { node: NodeId(3), cluster: 7, incarnation: 0 };
     let opened = Storage::open(&mut disk, identity, &Options::default());

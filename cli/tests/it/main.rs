@@ -8,14 +8,33 @@ mod shrink;
 mod soak;
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
 use serde_json::Value;
 
+/// Held while a program is started, and while a data directory is open in this process: for a moment a new process holds the locks
+/// of the one that started it.
+static ALONE: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a program to its end. What it prints is kept, unless it was sent elsewhere.
+pub(crate) fn finish(command: &mut Command) -> Output {
+    let started = {
+        let _alone = alone();
+        command.stdin(Stdio::null()).spawn()
+    };
+    started.and_then(Child::wait_with_output).expect("the program was built")
+}
+
 pub(crate) fn squall(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
-    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).output().expect("the program was built")
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 /// Runs a command that must end with this exit code, and returns its standard output.
@@ -38,8 +57,7 @@ pub(crate) fn refused(arguments: &[&str]) -> String {
 pub(crate) fn unheard(stderr: impl Into<Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
     command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).stdout(Stdio::piped()).stderr(stderr);
-    let output =
-        command.spawn().and_then(std::process::Child::wait_with_output).expect("the program was built");
+    let output = finish(&mut command);
     (output.status.code(), String::from_utf8(output.stdout).expect("reports are text"))
 }
 
