@@ -3,6 +3,7 @@
 mod branch;
 mod command;
 mod deploy;
+mod explore;
 mod log;
 mod shrink;
 mod soak;
