@@ -25,7 +25,7 @@ pub struct Bounds {
     pub disk: DiskPace,
     /// A leader sends at most one entry in a message.
     pub one_entry_messages: bool,
-    /// Whether of untouched nodes only the first is tried.
+    /// Whether of untouched nodes only the first is tried, where the membership does not change.
     pub symmetry: bool,
     /// Whether messages are dropped that nobody will take notice of.
     pub drops_spent: bool,

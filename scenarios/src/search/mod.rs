@@ -17,8 +17,8 @@
 //!   more cannot. A delivery that changes no node, and is not answered, is not taken.
 //! - Nodes are alike until something happens to them. In every state that is met, exchanging two that are *untouched* gives the same state
 //!   back: that holds at first, and a step treats alike those that it does not name, for the core compares ids for
-//!   equality only. So of steps that touch an untouched node, those on the first suffice; to be named by a change of membership
-//!   is to be touched. Voters and spares are alike among themselves only.
+//!   equality only. So of steps that touch an untouched node, those on the first suffice. Where the membership changes the core
+//!   does not: a leader that was removed hands over to the lower id of two that are as good. There all nodes are tried.
 //! - A message is dropped if its receiver will never take notice of it. Which are is guessed, and the guess is held
 //!   against every state of the receiver, and every step from it, when the search is over; what was guessed wrongly is kept, and
 //!   the search begins anew. So nothing about the core is presupposed ([`model`]).

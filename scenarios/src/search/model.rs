@@ -14,6 +14,9 @@ use super::intern::{Id, Interner};
 use super::left::Left;
 use super::node::{Answer, Behaviour, Fate, Input, Node, Office, Stepped};
 
+#[cfg(test)]
+mod tests;
+
 /// A state of the world: the numbers of the nodes, of the ghost, [`Left`] in two words, then the messages, rising.
 pub(super) type State = Vec<u32>;
 
@@ -244,10 +247,12 @@ impl Model {
         }
     }
 
-    /// Whether something may happen to this node: it was touched, or it is the first of those like it that were not.
+    /// Whether something may happen to this node: it was touched, or it is the first of those like it that were not. Where the
+    /// membership changes all are tried: a leader that was removed hands over to the lower id of two that are as good.
     fn may_touch(&self, node: u8, left: Left) -> bool {
         let mut alike = if node < self.bounds.nodes { 0..node } else { self.bounds.nodes..node };
-        !self.bounds.symmetry || left.is_touched(node) || alike.all(|other| left.is_touched(other))
+        let has_symmetry = self.bounds.symmetry && self.bounds.changes == 0;
+        !has_symmetry || left.is_touched(node) || alike.all(|other| left.is_touched(other))
     }
 
     /// Takes a step, if it leads anywhere. A delivery that changes nothing but that the message is gone leads to less than
