@@ -4,7 +4,7 @@
 //! *What happens.* A node campaigns; a leader proposes, changes the membership, sends heartbeats; a message arrives, in
 //! any order with others, perhaps again; a write is done; the power fails on a node, which leaves any number of its
 //! writes under way done, in order, and it starts again from what the real storage recovers. After every step the ghost
-//! judges ([`ghost`]): who led, what is committed, whether logs match. See docs/exploration.md.
+//! judges (`ghost`): who led, what is committed, whether logs match. See docs/exploration.md.
 //!
 //! *What does not.* No time passes but what a heartbeat takes, so that pre-votes, the check of the quorum, leases and reads are
 //! off. There are no snapshots and no damaged disks. A node that is down is one to which nothing arrives.
@@ -21,7 +21,7 @@
 //!   does not: a leader that was removed hands over to the lower id of two that are as good. There all nodes are tried.
 //! - A message is dropped if its receiver will never take notice of it. Which are is guessed, and the guess is held
 //!   against every state of the receiver, and every step from it, when the search is over; what was guessed wrongly is kept, and
-//!   the search begins anew. So nothing about the core is presupposed ([`model`]).
+//!   the search begins anew. So nothing about the core is presupposed (`model`).
 //! - The core's random timeouts are forgotten ([`squall_raft::Raft::forget_draw`]): nobody waits for them.
 
 mod bounds;
