@@ -17,7 +17,7 @@ use crate::args::{self, BranchArguments};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
-use crate::{interrupt, output, panics, report, words};
+use crate::{interrupt, output, repeat, report, summary, threads, words};
 
 /// So many seeds tell what is rare.
 const PILOT_SEEDS: u64 = 100;
@@ -68,17 +68,10 @@ pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
     }
     interrupt::listen();
     let jobs = args::jobs(arguments.jobs);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(usize::from(jobs))
-        .build()
-        .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
+    let pool = threads::pool(jobs)?;
     let clock = Stopwatch::start();
     let progress = Progress::new(Some(arguments.seeds), arguments.time, arguments.json);
-    let options = RunOptions {
-        ignored: arguments.less.ignore.classes(),
-        catch: Some(panics::catch_run),
-        ..RunOptions::default()
-    };
+    let options = RunOptions { ignored: arguments.less.ignore.classes(), ..repeat::OPTIONS };
     let rare = pool.install(|| rare(arguments, &profile, &options));
     let is_over = || interrupt::requested() || arguments.time.is_some_and(|time| clock.elapsed() >= time);
     let rows: Vec<Vec<Row>> = pool.install(|| {
@@ -114,12 +107,7 @@ pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
 
 /// Runs one branch alone.
 fn one(arguments: &BranchArguments, profile: &Profile, branch: Branch) -> Result<Exit, Refusal> {
-    let options = RunOptions {
-        record: true,
-        ignored: arguments.less.ignore.classes(),
-        catch: Some(panics::catch_run),
-        ..RunOptions::default()
-    };
+    let options = RunOptions { record: true, ignored: arguments.less.ignore.classes(), ..repeat::OPTIONS };
     let name = branch_name(branch);
     let outcome = branch::run_branch(profile, branch, &options).ok_or_else(|| {
         let Branch { seed, mark, .. } = branch;
@@ -133,7 +121,9 @@ fn one(arguments: &BranchArguments, profile: &Profile, branch: Branch) -> Result
     let (text, exit) = match &outcome.verdict {
         Verdict::Passed => ("All invariants held.".to_owned(), Exit::Held),
         Verdict::Failed(violation) => {
-            (format!("FAILED {}: {}", violation.class, violation.message), Exit::Violated)
+            let again = replay_command(arguments, branch);
+            let told = format!("FAILED {}: {}", violation.class, violation.message);
+            (format!("{told}\nSee it again:\n  {again}"), Exit::Violated)
         }
         Verdict::Inconclusive(reason) => (format!("No verdict: {reason}"), Exit::Harness),
     };
@@ -166,6 +156,13 @@ fn branch_name(branch: Branch) -> String {
     format!("{}/{}/{}", branch.seed, branch.mark, branch.way)
 }
 
+/// The command that runs this branch again.
+fn replay_command(arguments: &BranchArguments, branch: Branch) -> String {
+    let (program, profile) = (words::program(), words::quoted(&arguments.profile));
+    let (name, less) = (branch_name(branch), arguments.less.words());
+    format!("{program} branch --profile {profile} --only {name}{less} --emit FILE.scn")
+}
+
 impl Branches {
     fn add(&mut self, arguments: &BranchArguments, rare: &[usize], rows: Vec<Row>) {
         let names: Vec<&'static str> = marks::all().collect();
@@ -186,17 +183,10 @@ impl Branches {
                 Verdict::Passed => {}
                 Verdict::Inconclusive(_) => self.inconclusive += 1,
                 Verdict::Failed(violation) => {
-                    let replay = || {
-                        let (program, profile) = (words::program(), words::quoted(&arguments.profile));
-                        let less = arguments.less.words();
-                        match row.branch {
-                            Some(branch) => {
-                                let name = branch_name(branch);
-                                format!(
-                                    "{program} branch --profile {profile} --only {name}{less} --emit FILE.scn"
-                                )
-                            }
-                            None => format!("{program} run --profile {profile} --seed {}{less}", row.seed),
+                    let replay = || match row.branch {
+                        Some(branch) => replay_command(arguments, branch),
+                        None => {
+                            summary::replay_command(&arguments.profile, row.seed, &arguments.less.words())
                         }
                     };
                     let failure = self.failed.entry(violation.class.to_owned()).or_insert_with(|| Failure {

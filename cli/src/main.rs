@@ -22,6 +22,7 @@ mod shrink;
 mod soak;
 mod summary;
 mod sweep;
+mod threads;
 mod words;
 mod zoo;
 

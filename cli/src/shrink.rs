@@ -19,11 +19,11 @@ use crate::args::{self, ShrinkArguments};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
-use crate::{interrupt, output, panics, replay, report, words};
+use crate::{interrupt, output, repeat, replay, report, threads, words};
 
 /// How a failure is run, if violations of these classes do not count.
 pub(crate) fn options(ignored: Vec<&'static str>) -> RunOptions {
-    RunOptions { record: true, catch: Some(panics::catch_run), ignored, ..RunOptions::default() }
+    RunOptions { record: true, ignored, ..repeat::OPTIONS }
 }
 
 /// A candidate that takes more than twice the events of the best scenario, and so many more, is no simplification.
@@ -209,10 +209,7 @@ struct Runs {
 
 impl Runs {
     fn new(class: &'static str, events: u64, request: &Request<'_>) -> Result<Runs, Refusal> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::from(request.jobs))
-            .build()
-            .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
+        let pool = threads::pool(request.jobs)?;
         Ok(Runs {
             class,
             options: RunOptions { events_max: Some(events_max(events)), ..request.options.clone() },

@@ -13,7 +13,7 @@ use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
 use crate::summary::{Judgement, Row, Summary};
-use crate::{interrupt, output, repeat, report};
+use crate::{interrupt, output, repeat, report, threads};
 
 /// One seed in so many is run twice: a run that does not repeat is worth more than any bug it finds.
 const REPEATED_ONE_IN: u64 = 64;
@@ -97,10 +97,7 @@ pub(crate) fn sweep(
     show: impl Fn(u64, u64) + Sync,
     run: impl Fn(u64, &RunOptions) -> Outcome + Sync,
 ) -> Result<Vec<Row>, Refusal> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(usize::from(plan.jobs))
-        .build()
-        .map_err(|error| Refusal::harness(format!("the threads cannot be started: {error}")))?;
+    let pool = threads::pool(plan.jobs)?;
     let clock = Stopwatch::start();
     let next = AtomicU64::new(0);
     let first_failure = AtomicU64::new(u64::MAX);

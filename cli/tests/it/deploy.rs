@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::{finish, path};
+use crate::{finish, folder};
 
 const JOB: &str = include_str!("../../../deploy/soak-job.yaml");
 const WORKFLOW: &str = include_str!("../../../deploy/soak-workflow.yaml");
@@ -51,15 +51,6 @@ fn succeed(script: &str, folder: &str, environment: &[(&str, &str)]) {
     let output = run(script, folder, environment);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}\n{said}");
-}
-
-fn folder(name: &str) -> String {
-    let folder = path(name);
-    if fs::exists(&folder).expect("the folder for temporary files can be read") {
-        fs::remove_dir_all(&folder).expect("what an earlier test left can go");
-    }
-    fs::create_dir_all(&folder).expect("the folder for temporary files can be written");
-    folder
 }
 
 fn shard(folder: &str, number: &str) -> Value {

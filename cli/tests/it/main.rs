@@ -83,3 +83,13 @@ pub(crate) fn file(name: &str, content: &[u8]) -> String {
 pub(crate) fn path(name: &str) -> String {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name).display().to_string()
 }
+
+/// An empty folder of this name.
+pub(crate) fn folder(name: &str) -> String {
+    let folder = path(name);
+    if fs::exists(&folder).expect("the folder for temporary files can be read") {
+        fs::remove_dir_all(&folder).expect("what an earlier test left can go");
+    }
+    fs::create_dir_all(&folder).expect("the folder for temporary files can be written");
+    folder
+}

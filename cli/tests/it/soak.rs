@@ -4,17 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{file, path, refused, squall, succeed};
-
-/// An empty folder of this name.
-fn folder(name: &str) -> String {
-    let folder = path(name);
-    if fs::exists(&folder).expect("the folder for temporary files can be read") {
-        fs::remove_dir_all(&folder).expect("what an earlier test left can go");
-    }
-    fs::create_dir_all(&folder).expect("the folder for temporary files can be written");
-    folder
-}
+use crate::{file, folder, refused, squall, succeed};
 
 /// The profile `lite` in small, with other values for some keys.
 fn profile(folder: &str, name: &str, changes: &[(&str, &str)]) -> String {
