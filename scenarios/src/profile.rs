@@ -22,9 +22,10 @@ use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("storm", include_str!("../profiles/storm.toml")),
     ("churn", include_str!("../profiles/churn.toml")),
+    ("schism", include_str!("../profiles/schism.toml")),
     ("reads", include_str!("../profiles/reads.toml")),
     ("files", include_str!("../profiles/files.toml")),
     ("lite", include_str!("../profiles/lite.toml")),
@@ -85,6 +86,8 @@ pub struct Cluster {
     pub spares: Numbers,
     /// The mean gap between an operator's commands in such a run, in place of `process.administer_every_us`.
     pub membership_every_us: Numbers,
+    /// Which deeds such commands ask for: the first so many of the operator's list, 1 to [`DEEDS`].
+    pub deeds: u64,
     /// How many runs replicate a file system, and not keys and values.
     pub files: Probability,
     /// Files and directories that such a file system may hold.
@@ -299,6 +302,9 @@ impl Profile {
             None if cluster.recovery_check_every == 0 => {
                 odd("cluster", "recovery_check_every", "it is 0; expected at least 1".to_owned())
             }
+            None if !(1..=DEEDS).contains(&cluster.deeds) => {
+                odd("cluster", "deeds", format!("it is {}; expected 1 to {DEEDS}", cluster.deeds))
+            }
             None => Ok(()),
         }
     }
@@ -335,7 +341,7 @@ impl Profile {
         // A command below the number of servers is a transfer.
         process.commands = Between::only(u64::from(servers));
         if changes_membership {
-            process.commands = Between::only(DEEDS << 8);
+            process.commands = Between::only(self.cluster.deeds << 8);
             process.administer_every_us = self.cluster.membership_every_us;
             swarm.administer = Probability::new(1, 1);
         }

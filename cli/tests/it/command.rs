@@ -103,6 +103,7 @@ fn a_profile_that_states_what_cannot_be_is_refused_by_its_line() {
         ("heartbeats = 2", "it is 2 to 2; expected a range within 3 to"),
         ("voters = []", "it is []; expected sizes from 1 to 9"),
         ("recovery_check_every = 0", "it is 0; expected at least 1"),
+        ("deeds = 15", "it is 15; expected 1 to 14"),
         ("kinds = [0, 0, 0, 0, 0]", "all weights are 0"),
         ("count = 10_001", "it is 10001 to 10001; expected a range within 1 to 10000"),
     ] {
