@@ -1,6 +1,6 @@
 //! The score card: which bugs are caught, by which oracle, after how many seeds.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,23 +71,48 @@ impl Visit {
         }
     }
 
-    /// The median and the worst number of seeds to a catch, of the sweeps that caught it.
-    pub(crate) fn seeds(&self) -> Option<(u64, u64)> {
-        let mut seeds: Vec<u64> = self.catching(|sweep| sweep.seeds);
-        seeds.sort_unstable();
-        Some((*seeds.get(seeds.len().checked_sub(1)? / 2)?, *seeds.last()?))
+    /// The median and the worst number of seeds to a catch, of all sweeps of a bug that one of them caught.
+    pub(crate) fn seeds(&self) -> Option<[Cost<u64>; 2]> {
+        self.costs(|sweep| sweep.seeds)
     }
 
     /// The same of CPU-seconds.
-    pub(crate) fn cpu_seconds(&self) -> Option<(f64, f64)> {
-        let mut seconds: Vec<f64> = self.catching(|sweep| sweep.cpu_seconds);
-        seconds.sort_by(f64::total_cmp);
-        Some((*seconds.get(seconds.len().checked_sub(1)? / 2)?, *seconds.last()?))
+    pub(crate) fn cpu_seconds(&self) -> Option<[Cost<f64>; 2]> {
+        self.costs(|sweep| sweep.cpu_seconds)
     }
 
-    fn catching<T>(&self, of: fn(&Sweep) -> T) -> Vec<T> {
-        self.sweeps.iter().filter(|sweep| sweep.seed.is_some()).map(of).collect()
+    fn costs<T: Copy + PartialOrd>(&self, of: fn(&Sweep) -> T) -> Option<[Cost<T>; 2]> {
+        self.sweeps.iter().find(|sweep| sweep.seed.is_some())?;
+        let cost = |sweep: &Sweep| Cost { is_more: sweep.seed.is_none(), than: of(sweep) };
+        median_and_worst(self.sweeps.iter().map(cost).collect())
     }
+
+    /// Of a bug that a sweep caught: how many others showed nothing.
+    fn vain_sweeps(&self) -> u64 {
+        let vain = self.sweeps.iter().filter(|sweep| sweep.seed.is_none()).count() as u64;
+        if vain < self.sweeps.len() as u64 { vain } else { 0 }
+    }
+}
+
+/// What a catch took; or more than that, where a sweep ended before there was one. Such a sweep took longer than any that
+/// caught the bug.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
+pub(crate) struct Cost<T> {
+    pub(crate) is_more: bool,
+    pub(crate) than: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Cost<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_more { ">" } else { "" })?;
+        self.than.fmt(f)
+    }
+}
+
+/// The lower median, and the worst; none of nothing.
+fn median_and_worst<T: Copy + PartialOrd>(mut costs: Vec<Cost<T>>) -> Option<[Cost<T>; 2]> {
+    costs.sort_by(|left, right| left.partial_cmp(right).expect("what was measured is a number"));
+    Some([*costs.get(costs.len().checked_sub(1)? / 2)?, *costs.last()?])
 }
 
 /// All bugs, and the totals; as JSON, the object that `--json` prints.
@@ -99,15 +124,20 @@ pub(crate) struct Card {
     pub(crate) total: u64,
     /// How many bugs could not be tried.
     pub(crate) broken: u64,
+    /// How many more there would have been, had no interrupt come.
+    pub(crate) untried: u64,
     /// Of each kind how many were caught, and how many there are.
     pub(crate) safety: (u64, u64),
     pub(crate) liveness: (u64, u64),
     /// Over the medians of the bugs that a seed showed.
     pub(crate) median_seeds: u64,
     pub(crate) median_cpu_seconds: f64,
-    /// Over all sweeps that caught something.
+    /// Over all sweeps of these bugs. A sweep that ended without a catch counts as longer than any with one; what stands here is
+    /// then how long it was.
     pub(crate) worst_seeds: u64,
     pub(crate) worst_cpu_seconds: f64,
+    /// How many sweeps of these bugs ended without a catch.
+    pub(crate) vain_sweeps: u64,
     pub(crate) bugs: Vec<Visit>,
 }
 
@@ -116,11 +146,11 @@ impl Card {
         let count = |which: &dyn Fn(&Visit) -> bool| bugs.iter().filter(|bug| which(bug)).count() as u64;
         let of_kind =
             |kind: &str| (count(&|bug| bug.kind == kind && bug.caught), count(&|bug| bug.kind == kind));
-        let mut seeds: Vec<(u64, u64)> = bugs.iter().filter_map(Visit::seeds).collect();
-        let mut cpu: Vec<(f64, f64)> = bugs.iter().filter_map(Visit::cpu_seconds).collect();
-        seeds.sort_unstable();
-        cpu.sort_by(|left, right| left.0.total_cmp(&right.0));
-        let middle = seeds.len().saturating_sub(1) / 2;
+        let seeds = over_all(bugs.iter().filter_map(Visit::seeds));
+        let cpu_seconds = over_all(bugs.iter().filter_map(Visit::cpu_seconds));
+        let [median_seeds, worst_seeds] = seeds.map_or([0; 2], |costs| costs.map(|cost| cost.than));
+        let [median_cpu_seconds, worst_cpu_seconds] =
+            cpu_seconds.map_or([0.0; 2], |costs| costs.map(|cost| cost.than));
         Card {
             caught: count(&|bug| bug.caught),
             by_scenario: count(&|bug| bug.scenario.is_some()),
@@ -128,17 +158,19 @@ impl Card {
             broken: count(&|bug| bug.broken.is_some()),
             safety: of_kind("safety"),
             liveness: of_kind("liveness"),
-            median_seeds: seeds.get(middle).map_or(0, |(median, _)| *median),
-            median_cpu_seconds: cpu.get(middle).map_or(0.0, |(median, _)| *median),
-            worst_seeds: seeds.iter().map(|(_, worst)| *worst).max().unwrap_or(0),
-            worst_cpu_seconds: cpu.iter().map(|(_, worst)| *worst).fold(0.0, f64::max),
+            untried: 0,
+            median_seeds,
+            median_cpu_seconds,
+            worst_seeds,
+            worst_cpu_seconds,
+            vain_sweeps: bugs.iter().map(Visit::vain_sweeps).sum(),
             bugs,
         }
     }
 
     /// A bug that could not be tried says nothing about the tester, only about the zoo.
     pub(crate) fn exit(&self) -> Exit {
-        if self.broken > 0 {
+        if self.broken > 0 || self.untried > 0 {
             Exit::Harness
         } else if self.caught < self.total {
             Exit::Violated
@@ -160,6 +192,19 @@ impl Card {
             self.caught, self.total, self.by_scenario, self.median_seeds, self.worst_seeds, self.median_cpu_seconds, self.worst_cpu_seconds,
         )
         .expect("writing to a string cannot fail");
+        if self.vain_sweeps > 0 {
+            let sweeps = words::count(self.vain_sweeps, "sweep");
+            writeln!(
+                out,
+                "{sweeps} of bugs that another one caught ended without a catch: the worst is more than that"
+            )
+            .expect("writing to a string cannot fail");
+        }
+        if self.untried > 0 {
+            let untried = words::count(self.untried, "bug");
+            writeln!(out, "Interrupted: {untried} NOT TRIED, and no card was written; --resume goes on")
+                .expect("writing to a string cannot fail");
+        }
         let missed: Vec<&str> =
             self.bugs.iter().filter(|bug| !bug.caught).map(|bug| bug.id.as_str()).collect();
         if !missed.is_empty() {
@@ -169,6 +214,13 @@ impl Card {
         }
         out
     }
+}
+
+/// Over the medians of bugs, and over all their sweeps.
+fn over_all<T: Copy + PartialOrd>(bugs: impl Iterator<Item = [Cost<T>; 2]>) -> Option<[Cost<T>; 2]> {
+    let (medians, worst): (Vec<Cost<T>>, Vec<Cost<T>>) = bugs.map(|[median, worst]| (median, worst)).unzip();
+    let ([median, _], [_, worst]) = (median_and_worst(medians)?, median_and_worst(worst)?);
+    Some([median, worst])
 }
 
 /// One bug on one line.
@@ -182,7 +234,8 @@ pub(crate) fn line(bug: &Visit) -> String {
         None => format!("ESCAPED {:<24}", bug.remark.as_deref().unwrap_or("-")),
     };
     let run: u64 = bug.sweeps.iter().map(|sweep| sweep.seeds).sum();
-    let (median, worst) = bug.seeds().unwrap_or((run, run));
+    let none = Cost { is_more: false, than: run };
+    let [median, worst] = bug.seeds().unwrap_or([none; 2]);
     let seeds = if bug.sweeps.len() > 1 { format!("{median}..{worst}") } else { median.to_string() };
     let cpu_seconds: f64 = bug.sweeps.iter().map(|sweep| sweep.cpu_seconds).sum();
     let scenario = bug.scenario.as_ref().map(|name| format!("; only {name} shows it")).unwrap_or_default();
@@ -244,10 +297,32 @@ mod tests {
     #[test]
     fn of_several_sweeps_the_median_counts_and_the_worst_is_told() {
         let visit = Visit::of(&bug("V1"), trial(&[9, 1, 200], Some("ElectionSafety")));
-        assert_eq!(visit.seeds(), Some((9, 200)));
+        assert_eq!(
+            visit.seeds().map(|costs| costs.map(|cost| cost.to_string())),
+            Some(["9", "200"].map(str::to_owned))
+        );
         let card = Card::new(vec![visit, Visit::of(&bug("L1"), trial(&[4, 5, 6], Some("LogMatching")))]);
         assert_eq!((card.median_seeds, card.worst_seeds), (5, 200));
         assert!(card.report().contains("9..200 seeds"), "{}", card.report());
+    }
+
+    #[test]
+    fn a_sweep_that_shows_nothing_counts_as_longer_than_any_that_does() {
+        let mut trial = trial(&[9, 1, 200], Some("ElectionSafety"));
+        trial.sweeps[1] = sweep(150, None);
+        let visit = Visit::of(&bug("V1"), trial);
+        assert!(line(&visit).contains(" 200..>150 seeds"), "{}", line(&visit));
+        let card = Card::new(vec![visit]);
+        assert_eq!((card.caught, card.median_seeds, card.worst_seeds, card.vain_sweeps), (1, 200, 150, 1));
+        assert!(card.report().contains("\n1 sweep of bugs that another one caught"), "{}", card.report());
+    }
+
+    #[test]
+    fn a_card_that_an_interrupt_cut_short_does_not_pass_for_a_whole_one() {
+        let caught = Visit::of(&bug("V1"), trial(&[3], Some("ElectionSafety")));
+        let card = Card { untried: 2, ..Card::new(vec![caught]) };
+        assert_eq!(card.exit(), Exit::Harness);
+        assert!(card.report().contains("\nInterrupted: 2 bugs NOT TRIED"), "{}", card.report());
     }
 
     #[test]

@@ -64,9 +64,11 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
         records.write(bug, &result).map_err(Refusal::harness)?;
         results.push(result);
     }
-    let card = Card::new(results);
-    if let Some(path) = &arguments.card {
-        output::save(path, page::page(&card, &budget).as_bytes())?;
+    let untried = (bugs.len() - results.len()) as u64;
+    let card = Card { untried, ..Card::new(results) };
+    // What an interrupt cut short is no card: the bugs that are not on it might have escaped.
+    if let Some(path) = arguments.card.as_ref().filter(|_| untried == 0) {
+        output::save(path, page::page(&card, &budget, &arguments.only).as_bytes())?;
     }
     if arguments.json {
         output::print_json(&card)?;

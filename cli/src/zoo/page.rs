@@ -15,9 +15,9 @@ macro_rules! line {
 }
 
 /// The page.
-pub(super) fn page(card: &Card, budget: &Budget) -> String {
+pub(super) fn page(card: &Card, budget: &Budget, only: &[String]) -> String {
     let mut out = String::new();
-    head(&mut out, card, budget);
+    head(&mut out, card, &command(budget, only), budget);
     bugs(&mut out, card);
     if card.bugs.iter().any(|bug| !bug.ablation.is_empty()) {
         faults(&mut out, card, budget);
@@ -26,21 +26,27 @@ pub(super) fn page(card: &Card, budget: &Budget) -> String {
     out
 }
 
-fn head(out: &mut String, card: &Card, budget: &Budget) {
+/// The command that made the page.
+fn command(budget: &Budget, only: &[String]) -> String {
+    let Budget { seeds, time, jobs, sweeps, ablation_seeds, shrink } = budget;
+    let only = if only.is_empty() { String::new() } else { format!(" --only {}", only.join(",")) };
+    let shrink = shrink.map(|time| format!(" --shrink {}ms", time.as_millis())).unwrap_or_default();
+    format!(
+        "cargo run --release -- zoo{only} --seeds {seeds} --time {}ms --jobs {jobs} --sweeps {sweeps} --ablation {ablation_seeds}{shrink} --card docs/score-card.md",
+        time.as_millis()
+    )
+}
+
+fn head(out: &mut String, card: &Card, command: &str, budget: &Budget) {
     let of = |(caught, total): (u64, u64)| format!("{caught} of {total}");
+    let worst = |cost: &str| if card.vain_sweeps > 0 { format!(">{cost}") } else { cost.to_owned() };
     line!(out, "# Score card");
     line!(out);
     line!(
         out,
         "How good is the tester? Each bug of `scenarios/zoo/` is planted into a copy of the sources, and the storm has to notice. Made by"
     );
-    let shrink = budget.shrink.map(|time| format!(" --shrink {}s", time.as_secs())).unwrap_or_default();
-    line!(
-        out,
-        "`cargo run --release -- zoo --sweeps {} --ablation {}{shrink} --card docs/score-card.md`.",
-        budget.sweeps,
-        budget.ablation_seeds
-    );
+    line!(out, "`{command}`.");
     line!(out);
     line!(out, "| | |");
     line!(out, "|---|---|");
@@ -51,14 +57,18 @@ fn head(out: &mut String, card: &Card, budget: &Budget) {
         out,
         "| seeds to the catch: median of the bugs' medians, worst of all sweeps | {}, {} |",
         card.median_seeds,
-        thousands(card.worst_seeds)
+        worst(&thousands(card.worst_seeds))
     );
     line!(
         out,
-        "| CPU-seconds to the catch, likewise | {:.1}, {:.1} |",
+        "| CPU-seconds to the catch, likewise | {:.1}, {} |",
         card.median_cpu_seconds,
-        card.worst_cpu_seconds
+        worst(&format!("{:.1}", card.worst_cpu_seconds))
     );
+    line!(out, "| sweeps that showed nothing of a bug that another one caught | {} |", card.vain_sweeps);
+    if card.broken > 0 {
+        line!(out, "| bugs that could not be tried, and count as not caught | {} |", card.broken);
+    }
     line!(out);
     line!(
         out,
@@ -67,7 +77,14 @@ fn head(out: &mut String, card: &Card, budget: &Budget) {
         words::count(budget.seeds, "seed"),
         words::duration(budget.time),
     );
-    line!(out, "the unpatched program passes it. CPU-seconds are the time that threads were busy with runs.");
+    line!(
+        out,
+        "the unpatched program passes it. Bugs that no sweep caught have no part in medians and worst; a sweep that showed nothing of a bug that another one caught"
+    );
+    line!(
+        out,
+        "counts as longer than any that did, and `>` says how long it was. CPU-seconds are the time that threads were busy with runs, builds apart."
+    );
     line!(out);
 }
 
@@ -91,10 +108,11 @@ fn bugs(out: &mut String, card: &Card) {
     for bug in &card.bugs {
         let Visit { id, title, breaks, profile, .. } = bug;
         let (seeds, cpu_seconds) = match (bug.seeds(), bug.cpu_seconds(), &bug.scenario) {
-            (Some((median, worst)), Some(cpu), _) => {
-                (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu.0, cpu.1))
+            (Some([median, worst]), Some(cpu), _) => {
+                (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu[0], cpu[1]))
             }
             (_, _, Some(scenario)) => (format!("`{scenario}` alone"), String::new()),
+            (_, _, None) if bug.broken.is_some() => ("**not tried**".to_owned(), String::new()),
             (_, _, None) => ("**escaped**".to_owned(), String::new()),
         };
         let (fired, lost, shrunk) = (fired(bug), lost_without(bug), shrunk(bug));
@@ -139,7 +157,7 @@ fn faults(out: &mut String, card: &Card, budget: &Budget) {
     line!(out);
     line!(
         out,
-        "How many bugs the first {} catch when a family of faults is switched off (`--without`).",
+        "How many bugs the first {} catch when a family of faults is switched off (`--without`). A bug that needs about as many seeds may be lost, or found, by chance.",
         words::count(budget.ablation_seeds, "seed")
     );
     line!(out);
@@ -161,7 +179,7 @@ fn judges(out: &mut String, card: &Card) {
     line!(out);
     line!(
         out,
-        "On how many bugs each oracle fires, and of how many caught bugs nothing else would tell on the same seeds."
+        "On how many bugs each oracle fires, and how many of the caught ones another oracle tells of, on one of the same seeds, where the run goes on to its end."
     );
     line!(out);
     line!(out, "| oracle | fires on | still caught without it |");
@@ -225,7 +243,7 @@ mod tests {
         ]);
         let time = Duration::from_secs(60);
         let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 20, shrink: None };
-        let page = page(&card, &budget);
+        let page = page(&card, &budget, &[]);
         let has = |line: &str| assert!(page.lines().any(|other| other == line), "{line}\n{page}");
         has("| bugs of safety that are caught | 2 of 3 |");
         has(

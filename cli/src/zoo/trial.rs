@@ -82,7 +82,7 @@ pub(crate) struct Ablation {
     pub(crate) seeds: Option<u64>,
 }
 
-/// The first seeds of two sweeps are so far apart.
+/// The first seeds of two sweeps are so far apart, at least.
 const BETWEEN_SWEEPS: u64 = 1_000_000;
 
 /// A run that has not ended long after its sweep should have is lost in a loop.
@@ -146,8 +146,9 @@ impl Programs<'_> {
             }
         }
         let mut trial = Trial::default();
-        // What the first sweep does not show is rare; its scenario shows it, or it has escaped.
-        for start in (0..budget.sweeps).map(|number| number * BETWEEN_SWEEPS) {
+        // Two sweeps have no seed in common.
+        let apart = budget.seeds.max(BETWEEN_SWEEPS);
+        for start in (0..budget.sweeps).map(|number| number.saturating_mul(apart)) {
             let (sweep, inconclusive) = self.sweep(bug, start, budget.seeds, budget, &[])?;
             let has_escaped = sweep.seed.is_none();
             if has_escaped && inconclusive > 0 {
@@ -158,13 +159,15 @@ impl Programs<'_> {
                 trial.fired.extend(self.fired(bug, seed)?);
             }
             trial.sweeps.push(sweep);
-            if has_escaped {
+            // What the first sweep does not show is rare; its scenario shows it, or it has escaped. But where the first one
+            // shows it, all count, those too that show nothing.
+            if has_escaped && trial.sweeps.len() == 1 {
                 break;
             }
         }
         let is_seen = trial.sweeps.iter().any(|sweep| sweep.seed.is_some());
         if let Some(path) = scenario.filter(|_| !is_seen) {
-            let Replayed { verdict, class, also_fired } = self.replay(self.patched, &path)?;
+            let Replayed { verdict, class, also_fired } = self.replay_on(self.patched, &path)?;
             if verdict != "failed" {
                 trial.remark = Some(format!("its scenario is {verdict}"));
             }
@@ -188,6 +191,12 @@ impl Programs<'_> {
         for family in [everything].iter().chain(&FAULT_FAMILIES) {
             let (sweep, _) = self.sweep(bug, 0, budget.ablation_seeds, budget, family.classes)?;
             let seeds = sweep.seed.map(|_| sweep.seeds);
+            if seeds.is_none() && sweep.seeds < budget.ablation_seeds {
+                let (ran, all, name) = (sweep.seeds, budget.ablation_seeds, family.name);
+                return Err(format!(
+                    "{ran} of {all} seeds without {name} took all the time: give more, or fewer seeds"
+                ));
+            }
             ablation.push(Ablation { family: family.name.to_owned(), seeds });
             if interrupt::requested() {
                 break;
@@ -272,8 +281,13 @@ impl Programs<'_> {
     }
 
     fn replay(&self, program: &Path, scenario: &Path) -> Result<Replayed, String> {
-        let mut command = Command::new(program);
-        command.arg("replay").arg(scenario).arg("--json");
+        report(replay(program, scenario), &program.with_extension("json"), GRACE)
+    }
+
+    /// The same, to the end of the run, whatever fires before it.
+    fn replay_on(&self, program: &Path, scenario: &Path) -> Result<Replayed, String> {
+        let mut command = replay(program, scenario);
+        command.arg("--keep-going");
         report(command, &program.with_extension("json"), GRACE)
     }
 
@@ -286,6 +300,12 @@ impl Programs<'_> {
             .map(|status| status.success())
             .map_err(|error| format!("the unpatched program cannot be run: {error}"))
     }
+}
+
+fn replay(program: &Path, scenario: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg("replay").arg(scenario).arg("--json");
+    command
 }
 
 /// The arguments that switch classes of faults off.
