@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use squall_scenarios::profile::{self, Profile};
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::args::{self, Shard, SoakArguments};
 use crate::clock::Stopwatch;
@@ -120,9 +121,10 @@ fn begin(known: Option<State>, arguments: &SoakArguments) -> Result<(State, Vec<
     })
 }
 
-/// The hash of the first run. It is the same in every shard.
+/// The hash of the first run, and of all that the profile says. It is the same in every shard.
 fn fingerprint(profile: &Profile, start: u64) -> Hash {
-    Hash(repeat::row(start, &|seed, options| storm::run_seed(profile, seed, options)).hash)
+    let first = repeat::row(start, &|seed, options| storm::run_seed(profile, seed, options)).hash;
+    Hash(xxh3_128(format!("{first:032x} {profile:?}").as_bytes()))
 }
 
 /// Why a state cannot go on as the arguments say, in whose place `fresh` would begin; and what could be done.
@@ -151,7 +153,7 @@ fn disagreement(state: &State, fresh: &State, shard: Option<Shard>) -> Option<St
     pairs.find(|(own, fresh)| own.fingerprint != fresh.fingerprint).map(|(own, _)| {
         let (profile, start) = (&own.profile, state.start);
         format!(
-            "seed {start} of {profile} is another run than it was: the program or the profile has changed; go on with those of then"
+            "{profile} is not what it was, or its seed {start} is another run: the program or the profile has changed; go on with those of then"
         )
     })
 }

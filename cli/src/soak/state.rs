@@ -38,7 +38,7 @@ pub(crate) struct State {
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Ledger {
     pub(super) profile: String,
-    /// The hash of the run of the first seed: another program, or another profile of this name, has another.
+    /// The hash of the profile, and of the run of the first seed: mostly another program has another.
     pub(super) fingerprint: Hash,
     /// How far each shard is. Invariant: in order, none twice, all of one number.
     pub(super) done: Vec<Done>,

@@ -35,6 +35,16 @@ fn violation(class: &'static str, seed: u64) -> Violation {
     Violation { class, message: format!("seed {seed} went wrong") }
 }
 
+#[test]
+fn a_profile_that_has_changed_is_noticed_though_the_first_run_is_what_it_was() {
+    let lite = profile::load("lite").expect("it is built in");
+    let mut other = lite.clone();
+    other.limits.events.high += 1;
+    let hash = |profile| repeat::row(0, &|seed, options| storm::run_seed(profile, seed, options)).hash;
+    assert_eq!(hash(&lite), hash(&other));
+    assert_ne!(fingerprint(&lite, 0), fingerprint(&other, 0));
+}
+
 fn new_state(shard: Shard) -> State {
     State::new(100, shard, ["storm", "disk"].map(|name| (name.to_owned(), Hash(7))))
 }

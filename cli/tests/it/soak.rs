@@ -142,7 +142,7 @@ fn a_state_that_is_not_what_the_arguments_say_is_refused_and_stays() {
     self::profile(&folder, "small.toml", &[("voters", "[3]"), ("count", "[7, 7]")]);
     let refusal = refused(&soak(&state, &folder, &[]));
     assert!(
-        refusal.contains("seed 5 of ") && refusal.contains("the program or the profile has changed"),
+        refusal.contains("or its seed 5 is another run: the program or the profile has changed"),
         "{refusal}"
     );
     assert_eq!(fs::read(&state).expect("it is there"), before);
