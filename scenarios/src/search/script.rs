@@ -3,15 +3,15 @@
 //! The section `explore` says which world it is, and each step what happens in it:
 //!
 //! ```text
-//! explore nodes=3 prompt_disk=1
+//! explore nodes=3 prompt_disk=yes
 //! s1 campaign n0
 //! s2 deliver n0>n1#1
 //! s3 crash n1 done=0
 //! ```
 //!
 //! `n0>n1#2` is the second message that `n0` sends to `n1`. A step that cannot be taken is passed over: after a bug was
-//! fixed the messages are not the same any more, and the file still says what was tried. A replay knows no bounds, and no message
-//! is used up.
+//! fixed the messages are not the same any more, and the file still says what was tried. A replay knows no bounds but
+//! that nothing is done more than 255 times, and no message is used up.
 
 use std::collections::BTreeMap;
 
@@ -218,6 +218,7 @@ fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Option
     let (count, node, input) = match words.first().map(String::as_str) {
         Some("campaign") => (2, node(1)?, Input::Campaign),
         Some("heartbeat") => (2, node(1)?, Input::Heartbeat),
+        Some("propose") if proposals == u8::MAX => return Err(misfit(0, "no more than 255 proposals")),
         Some("propose") => (2, node(1)?, Input::Propose(proposals)),
         Some("remove") => (3, node(1)?, Input::Remove(node(2)?)),
         Some("add") => (3, node(1)?, Input::Add(node(2)?)),

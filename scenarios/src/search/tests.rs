@@ -111,3 +111,19 @@ fn a_scenario_of_steps_is_replayed_and_what_cannot_be_is_told() {
         assert!(misfit.contains(&format!("steps.scn:{place}:")), "{misfit}");
     }
 }
+
+#[test]
+fn hundreds_of_steps_that_no_search_would_take_are_refused_or_taken() {
+    let many = |what: &str| {
+        let steps: String = (1..=300).map(|id| format!("s{id} {what} n0\n")).collect();
+        let text = format!("squall-scenario 1\nexplore nodes=1 elected=yes\n{steps}");
+        replay(&parse(&text, "steps.scn").expect("well formed"))
+            .map_err(|misfit| misfit.at(&text, "steps.scn").to_string())
+    };
+    assert_eq!(many("campaign").expect("each makes sense").violation, None);
+    let refused = many("propose").expect_err("commands are numbered by bytes");
+    assert!(
+        refused.contains("steps.scn:258:6:") && refused.contains("no more than 255 proposals"),
+        "{refused}"
+    );
+}
