@@ -55,6 +55,12 @@ pub fn check_scenario(bytes: &[u8]) {
     };
     let printed = scenario.to_string();
     assert_eq!(scenario::parse(&printed, FILE).as_ref(), Ok(&scenario), "it reads otherwise: {printed}");
+    if run::is_of_steps(&scenario) {
+        return match run::replay(&scenario, &options()) {
+            Err(misfit) => check_words(&misfit.at(text, FILE).to_string(), text),
+            Ok(outcome) => check_run(&outcome.verdict),
+        };
+    }
     match script::plan_of(&scenario) {
         Err(misfit) => check_words(&misfit.at(text, FILE).to_string(), text),
         Ok(plan) if is_small(&plan) => {

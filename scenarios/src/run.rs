@@ -108,7 +108,7 @@ pub fn replay_drawn(
     mut choice: Choice,
     options: &RunOptions,
 ) -> Result<Outcome, Misfit> {
-    if !scenario.steps.is_empty() || scenario.section(search::SECTION).is_some() {
+    if is_of_steps(scenario) {
         return replay_steps(scenario, options);
     }
     let plan = script::plan_of(scenario)?;
@@ -118,17 +118,24 @@ pub fn replay_drawn(
     Ok(run(plan, choice, options, &header("scenario")))
 }
 
+/// Whether a scenario is the way of a search through the states of the core, and no run of a cluster.
+#[must_use]
+pub fn is_of_steps(scenario: &Scenario) -> bool {
+    !scenario.steps.is_empty() || scenario.section(search::SECTION).is_some()
+}
+
 /// Runs a scenario of steps, which has no time, no clients and no marks.
 fn replay_steps(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Misfit> {
     script::check_expected(scenario.expected.as_ref())?;
     let replayed = search::replay(scenario)?;
+    let counts = |violation: &Violation| !options.ignored.contains(&violation.class);
     if options.log {
         replayed.story.iter().for_each(|line| tracing::info!("{line}"));
     }
     Ok(Outcome {
         seed: 0,
         also_fired: replayed.violation.iter().map(|violation| violation.class).collect(),
-        verdict: replayed.violation.map_or(Verdict::Passed, Verdict::Failed),
+        verdict: replayed.violation.filter(counts).map_or(Verdict::Passed, Verdict::Failed),
         hash: replayed.hash,
         events: replayed.taken,
         virtual_us: 0,
@@ -303,12 +310,12 @@ where
     let (mut on, mut come) = (Some(on), None);
     let caught = catch(&mut || come = on.take().map(|on| on(world)));
     let Err(words) = caught else { return Ok(come.expect("what did not panic has come to its end")) };
-    let panic = Violation { class: "Panic", message: words };
     let mut result = world.result();
+    result.violations.push(Violation { class: "Panic", message: words });
     let counts = |violation: &&Violation| !options.ignored.contains(&violation.class);
-    let first = result.violations.iter().find(counts).unwrap_or(&panic).clone();
-    result.verdict = Verdict::Failed(first);
-    result.violations.push(panic);
+    // Nobody knows how a run would have gone on that a panic ended.
+    let unknown = || Verdict::Inconclusive("a panic ended it, which does not count".to_owned());
+    result.verdict = result.violations.iter().find(counts).cloned().map_or_else(unknown, Verdict::Failed);
     Err(Box::new(result))
 }
 
@@ -317,5 +324,30 @@ fn expected(verdict: &Verdict) -> Option<Expected> {
         Verdict::Passed => Some(Expected::Passed),
         Verdict::Failed(violation) => Some(Expected::Failed(violation.class.to_owned())),
         Verdict::Inconclusive(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile;
+
+    /// As if the run had ended in a panic.
+    fn panicking(run: &mut dyn FnMut()) -> Result<(), String> {
+        run();
+        Err("commit index fell".to_owned())
+    }
+
+    #[test]
+    fn a_panic_that_does_not_count_leaves_no_verdict() {
+        let lite = profile::load("lite").expect("it is built in");
+        let verdict = |ignored| {
+            let options = RunOptions { catch: Some(panicking), ignored, ..RunOptions::default() };
+            let outcome = run_seed(&lite, 0, &options);
+            assert_eq!(outcome.also_fired, ["Panic"]);
+            outcome.verdict
+        };
+        assert!(matches!(verdict(Vec::new()), Verdict::Failed(violation) if violation.class == "Panic"));
+        assert!(matches!(verdict(vec!["Panic"]), Verdict::Inconclusive(_)));
     }
 }

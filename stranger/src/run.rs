@@ -54,6 +54,11 @@ pub fn replay(
     manners: Manners,
     options: &RunOptions,
 ) -> Result<Outcome, String> {
+    if run::is_of_steps(scenario) {
+        return Err(format!(
+            "{file}: it is made of steps, which are of Squall's core; expected a run in time"
+        ));
+    }
     let plan = script::plan_of(scenario).map_err(|misfit| misfit.at(text, file).to_string())?;
     let mut choice = scenario.choice();
     if options.record {
