@@ -242,6 +242,69 @@ fn a_run_stops_at_its_first_violation_or_goes_on_and_keeps_the_first_of_each_cla
     assert_eq!(went_on.verdict, stopped.verdict, "the first one is the verdict of both");
 }
 
+/// An oracle to which nothing ever settles, and which is not content with the end either.
+#[derive(Clone)]
+struct NeverContent;
+
+impl squall_sim::Oracle<crate::beacon::Beacon> for NeverContent {
+    fn started(
+        &mut self,
+        _: Time,
+        _: ProcessId,
+        _: &mut crate::beacon::Beacon,
+        _: &SimDisk,
+    ) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn stopped(&mut self, _: Time, _: ProcessId, _: CrashKind) {}
+
+    fn after(
+        &mut self,
+        _: Time,
+        _: ProcessId,
+        _: &mut crate::beacon::Beacon,
+        _: &SimDisk,
+    ) -> Result<(), Violation> {
+        Ok(())
+    }
+
+    fn standing(
+        &mut self,
+        _: Time,
+        _: ProcessSet,
+        _: &squall_sim::Processes<'_, crate::beacon::Beacon>,
+    ) -> Standing {
+        Standing::Advancing(7)
+    }
+
+    fn finished(
+        &mut self,
+        _: &[squall_sim::Call<crate::beacon::Beacon>],
+        _: &squall_sim::Processes<'_, crate::beacon::Beacon>,
+    ) -> Result<(), Violation> {
+        Err(Violation { class: "History", message: String::new() })
+    }
+}
+
+#[test]
+fn where_a_core_that_never_rests_does_not_end_the_run_its_history_is_judged_all_the_same() {
+    let build = || {
+        let (workload, recorder) = (Counting::default(), Recorder::new(Keep::Hash));
+        let choice = Choice::from_seed(1);
+        World::new(Habits::default(), two_phases(), plan([]), choice, NeverContent, workload, recorder)
+            .expect("the parameters are possible")
+    };
+    let classes =
+        |result: &RunResult| result.violations.iter().map(|violation| violation.class).collect::<Vec<_>>();
+    assert_eq!(classes(&build().run()), ["Liveness"]);
+    let went_on = build().keep_going().run();
+    assert_eq!(classes(&went_on), ["Liveness", "History"]);
+    assert!(matches!(&went_on.verdict, Verdict::Failed(first) if first.class == "Liveness"), "{went_on:?}");
+    let deaf = build().ignoring(["Liveness"].as_slice().into()).run();
+    assert!(matches!(&deaf.verdict, Verdict::Failed(first) if first.class == "History"), "{deaf:?}");
+}
+
 #[test]
 fn a_world_can_be_looked_at_while_it_runs() {
     let mut world = world(Habits::default(), calm(), plan([]));
