@@ -1,6 +1,9 @@
 //! What a storm must reach now and then (docs/debugging-a-seed.md, "Many seeds"): a sweep in which one of
 //! these never occurred has not tested what it seems to have tested.
 
+use squall_raft::{RoleKind, Status};
+use squall_sim::{Env, Process, sometimes};
+
 /// The names, in the order in which reports list them.
 pub const NAMES: &[&str] = &[
     "a candidate was refused in its own term",
@@ -113,4 +116,21 @@ pub const NAMES: &[&str] = &[
 /// All marks of a run: the simulator's, then those of this crate.
 pub fn all() -> impl Iterator<Item = &'static str> {
     squall_sim::mark::FRAMEWORK.iter().chain(NAMES).copied()
+}
+
+/// Marks what a change of a node's state comes to, whatever the node is made of.
+pub fn mark_change<P: Process>(before: &Status, after: &Status, env: &mut Env<'_, P>) {
+    let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
+    let uncommitted = before.last_log.index > before.commit_index;
+    sometimes!(env, NAMES, "a leader was deposed with uncommitted entries", deposed && uncommitted);
+    let resigned = deposed && after.current_term == before.current_term;
+    sometimes!(env, NAMES, "a leader without a quorum stepped down", resigned);
+    let spared = before.role == RoleKind::PreCandidate
+        && after.role == RoleKind::Follower
+        && after.current_term == before.current_term;
+    sometimes!(env, NAMES, "a pre-vote spared a term", spared);
+    let split = before.role == RoleKind::Candidate
+        && (after.role == RoleKind::PreCandidate
+            || (after.role == RoleKind::Candidate && after.current_term > before.current_term));
+    sometimes!(env, NAMES, "a campaign ended without a winner", split);
 }

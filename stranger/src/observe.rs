@@ -35,24 +35,7 @@ impl TikvServer {
             return;
         }
         self.observation.steps.push(Step::Changed(after));
-        let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
-        let uncommitted = before.last_log.index > before.commit_index;
-        sometimes!(
-            env,
-            marks::NAMES,
-            "a leader was deposed with uncommitted entries",
-            deposed && uncommitted
-        );
-        let resigned = deposed && after.current_term == before.current_term;
-        sometimes!(env, marks::NAMES, "a leader without a quorum stepped down", resigned);
-        let spared = before.role == RoleKind::PreCandidate
-            && after.role == RoleKind::Follower
-            && after.current_term == before.current_term;
-        sometimes!(env, marks::NAMES, "a pre-vote spared a term", spared);
-        let split = before.role == RoleKind::Candidate
-            && (after.role == RoleKind::PreCandidate
-                || (after.role == RoleKind::Candidate && after.current_term > before.current_term));
-        sometimes!(env, marks::NAMES, "a campaign ended without a winner", split);
+        marks::mark_change(&before, &after, env);
     }
 
     /// The event is over, and all that was written has been shown.

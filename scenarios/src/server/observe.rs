@@ -235,24 +235,7 @@ impl Server {
             self.mark_commit(&after, env);
         }
         self.mark_election(&before, &after, env);
-        let deposed = before.role == RoleKind::Leader && after.role != RoleKind::Leader;
-        let uncommitted = before.last_log.index > before.commit_index;
-        sometimes!(
-            env,
-            marks::NAMES,
-            "a leader was deposed with uncommitted entries",
-            deposed && uncommitted
-        );
-        let resigned = deposed && after.current_term == before.current_term;
-        sometimes!(env, marks::NAMES, "a leader without a quorum stepped down", resigned);
-        let spared = before.role == RoleKind::PreCandidate
-            && after.role == RoleKind::Follower
-            && after.current_term == before.current_term;
-        sometimes!(env, marks::NAMES, "a pre-vote spared a term", spared);
-        let split = before.role == RoleKind::Candidate
-            && (after.role == RoleKind::PreCandidate
-                || (after.role == RoleKind::Candidate && after.current_term > before.current_term));
-        sometimes!(env, marks::NAMES, "a campaign ended without a winner", split);
+        marks::mark_change(&before, &after, env);
     }
 
     /// A leader that was not elected by certain votes alone has everybody's.
