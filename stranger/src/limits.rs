@@ -19,6 +19,7 @@ pub fn check(plan: &Plan) -> Result<(), String> {
             setup.raft.lease_drift_ppm.is_some(),
             "cluster: leases: the crate's know no bound on drift; expected \"0/1\"",
         ),
+        (setup.priorities > 1, "cluster: priorities: they mean another thing to the crate; expected 1"),
         (workload.session_clients > 0, "workload: sessions: they are of Squall's replica; expected \"0/1\""),
     ];
     if let Some((_, what)) = refusals.into_iter().find(|(is_refused, _)| *is_refused) {

@@ -112,7 +112,6 @@ fn config(setup: &Setup, id: ProcessId, applied: LogIndex) -> Config {
         // The crate wants room for one message at the least.
         max_uncommitted_size: core.max_uncommitted_bytes.max(core.max_message_bytes),
         max_committed_size_per_ready: core.max_apply_bytes,
-        priority: i64::from(id.0) % i64::try_from(setup.priorities).unwrap_or(i64::MAX),
         ..Config::default()
     }
 }

@@ -38,6 +38,8 @@ pub struct Row {
 pub struct Summary {
     /// Seeds that were run.
     pub seeds: u64,
+    /// Those in which nothing fired, and of which nothing is in doubt.
+    pub passed: u64,
     /// By class: the seeds in which it fired, and what was said of it in the first.
     pub failures: BTreeMap<String, (Vec<u64>, String)>,
     /// Runs without a verdict, or that do not repeat: the seed, and why.
@@ -124,6 +126,7 @@ impl Summary {
         let mut hashes = Vec::with_capacity(rows.len() * 16);
         for row in rows {
             hashes.extend_from_slice(&row.hash.to_le_bytes());
+            summary.passed += u64::from(row.failure.is_none() && row.doubt.is_none());
             summary.events += row.events;
             summary.operations += row.operations;
             summary.virtual_us += row.virtual_us;
@@ -145,7 +148,7 @@ impl Summary {
     pub fn report(&self) -> String {
         let mut text = String::new();
         let failed: u64 = self.failures.values().map(|(seeds, _)| seeds.len() as u64).sum();
-        let passed = self.seeds - failed - self.doubts.len() as u64;
+        let passed = self.passed;
         let mut line = |line: String| writeln!(text, "{line}").expect("a string takes all");
         line(format!(
             "{} seeds: {passed} passed, {failed} failed, {} in doubt",
@@ -168,5 +171,18 @@ impl Summary {
         }
         line(format!("hash {:032x}", self.hash));
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_may_fail_and_be_in_doubt() {
+        let failure = Some(("Liveness".to_owned(), "it never came to rest".to_owned()));
+        let doubt = Some("a second run of the seed went another way".to_owned());
+        let report = Summary::of(&[Row { failure, doubt, ..Row::empty(0) }]).report();
+        assert!(report.starts_with("1 seeds: 0 passed, 1 failed, 1 in doubt\n"), "{report}");
     }
 }
