@@ -203,7 +203,8 @@ pub enum Seen<S> {
     Unclear,
 }
 
-/// Histories of up to so many operations are never accepted on the word of a witness alone.
+/// Histories of up to so many operations are searched, too, where a witness explains them; if that takes too many steps the
+/// witness stands alone.
 pub const SMALL_HISTORY: u64 = 512;
 /// Steps that a second opinion may take.
 const SECOND_OPINION_STEPS: u64 = 200_000;
