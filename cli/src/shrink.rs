@@ -113,8 +113,11 @@ pub(crate) fn make_small(
 
     let again =
         storm::replay(&after, &request.options).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
-    let Verdict::Failed(violation) = &again.verdict else {
-        return Err(Refusal::harness(format!("the shrunk run of {source} does not fail any more")));
+    let violation = match &again.verdict {
+        Verdict::Failed(violation) if violation.class == runs.class => violation,
+        Verdict::Passed | Verdict::Failed(_) | Verdict::Inconclusive(_) => {
+            return Err(Refusal::harness(format!("the shrunk run of {source} does not fail so any more")));
+        }
     };
     let text = save(request.output, &after, &source, violation)?;
     if let Some(path) = request.test {

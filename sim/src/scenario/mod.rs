@@ -46,6 +46,9 @@ pub use parse::parse;
 pub use section::Section;
 pub use step::Step;
 
+use std::collections::BTreeSet;
+
+use crate::anchor::Turn;
 use crate::choice::{Choice, Decision};
 use crate::fault::FaultEvent;
 use crate::parameters::Parameters;
@@ -124,11 +127,25 @@ impl Scenario {
         crate::anchor::check_milestones(&self.events, known).map_err(Subject::misfit_of_anchor)
     }
 
-    /// Takes out what concerns a process or a client that is not among so many.
+    /// Takes out what concerns a process or a client that is not among so many, and the faults that wait for such a one.
     pub fn retain_for(&mut self, processes: u32, clients: u32) {
         self.sections.retain(|section| parameters::concerns_one_of(section, processes));
         self.events.retain(|event| fault::check(event, processes).is_ok());
+        self.drop_orphans();
         self.decisions.retain(|decision| decision::check(decision.key, processes, clients).is_ok());
+    }
+
+    /// Takes out the faults that wait for one that is not there, and those that wait for them.
+    pub fn drop_orphans(&mut self) {
+        loop {
+            let before = self.events.len();
+            let there: BTreeSet<u32> = self.events.iter().map(|event| event.id).collect();
+            let is_there = |turn: Turn| there.contains(&turn.event());
+            self.events.retain(|event| event.turn().is_none_or(is_there));
+            if self.events.len() == before {
+                return;
+            }
+        }
     }
 
     /// The section of that name.

@@ -102,8 +102,7 @@ fn every_fault_has_a_line_that_is_its_own() {
     let text = format!("squall-scenario 1{file}\n");
     let scenario = parse(&text, "faults.scn").expect("every line is right");
     assert_eq!(scenario.to_string(), text);
-    let kinds: std::collections::BTreeSet<u8> =
-        scenario.events.iter().map(|event| event.fault.kind()).collect();
+    let kinds: BTreeSet<u8> = scenario.events.iter().map(|event| event.fault.kind()).collect();
     assert_eq!(kinds.len(), Fault::NAMES.len());
 }
 

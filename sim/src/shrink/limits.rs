@@ -47,6 +47,7 @@ impl<J: Judge> Shrinker<'_, J> {
                 let mut shorter = best.clone();
                 state(&mut shorter, "limits", "safety", value::Duration(length_us).to_string());
                 shorter.events.retain(|event| event.after.is_some() || event.at.0 < length_us);
+                shorter.drop_orphans();
                 shorter
             });
             if self.try_first(shorter).is_none() {

@@ -205,6 +205,7 @@ impl<J: Judge> Shrinker<'_, J> {
         self.best.decisions = decisions;
         self.best.sort_decisions();
         self.best.events.retain(|event| event.after.is_some() || event.at.0 <= virtual_us);
+        self.best.drop_orphans();
         self.ends = limits::cut(&mut self.best, virtual_us, safety_us);
     }
 }

@@ -114,6 +114,29 @@ fn where_nothing_is_needed_nothing_is_left_but_the_end() {
     );
 }
 
+/// What comes after the end goes, and what waits for it, and what waits for that: what is left can be run.
+#[test]
+fn a_fault_that_waits_for_one_behind_the_end_goes_with_it() {
+    let mut storm = storm();
+    let waiting = scenario::parse(
+        "squall-scenario 1\n\
+        processes count=5\n\
+        e4 @9s rot n1\n\
+        e5 @e4:begins+100ms rot n2\n\
+        e6 @e5:begins crash-all kind=power outage=500ms\n\
+        e7 @e2:begins rot n3\n",
+        "waiting.scn",
+    );
+    storm.events.extend(waiting.expect("it is right").events.split_off(1));
+    let run = run_of(&storm);
+    let no_time = &mut Needs { patience: 0, ..Needs::new(&["e2 "]) };
+    assert!(no_time.fails(&storm), "what is needed is there");
+    let best = shrink(storm, run, no_time);
+    assert!(no_time.fails(&best), "{best}");
+    let left: Vec<u32> = best.events.iter().map(|event| event.id).collect();
+    assert_eq!(left, [1, 2, 3, 7]);
+}
+
 #[test]
 fn when_time_is_up_the_best_so_far_is_the_result() {
     let needed = ["e1 ", "e3 ", "net n1>n0#5 "];
