@@ -30,6 +30,8 @@ struct Report {
     messages: u64,
     core_steps: u64,
     restarts: u32,
+    /// That a state was overlooked, for its fingerprint is another's, has a chance of one in so many.
+    by_chance_one_in: u64,
     wall_seconds: f64,
     states_per_second: u64,
 }
@@ -127,6 +129,7 @@ fn report(end: &End, progress: &Progress, stopped_by: Option<&'static str>, wall
         messages,
         core_steps,
         restarts: progress.restarts,
+        by_chance_one_in: progress.by_chance_one_in(),
         wall_seconds,
         states_per_second: (progress.states as f64 / wall_seconds.max(1e-9)) as u64,
     }
@@ -139,9 +142,11 @@ fn in_words(report: &Report, arguments: &ExploreArguments, wall: std::time::Dura
             "not complete, stopped by {by}: {} are unexplored; nothing was violated so far",
             words::count(report.waiting, "known state")
         ),
-        (None, None) => {
-            "complete: every state within the bounds was met, and nothing was violated".to_owned()
-        }
+        (None, None) => format!(
+            "complete: every state within the bounds was met, and nothing was violated\n\
+             (that a state was overlooked, for its fingerprint is another's, has a chance of one in {})",
+            thousands(report.by_chance_one_in)
+        ),
     };
     let mut text = format!(
         "{verdict}\n\n  states      {}, by {}; {} per second\n  depth       {}\n  the core    {} of single nodes, {}, {}\n  time        {}\n",

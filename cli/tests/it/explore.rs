@@ -27,6 +27,7 @@ fn a_search_that_is_complete_says_so_and_how_much_it_met() {
     let told = succeed(0, &bounds);
     assert!(told.starts_with("complete: every state within the bounds was met"), "{told}");
     assert!(told.contains("states      3,839, by 7,111 steps"), "{told}");
+    assert!(told.contains("a chance of one in 2,503,955,668,729)"), "{told}");
     let report = json(&[&bounds[..], &["--json"]].concat());
     assert_eq!((&report["verdict"], &report["states"]), (&"held".into(), &3839.into()));
     assert!(report["stopped_by"].is_null() && report["waiting"] == 0, "{report}");

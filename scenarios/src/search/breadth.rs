@@ -25,10 +25,20 @@ pub struct Progress {
     pub restarts: u32,
 }
 
+impl Progress {
+    /// Two states have one fingerprint, so that one of them is overlooked, with a chance of about one in so many, if
+    /// fingerprints are as good as random.
+    #[must_use]
+    pub fn by_chance_one_in(&self) -> u64 {
+        let pairs = u128::from(self.states) * u128::from(self.states.saturating_sub(1)) / 2;
+        u64::try_from((1 << 64) / pairs.max(1)).unwrap_or(u64::MAX)
+    }
+}
+
 /// How a search ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum End {
-    /// Every state within the bounds was met, and nothing was violated.
+    /// Every state within the bounds was met, and nothing was violated; but for [`Progress::by_chance_one_in`].
     Complete,
     /// It was told to stop.
     Stopped,
@@ -41,7 +51,7 @@ pub enum End {
 pub struct Found {
     /// What is wrong.
     pub violation: Violation,
-    /// The shortest way to it, as the steps of a scenario.
+    /// The shortest way to it through states with no spent messages, as the steps of a scenario.
     pub steps: Vec<squall_sim::scenario::Step>,
 }
 

@@ -45,7 +45,11 @@ impl Contents {
         if let Some(from) = write.truncate_from {
             self.entries.retain(|entry| entry.index < from);
         }
-        self.entries.extend_from_slice(&write.entries);
+        for entry in &write.entries {
+            let next = LogIndex(self.entries.len() as u64 + 1);
+            assert_eq!(entry.index, next, "a write begins where the log ends: {write:?}");
+            self.entries.push(entry.clone());
+        }
     }
 
     /// The term that no restart falls below.

@@ -1,7 +1,7 @@
 //! What the search remembers beside the nodes, and holds each step against: the harm itself, and no rule of how to avoid it.
 //!
 //! It is part of a state: two states that differ in what was committed, or who led, are two. Everything here is about
-//! what nodes *show* after a step: whether one leads, its log, and how much of that it takes for committed. Entries are
+//! what nodes *show* after an input: whether one leads, its log, and how much of that it takes for committed. Entries are
 //! compared by term and payload, so that no property of the protocol is presupposed.
 
 use squall_raft::{Entry, NodeId, Payload, Term};

@@ -44,7 +44,8 @@ pub(super) enum Taken {
 /// What a step of one node comes to.
 struct Effect {
     node: Id,
-    sight: Id,
+    /// What the node showed meanwhile, and in the end.
+    shown: Vec<Id>,
     /// In the order in which they were sent, and rising.
     sent: Vec<Id>,
     sorted: Vec<Id>,
@@ -136,8 +137,9 @@ impl Model {
             assert_eq!(effect.panic, None, "an election without faults");
             state[usize::from(node)] = effect.node;
             inputs.extend(effect.sent.iter().map(|id| (self.receiver(*id), Input::Deliver(*id))));
-            let sight = effect.sight;
-            state[ghost] = self.ghost_after(state[ghost], sight).expect("an election without faults");
+            for sight in effect.shown.clone() {
+                state[ghost] = self.ghost_after(state[ghost], sight).expect("an election without faults");
+            }
         }
         state[ghost + 1..].copy_from_slice(&left.touching(0).words());
         state
@@ -272,13 +274,7 @@ impl Model {
         next.clear();
         next.extend_from_slice(&state[..self.place_of_ghost()]);
         next[place] = effect.node;
-        let sight = effect.sight;
-        if self.known[state[place] as usize].sight != sight
-            && let Err(violation) = self.check_logs(next, place, sight)
-        {
-            return Taken::Violation(violation);
-        }
-        match self.ghost_after(state[self.place_of_ghost()], sight) {
+        match self.judge(state, place, number) {
             Ok(ghost) => next.push(ghost),
             Err(violation) => return Taken::Violation(violation),
         }
@@ -309,6 +305,21 @@ impl Model {
         state.truncate(end);
     }
 
+    /// Holds what a node showed in a step against the others and the ghost, which it returns as it is then.
+    fn judge(&mut self, state: &[u32], place: usize, number: u32) -> Result<Id, Violation> {
+        let mut ghost = state[self.place_of_ghost()];
+        let mut before = self.known[state[place] as usize].sight;
+        for at in 0..self.effects[number as usize].shown.len() {
+            let sight = self.effects[number as usize].shown[at];
+            if sight != before {
+                self.check_logs(&state[..self.place_of_ghost()], place, sight)?;
+            }
+            ghost = self.ghost_after(ghost, sight)?;
+            before = sight;
+        }
+        Ok(ghost)
+    }
+
     fn check_logs(&self, nodes: &[u32], place: usize, sight: Id) -> Result<(), Violation> {
         let sight = self.sights.value(sight);
         let others = nodes.iter().enumerate().filter(|(other, _)| *other != place);
@@ -333,21 +344,20 @@ impl Model {
 
     fn note(&mut self, from: Id, stepped: Result<Stepped, String>) -> u32 {
         let effect = match stepped {
-            Ok(Stepped { node, sent, writes }) => {
+            Ok(Stepped { node, sent, writes, shown }) => {
                 let node = self.know(node);
-                if node == from && sent.is_empty() {
+                let shown: Vec<Id> = shown.into_iter().map(|sight| self.sights.intern(sight)).collect();
+                if node == from && sent.is_empty() && shown == [self.known[from as usize].sight] {
                     return NOTHING;
                 }
                 let sent: Vec<Id> = sent.into_iter().map(|message| self.message_id(message)).collect();
                 let mut sorted = sent.clone();
                 sorted.sort_unstable();
-                let sight = self.known[node as usize].sight;
-                Effect { node, sight, sent, sorted, writes, panic: None }
+                Effect { node, shown, sent, sorted, writes, panic: None }
             }
             Err(said) => {
-                let sight = self.known[from as usize].sight;
-                let (sent, sorted) = (Vec::new(), Vec::new());
-                Effect { node: from, sight, sent, sorted, writes: 0, panic: Some(said) }
+                let (shown, sent, sorted) = (Vec::new(), Vec::new(), Vec::new());
+                Effect { node: from, shown, sent, sorted, writes: 0, panic: Some(said) }
             }
         };
         self.effects.push(effect);

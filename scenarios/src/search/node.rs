@@ -109,6 +109,8 @@ pub(super) struct Stepped {
     pub(super) sent: Vec<Message>,
     /// Writes that the step gave rise to.
     pub(super) writes: u8,
+    /// What the node showed after each input that the core was given; at the end, that it has crashed.
+    pub(super) shown: Vec<Sight>,
 }
 
 impl Behaviour {
@@ -202,7 +204,7 @@ impl Node {
         message: Option<&Message>,
         behaviour: Behaviour,
     ) -> Stepped {
-        let mut sent = Vec::new();
+        let (mut sent, mut shown) = (Vec::new(), Vec::new());
         let mut writes = 0;
         if let Input::Crash(done) = input {
             self = self.crashed(done, behaviour);
@@ -210,6 +212,7 @@ impl Node {
             self.feed(input, message);
             writes = self.carry_out(&mut sent);
         }
+        shown.push(self.sight());
         let (mut left, crashes) = match fate {
             Fate::Wait => (0, false),
             Fate::Done => (u8::MAX, false),
@@ -218,13 +221,16 @@ impl Node {
         while left > 0 && !self.writes.is_empty() {
             self.feed(Input::Persisted, None);
             writes = self.carry_out(&mut sent).saturating_add(writes);
+            shown.push(self.sight());
             left -= 1;
         }
         if crashes {
             self = self.crashed(0, behaviour);
+            shown.push(self.sight());
         }
         self.raft.forget_draw();
-        Stepped { node: self, sent, writes }
+        shown.dedup();
+        Stepped { node: self, sent, writes, shown }
     }
 
     /// Whether an input is refused is the core's to say; then it changes nothing.

@@ -3,9 +3,12 @@
 //!
 //! A node's state cannot be renamed as a value, so it is as text: what `Debug` says of it, with other ids, and with every list
 //! in one order. Lists whose order matters name positions or sequence numbers in what they hold.
+//!
+//! And what is remembered of a step that the power does not survive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use squall_raft::{NodeId, Term};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
@@ -191,4 +194,47 @@ fn symmetry_hides_no_state_but_by_its_name() {
     ] {
         check(bounds, alike);
     }
+}
+
+#[test]
+fn a_world_that_begins_elected_has_treated_the_others_alike() {
+    for (nodes, spares, alike) in [(3, 2, 4), (4, 0, 6), (4, 2, 12), (5, 0, 24)] {
+        for one_entry_messages in [false, true] {
+            let bounds = Bounds { spares, start: Start::Elected, one_entry_messages, ..Bounds::of(nodes) };
+            let (mut model, mut renamer) = (Model::new(bounds), Renamer::default());
+            let first = model.first_state();
+            let own: Renaming = (0..bounds.all_nodes()).collect();
+            let first_key = renamer.key(&model, &first, &own);
+            let is_alike = |renaming: &Renaming| renamer.key(&model, &first, renaming) == first_key;
+            let group: Vec<Renaming> = renamings(bounds.all_nodes()).into_iter().filter(is_alike).collect();
+            assert_eq!(group.len(), alike, "{bounds:?}");
+        }
+    }
+}
+
+/// The message to this node, where there is one only.
+fn arrives(model: &Model, state: &[u32], node: u8) -> Input {
+    let to_node: Vec<Id> =
+        state[model.place_of_messages()..].iter().copied().filter(|id| model.receiver(*id) == node).collect();
+    let [id] = to_node[..] else { panic!("one message to n{node}: {to_node:?}") };
+    Input::Deliver(id)
+}
+
+#[test]
+fn who_loses_its_power_in_the_step_that_made_it_leader_has_led() {
+    let bounds = Bounds { elections: 1, crashes: 1, disk: DiskPace::Prompt, ..Bounds::of(3) };
+    let mut model = Model::new(bounds);
+    let (mut state, mut next) = (model.first_state(), State::new());
+    for (node, fate) in [(0, Fate::Done), (1, Fate::Done), (0, Fate::Lost(0))] {
+        let has_begun = state.len() > model.place_of_messages();
+        let input = if has_begun { arrives(&model, &state, node) } else { Input::Campaign };
+        let step = Step { node, input, fate, keeps: false };
+        assert_eq!(model.take(&state, step, &mut next), Taken::State, "{step:?}");
+        std::mem::swap(&mut state, &mut next);
+    }
+    assert!(!model.sights.value(model.known[state[0] as usize].sight).leads, "it has crashed");
+    let rival = Sight { node: NodeId(1), term: Term(1), leads: true, log: Vec::new(), commit: 0 };
+    let rival = model.sights.intern(rival);
+    let seen = model.ghost_after(state[model.place_of_ghost()], rival);
+    assert_eq!(seen.map_err(|violation| violation.class), Err("ElectionSafety"));
 }
