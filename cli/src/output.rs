@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -67,18 +68,49 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     replaced.map_err(|error| Refusal::harness(format!("{} cannot be written: {error}", path.display())))
 }
 
-/// Makes sure that nobody else goes on with a file, for as long as what is returned lives.
-pub(crate) fn lock(path: &Path) -> Result<File, Refusal> {
-    let lock = beside(path, ".lock");
-    let refuse = |what: String| Refusal::harness(format!("{} {what}", path.display()));
-    let file = File::create(&lock).map_err(|error| refuse(format!("cannot be locked: {error}")))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(refuse("is in use by another process; name another file".to_owned()))
-        }
-        Err(TryLockError::Error(error)) => Err(refuse(format!("cannot be locked: {error}"))),
+/// Keeps others away from a file, or from a folder, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    path: PathBuf,
+    /// Invariant: locked. Closing it gives the lock back.
+    _file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // It goes while the lock is held. One that stays does no harm: what counts is whether somebody holds it.
+        let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Makes sure that nobody else goes on with a file, or in a folder. If somebody does, `instead` is what can be done.
+pub(crate) fn lock(path: &Path, instead: &str) -> Result<Lock, Refusal> {
+    let name = path.display();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return Err(Refusal::bad_input(format!("{name}: there is no folder {folder}; make it first")));
+    }
+    let lock = beside(path, ".lock");
+    let broken = |error| Refusal::harness(format!("{name} cannot be locked: {}: {error}", lock.display()));
+    let file = File::create(&lock).map_err(broken)?;
+    let is_ours = match file.try_lock() {
+        // Whoever had it may have taken the file away after it was opened here: then this is nobody's lock.
+        Ok(()) => is_at(&file, &lock),
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(error)) => return Err(broken(error)),
+    };
+    if is_ours {
+        return Ok(Lock { path: lock, _file: file });
+    }
+    Err(Refusal::harness(format!("{name} is in use by another process; {instead}")))
+}
+
+/// Whether an open file is the one that is found there.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    let (open, found) = (file.metadata().map(identity), fs::metadata(path).map(identity));
+    matches!((open, found), (Ok(open), Ok(found)) if open == found)
 }
 
 /// A file in the same folder, of the same name and more.

@@ -24,6 +24,9 @@ const COUNT_MAX: u64 = 1 << 62;
 const REMEDY: &str =
     "a soak writes this file by itself: bring a whole copy back, or begin anew with another file";
 
+/// The name of the field that tells of an edit wherever it was made.
+const CHECKSUM: &[u8] = b"\"checksum\"";
+
 /// The part of the file that every version has.
 #[derive(Deserialize)]
 struct Head {
@@ -45,7 +48,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<State, String> {
     }
     let state: State = serde_json::from_slice(bytes).map_err(|error| placed(&error))?;
     check(&state).map_err(|what| format!(" {what}"))?;
-    Ok(state)
+    let is_checksum = |line: &[u8]| line.windows(CHECKSUM.len()).any(|words| words == CHECKSUM);
+    let place = bytes.split(|byte| *byte == b'\n').position(is_checksum).unwrap_or(0);
+    state.unsealed().ok_or_else(|| {
+        format!("{}: `checksum` is of another state: something in this file was edited or damaged", place + 1)
+    })
 }
 
 fn placed(error: &serde_json::Error) -> String {

@@ -27,12 +27,20 @@ pub(crate) fn command(arguments: &MergeArguments) -> Result<Exit, Refusal> {
     if let Some(path) = &arguments.output {
         output::replace(path, &rendered(&whole))?;
     }
-    tell(&whole, arguments.json)
+    let exit = tell(&whole, arguments.json)?;
+    // What is missing may have found something.
+    Ok(if exit == Exit::Held && !whole.missing_shards().0.is_empty() { Exit::Harness } else { exit })
 }
 
 /// Adds a state to what is known, if both are of one soak and no shard is in both.
 pub(super) fn merge(mut whole: State, part: State) -> Result<State, String> {
     let (ours, theirs) = (whole.shards(), part.shards());
+    if part.executable != whole.executable {
+        return Err(format!(
+            "its runs are another program's ({}, the others' {}), and do not add up with those; build once, and give every machine that file",
+            part.executable, whole.executable
+        ));
+    }
     if part.start != whole.start {
         return Err(format!("it begins at seed {}, the others at {}: another soak", part.start, whole.start));
     }
@@ -50,7 +58,7 @@ pub(super) fn merge(mut whole: State, part: State) -> Result<State, String> {
     };
     if profiles(&whole) != profiles(&part) {
         return Err(
-            "its profiles, or the runs of their first seeds, are others: not of the same program".to_owned()
+            "its profiles, or the runs of their first seeds, are others: not of the same soak".to_owned()
         );
     }
     for ledger in part.profiles {

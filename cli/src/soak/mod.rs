@@ -3,6 +3,7 @@
 //! Profiles take turns, a few seconds each. After each turn the state is written, so that a machine that dies loses no more
 //! than that. When the time is up, the fastest seed of each kind of failure is shrunk, and a report is printed.
 
+mod executable;
 mod garbled;
 mod merge;
 mod report;
@@ -47,7 +48,7 @@ struct Session {
 
 /// Runs the command.
 pub(crate) fn command(arguments: &SoakArguments) -> Result<Exit, Refusal> {
-    let _lock = output::lock(&arguments.state)?;
+    let _lock = output::lock(&arguments.state, "name another file")?;
     let known = if arguments.state.exists() { Some(garbled::load(&arguments.state)?) } else { None };
     let (mut state, profiles) = begin(known, arguments)?;
     let session =
@@ -75,7 +76,7 @@ pub(crate) fn command(arguments: &SoakArguments) -> Result<Exit, Refusal> {
 /// Prints the report.
 fn tell(state: &State, json: bool) -> Result<Exit, Refusal> {
     if json {
-        output::print_json(state)?;
+        output::print_json(&state.sealed())?;
     } else {
         output::print(&report::soak(state))?;
     }
@@ -88,7 +89,8 @@ fn save(path: &Path, state: &State) -> Result<(), Refusal> {
 }
 
 fn rendered(state: &State) -> Vec<u8> {
-    let mut text = serde_json::to_string_pretty(state).expect("a state has text keys only, so it is JSON");
+    let mut text =
+        serde_json::to_string_pretty(&state.sealed()).expect("a state has text keys only, so it is JSON");
     text.push('\n');
     text.into_bytes()
 }
@@ -113,7 +115,9 @@ fn begin(known: Option<State>, arguments: &SoakArguments) -> Result<(State, Vec<
     let start = arguments.start.or(known.as_ref().map(|state| state.start)).unwrap_or(0);
     let fingerprints = profiles.iter().map(|profile| fingerprint(profile, start));
     let shard = arguments.shard;
-    let fresh = State::new(start, shard.unwrap_or(Shard::WHOLE), names.into_iter().zip(fingerprints));
+    let executable = executable::hash()?;
+    let profiles_of = names.into_iter().zip(fingerprints);
+    let fresh = State::new(start, shard.unwrap_or(Shard::WHOLE), executable, profiles_of);
     let Some(state) = known else { return Ok((fresh, profiles)) };
     disagreement(&state, &fresh, shard).map_or(Ok((state, profiles)), |what| {
         let path = arguments.state.display();
@@ -129,6 +133,12 @@ fn fingerprint(profile: &Profile, start: u64) -> Hash {
 
 /// Why a state cannot go on as the arguments say, in whose place `fresh` would begin; and what could be done.
 fn disagreement(state: &State, fresh: &State, shard: Option<Shard>) -> Option<String> {
+    if state.executable != fresh.executable {
+        return Some(format!(
+            "it was begun by another program ({}; this one is {}), and runs of two programs do not add up; go on with that one's file",
+            state.executable, fresh.executable
+        ));
+    }
     let shards = state.shards();
     let [own] = shards[..] else {
         return Some(format!("it is merged from {} shards; go on with the state of one", shards.len()));
@@ -153,7 +163,7 @@ fn disagreement(state: &State, fresh: &State, shard: Option<Shard>) -> Option<St
     pairs.find(|(own, fresh)| own.fingerprint != fresh.fingerprint).map(|(own, _)| {
         let (profile, start) = (&own.profile, state.start);
         format!(
-            "{profile} is not what it was, or its seed {start} is another run: the program or the profile has changed; go on with those of then"
+            "{profile} is not what it was, or its seed {start} is another run on this machine; go on with the profile of then"
         )
     })
 }

@@ -25,7 +25,11 @@ pub(super) fn soak(state: &State) -> String {
         ledger.findings.iter().for_each(|finding| tell_finding(&mut out, &ledger.profile, finding));
     }
     if state.profiles.iter().all(|ledger| ledger.doubts.is_empty() && ledger.findings.is_empty()) {
-        let held = if state.seeds() > 0 { "All invariants held." } else { "Nothing was run." };
+        let held = match state.seeds() {
+            0 => "Nothing was run.",
+            _ if state.missing_shards().0.is_empty() => "All invariants held.",
+            _ => "All invariants held in what is here.",
+        };
         line!(out, "{held}");
     }
     out
@@ -41,10 +45,12 @@ fn shards(state: &State) -> String {
     let list = |shards: &[Shard]| {
         shards.iter().map(|shard| (shard.index + 1).to_string()).collect::<Vec<_>>().join(", ")
     };
-    if shards.len() as u64 == of {
+    let (missing, more) = state.missing_shards();
+    if missing.is_empty() {
         return format!(", all {of} shards");
     }
-    format!(", of {of} shards only {}", list(&shards))
+    let more = if more > 0 { format!(" and {} more", thousands(more)) } else { String::new() };
+    format!(", of {of} shards only {}; not here: {}{more}", list(&shards), list(&missing))
 }
 
 fn totals(ledger: &Ledger) -> String {

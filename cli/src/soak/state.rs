@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use squall_scenarios::marks;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::garbled;
 use crate::args::Shard;
@@ -15,10 +16,13 @@ use crate::exit::Exit;
 use crate::summary::{self, Judgement, Row};
 
 /// The version of the file's format.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// Longer messages are cut: the seed tells the whole again.
 const MESSAGE_CHARS_MAX: usize = 2_000;
+
+/// More missing shards are counted, not named.
+const MISSING_NAMED_MAX: usize = 20;
 
 /// Everything that is known of a soak.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -27,10 +31,14 @@ pub(crate) struct State {
     pub(super) version: u64,
     /// The version of the program.
     pub(super) program: String,
+    /// The hash of the program's file: whose runs these are.
+    pub(super) executable: Hash,
     /// The first seed of all shards.
     pub(super) start: u64,
     /// Invariant: one at least, of different names, with the same shards.
     pub(super) profiles: Vec<Ledger>,
+    /// The hash of all else, where the state is written down. Invariant: zero in memory, where nobody edits it.
+    pub(super) checksum: Hash,
 }
 
 /// What is known of the runs of one profile.
@@ -38,7 +46,7 @@ pub(crate) struct State {
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(super) struct Ledger {
     pub(super) profile: String,
-    /// The hash of the profile, and of the run of the first seed: mostly another program has another.
+    /// The hash of the profile, and of the run of the first seed, which is the same on all machines.
     pub(super) fingerprint: Hash,
     /// How far each shard is. Invariant: in order, none twice, all of one number.
     pub(super) done: Vec<Done>,
@@ -155,20 +163,51 @@ impl TryFrom<String> for Hash {
 
 impl State {
     /// A soak of which nothing was run yet. Each profile comes with its fingerprint.
-    pub(super) fn new(start: u64, shard: Shard, profiles: impl IntoIterator<Item = (String, Hash)>) -> State {
+    pub(super) fn new(
+        start: u64,
+        shard: Shard,
+        executable: Hash,
+        profiles: impl IntoIterator<Item = (String, Hash)>,
+    ) -> State {
         let ledgers =
             profiles.into_iter().map(|(profile, fingerprint)| Ledger::new(profile, fingerprint, shard));
         State {
             version: VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
+            executable,
             start,
             profiles: ledgers.collect(),
+            checksum: Hash(0),
         }
+    }
+
+    /// As it is written down: with its checksum. That is over what it says, not over how it is laid out.
+    pub(super) fn sealed(&self) -> State {
+        assert_eq!(self.checksum, Hash(0), "a state in memory has no checksum");
+        let bytes = serde_json::to_vec(self).expect("a state has text keys only, so it is JSON");
+        State { checksum: Hash(xxh3_128(&bytes)), ..self.clone() }
+    }
+
+    /// What was written down, if it is what the checksum is of.
+    pub(super) fn unsealed(self) -> Option<State> {
+        let state = State { checksum: Hash(0), ..self };
+        (state.sealed().checksum == self.checksum).then_some(state)
     }
 
     /// The shards whose runs it holds.
     pub(super) fn shards(&self) -> Vec<Shard> {
         self.profiles[0].done.iter().map(|done| done.shard).collect()
+    }
+
+    /// Some of the shards whose runs it does not hold, and how many more there are.
+    pub(super) fn missing_shards(&self) -> (Vec<Shard>, u64) {
+        let here = self.shards();
+        let of = here[0].of;
+        let is_missing = |index: &u64| here.binary_search_by_key(index, |shard| shard.index).is_err();
+        let missing = (0..of).filter(is_missing).take(MISSING_NAMED_MAX).map(|index| Shard { index, of });
+        let missing: Vec<Shard> = missing.collect();
+        let more = of - here.len() as u64 - missing.len() as u64;
+        (missing, more)
     }
 
     pub(super) fn seeds(&self) -> u64 {

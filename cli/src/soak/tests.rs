@@ -46,7 +46,7 @@ fn a_profile_that_has_changed_is_noticed_though_the_first_run_is_what_it_was() {
 }
 
 fn new_state(shard: Shard) -> State {
-    State::new(100, shard, ["storm", "disk"].map(|name| (name.to_owned(), Hash(7))))
+    State::new(100, shard, Hash(3), ["storm", "disk"].map(|name| (name.to_owned(), Hash(7))))
 }
 
 /// Goes on until so many seeds of each profile are done, all shards taken together.
@@ -158,7 +158,7 @@ fn profiles_take_turns_and_the_state_is_kept_after_each() {
 
 #[test]
 fn a_soak_that_reaches_the_last_seed_ends_there() {
-    let state = State::new(u64::MAX - 1, Shard::WHOLE, [("storm".to_owned(), Hash(7))]);
+    let state = State::new(u64::MAX - 1, Shard::WHOLE, Hash(3), [("storm".to_owned(), Hash(7))]);
     let session = Session { seeds_max: None, time: None, jobs: 2 };
     let mut state = state;
     let run = |_: usize, seed: u64, _: &RunOptions| outcome(seed & 0xf);
@@ -178,9 +178,26 @@ fn what_is_no_part_of_the_soak_is_not_merged() {
     let mut other = shard(1, 3);
     other.profiles[1].fingerprint = Hash(8);
     assert!(refusal(other).contains("the runs of their first seeds"));
+    let other = State { executable: Hash(4), ..shard(1, 3) };
+    assert!(refusal(other).contains("its runs are another program's"));
     let mut other = shard(1, 3);
     other.profiles.pop();
     assert!(refusal(other).contains("its profiles"));
+}
+
+#[test]
+fn shards_that_are_missing_are_named_and_of_very_many_the_first() {
+    let shard = |index, of| soak(new_state(Shard { index, of }), 50);
+    let told = |state: &State| report::soak(state).lines().next().expect("it has a head").to_owned();
+    let some = merge(shard(0, 4), shard(2, 4)).expect("two shards of one soak");
+    assert_eq!(told(&some), "soak: 50 seeds from 100 on, of 4 shards only 1, 3; not here: 2, 4");
+    let one = told(&shard(1, u64::MAX));
+    assert!(
+        one.contains("only 2; not here: 1, 3, 4,")
+            && one.ends_with(", 21 and 18,446,744,073,709,551,594 more"),
+        "{one}"
+    );
+    assert_eq!(shard(0, 1).missing_shards(), (Vec::new(), 0));
 }
 
 #[test]
@@ -198,11 +215,11 @@ fn totals_that_no_longer_fit_are_refused() {
 fn a_state_that_was_edited_is_refused_by_its_line_with_what_would_be_right() {
     let whole = text(&soak(new_state(Shard::WHOLE), 200));
     for (line, edited, said) in [
-        ("\"version\": 1", "\"version\": 2", "it is of version 2; this program reads version 1"),
-        ("\"version\": 1", "\"version\": -1", "2:15: invalid value: integer `-1`, expected u64"),
-        ("\"version\": 1", "\"edition\": 1", "missing field `version`"),
+        ("\"version\": 2", "\"version\": 1", "it is of version 1; this program reads version 2"),
+        ("\"version\": 2", "\"version\": -1", "2:15: invalid value: integer `-1`, expected u64"),
+        ("\"version\": 2", "\"edition\": 2", "missing field `version`"),
         ("\"program\": \"", "\"program\": \"9", "`program` is 9"),
-        ("\"start\": 100", "\"start\": 100.5", "4:16: invalid type: floating point `100.5`, expected u64"),
+        ("\"start\": 100", "\"start\": 100.5", "5:16: invalid type: floating point `100.5`, expected u64"),
         ("\"start\": 100", "\"start\": 500", "seed 297 is not among those that were run"),
         ("\"shard\": \"1/1\"", "\"shard\": \"2/1\"", "`2/1` is no shard; give I/N with 1 <= I <= N"),
         ("\"seeds\": 200", "\"seeds\": 201", "201 seeds are done, and 200 have an end"),
@@ -236,11 +253,19 @@ fn a_state_that_was_edited_is_refused_by_its_line_with_what_would_be_right() {
         ("\"fingerprint\": \"", "\"fingerprint\": \"+", "is no hash; expected 32 hexadecimal digits"),
         ("\"profile\": \"storm\"", "\"profile\": \"disk\"", "`profiles` names one twice"),
         ("\"marks\": {", "\"marks\": {\n\"a pig flew\": 3,", "no situation is called `a pig flew`"),
+        ("\"events\": ", "\"events\": 5", "`checksum` is of another state"),
+        ("\"executable\": \"00", "\"executable\": \"0f", "`checksum` is of another state"),
+        ("\"checksum\": \"", "\"checksum\": \"x", "is no hash; expected 32 hexadecimal digits"),
+        ("\"checksum\": \"", "\"sum\": \"", "unknown field `sum`"),
     ] {
         assert!(whole.contains(line), "{line}");
         let refusal = garbled::parse(whole.replacen(line, edited, 1).as_bytes()).expect_err(edited);
         assert!(refusal.contains(said), "{edited}: {refusal}");
     }
+    // An edit that makes sense is told at the checksum, for nobody knows where it was made.
+    let place = 1 + whole.lines().position(|line| line.contains("checksum")).expect("it has one");
+    let refusal = garbled::parse(whole.replacen("\"events\": ", "\"events\": 5", 1).as_bytes());
+    assert!(refusal.expect_err("it was edited").starts_with(&format!("{place}: `checksum`")));
     // What is wrong with a profile as a whole is told right behind it.
     let end = 1 + whole.lines().position(|line| line == "    },").expect("there is a second profile");
     let refusal = garbled::parse(whole.replacen("\"seeds\": 200", "\"seeds\": 201", 1).as_bytes());
@@ -249,8 +274,9 @@ fn a_state_that_was_edited_is_refused_by_its_line_with_what_would_be_right() {
 }
 
 #[test]
-fn a_state_that_was_cut_off_or_flipped_anywhere_is_refused_or_read_and_nothing_panics() {
-    let whole = rendered(&soak(new_state(Shard::WHOLE), 30));
+fn a_state_that_was_cut_off_or_flipped_anywhere_is_refused_or_says_the_same_and_nothing_panics() {
+    let state = soak(new_state(Shard::WHOLE), 30);
+    let whole = rendered(&state);
     let end = whole.len() - 2;
     for length in 0..end {
         garbled::parse(&whole[..length]).expect_err("it was cut off");
@@ -259,13 +285,13 @@ fn a_state_that_was_cut_off_or_flipped_anywhere_is_refused_or_read_and_nothing_p
         for with in [b'"', b'9', 0xff] {
             let mut bytes = whole.clone();
             bytes[place] = with;
-            if let Ok(state) = garbled::parse(&bytes) {
-                garbled::parse(&rendered(&state)).expect("what was read can be written and read again");
+            if let Ok(read) = garbled::parse(&bytes) {
+                assert_eq!(read, state, "byte {place} became {with}");
             }
         }
     }
     for text in
-        ["", "null", "[]", "7", "once upon a time", "{\"version\":1}", "{\"version\":1,\"profiles\":[]}"]
+        ["", "null", "[]", "7", "once upon a time", "{\"version\":2}", "{\"version\":2,\"profiles\":[]}"]
     {
         garbled::parse(text.as_bytes()).expect_err(text);
     }

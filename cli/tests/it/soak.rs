@@ -1,6 +1,7 @@
 //! `squall soak` and `squall merge`: stopped, resumed, shared among machines, and what comes out.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -38,9 +39,10 @@ fn read(state: &str) -> Value {
     serde_json::from_str(&text).expect("a state is JSON")
 }
 
-/// A state without what is measured and what the shards were.
+/// A state without what is measured, what the shards were, and the checksum over these.
 fn totals(state: &str) -> Value {
     let mut state = read(state);
+    state["checksum"] = Value::Null;
     for ledger in state["profiles"].as_array_mut().expect("profiles are a list") {
         ledger["busy_us"] = Value::Null;
         ledger["done"] = Value::Null;
@@ -78,7 +80,10 @@ fn a_soak_that_is_stopped_and_resumed_or_shared_by_machines_knows_the_same_in_th
     let report = succeed(1, &["merge", &shards[0], &shards[1], "-o", &merged]);
     assert_eq!(totals(&merged), totals(&whole));
     assert!(report.starts_with("soak: 18 seeds from 5 on, all 2 shards\n"), "{report}");
-    assert!(succeed(1, &["merge", &shards[1]]).starts_with("soak: 8 seeds from 5 on, of 2 shards only 2\n"));
+    assert!(
+        succeed(1, &["merge", &shards[1]])
+            .starts_with("soak: 8 seeds from 5 on, of 2 shards only 2; not here: 1\n")
+    );
 
     assert!(refused(&["merge", &shards[0], &whole]).contains("their seeds may be the same"));
     assert!(refused(&["merge", &merged, &shards[0]]).contains("shard 1/2 is in a state before it already"));
@@ -142,10 +147,60 @@ fn a_state_that_is_not_what_the_arguments_say_is_refused_and_stays() {
     self::profile(&folder, "small.toml", &[("voters", "[3]"), ("count", "[7, 7]")]);
     let refusal = refused(&soak(&state, &folder, &[]));
     assert!(
-        refusal.contains("or its seed 5 is another run: the program or the profile has changed"),
+        refusal.contains("or its seed 5 is another run on this machine; go on with the profile of then"),
         "{refusal}"
     );
     assert_eq!(fs::read(&state).expect("it is there"), before);
+    assert!(!fs::exists(format!("{state}.lock")).expect("the folder can be read"), "its lock is gone");
+}
+
+#[test]
+fn runs_of_two_programs_are_never_counted_together() {
+    let folder = folder("soak-programs");
+    let profile = small(&folder);
+    let shard = |number: &str| format!("{folder}/shard-{number}.json");
+    // The same program but for a byte that does nothing.
+    let other = format!("{folder}/squall-other");
+    fs::copy(env!("CARGO_BIN_EXE_squall"), &other).expect("the program can be copied");
+    let arguments = |state: &str, shard: &str, seeds: &str| {
+        let more = ["--profile", &profile, "--seeds", seeds, "--shard", shard];
+        soak(state, &folder, &more).into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let run_other = |arguments: &[String]| {
+        let mut command = std::process::Command::new(&other);
+        let output = crate::finish(command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()));
+        (output.status.code(), String::from_utf8(output.stderr).expect("words are text"))
+    };
+    let first = arguments(&shard("1"), "1/2", "2");
+    succeed(0, &first.iter().map(String::as_str).collect::<Vec<&str>>());
+    // A copy is the same program.
+    assert_eq!(run_other(&arguments(&shard("1"), "1/2", "4")), (Some(0), String::new()));
+    let mut bytes = fs::read(&other).expect("it was copied");
+    bytes.push(0);
+    fs::write(&other, bytes).expect("the copy can be written");
+    let before = fs::read(shard("1")).expect("it was written");
+    let (code, said) = run_other(&arguments(&shard("1"), "1/2", "6"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("it was begun by another program (")
+            && said.contains("or begin anew with another --state"),
+        "{said}"
+    );
+    assert_eq!(fs::read(shard("1")).expect("it is there"), before);
+
+    assert_eq!(run_other(&arguments(&shard("2"), "2/2", "4")), (Some(0), String::new()));
+    let said = refused(&["merge", &shard("1"), &shard("2")]);
+    assert!(said.contains("shard-2.json: its runs are another program's ("), "{said}");
+}
+
+#[test]
+fn a_merge_that_lacks_a_shard_does_not_vouch_for_the_whole() {
+    let folder = folder("soak-lacking");
+    let (state, profile) = (format!("{folder}/shard-2.json"), small(&folder));
+    succeed(0, &soak(&state, &folder, &["--profile", &profile, "--seeds", "3", "--shard", "2/3"]));
+    let report = succeed(3, &["merge", &state]);
+    assert!(report.contains(", of 3 shards only 2; not here: 1, 3\n"), "{report}");
+    assert!(report.ends_with("All invariants held in what is here.\n"), "{report}");
 }
 
 #[test]
@@ -160,10 +215,11 @@ fn a_garbled_state_is_refused_by_file_and_line_and_is_not_overwritten() {
         ("once upon a time", ":1:1: expected value"),
         (&cut, "EOF while parsing"),
         (
-            &whole.replace("\"version\": 1", "\"version\": 99"),
-            ": it is of version 99; this program reads version 1",
+            &whole.replace("\"version\": 2", "\"version\": 99"),
+            ": it is of version 99; this program reads version 2",
         ),
         (&whole.replace("\"passed\": 2", "\"passed\": -2"), ": invalid value: integer `-2`, expected u64"),
+        (&whole.replace("\"events\": ", "\"events\": 5"), ": `checksum` is of another state"),
     ] {
         let garbled = file(&format!("{folder}/garbled.json"), text.as_bytes());
         for arguments in [soak(&garbled, &folder, &[]), vec!["merge", &garbled, "-o", &state]] {
@@ -215,6 +271,7 @@ fn arguments_of_a_soak_that_are_wrong_are_refused() {
         (&["soak", "--time", "8"], "with its unit"),
         (&["soak", "--seeds", "0"], "from 1 on"),
         (&["soak", "--start", "tuesday"], "40 hexadecimal digits"),
+        (&["soak", "--state", "nowhere/soak.json"], "there is no folder nowhere; make it first"),
         (&["merge"], "FILE"),
         (&["merge", "nowhere.json"], "nowhere.json cannot be read"),
     ] {
