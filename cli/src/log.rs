@@ -5,8 +5,10 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use squall_disk::{DiskError, Overlay, RealDisk};
-use squall_storage::{Options, Part, Piece, Recovered, Storage, StorageError, Tail, owner, survey};
+use squall_disk::{Disk, DiskError, Overlay, RealDisk};
+use squall_storage::{
+    Options, Part, Piece, Recovered, Storage, StorageError, Tail, not_formatted, owner, survey,
+};
 
 use crate::args::LogArguments;
 use crate::exit::{Exit, Refusal};
@@ -52,7 +54,12 @@ fn look(arguments: &LogArguments, text: &mut String) -> Result<(Exit, String), R
     let mut tried = String::new();
     let owner = owner(&mut disk).map_err(|error| refuse(&error))?;
     let Some(identity) = owner else {
-        recovery(&format!("would not start: {}", without_identity(&pieces)), &mut tried);
+        let names = disk.list().map_err(|error| refuse(&error))?;
+        let error = without_identity(&pieces, names);
+        if let StorageError::NotFormatted { found: None, foreign: Some(_) } = error {
+            return Err(refuse(&error));
+        }
+        recovery(&format!("would not start: {error}"), &mut tried);
         return Ok((Exit::Violated, tried));
     };
     writeln!(text, "these are the files of {identity}").expect("a string takes everything");
@@ -80,13 +87,12 @@ fn without_files(directory: &Path) -> String {
 }
 
 /// Why a node would not start whose identity is not known.
-fn without_identity(pieces: &[Piece]) -> StorageError {
+fn without_identity(pieces: &[Piece], names: Vec<String>) -> StorageError {
     if pieces.iter().any(|piece| piece.part == Part::Identity) {
         let what = "neither copy can be read, so nobody can tell whose files these are";
         return StorageError::Damaged { file: "identity".to_owned(), offset: 0, position: None, what };
     }
-    let ours = pieces.iter().find(|piece| piece.part != Part::Foreign);
-    StorageError::NotFormatted { found: ours.or(pieces.first()).map(|piece| piece.file.to_string()) }
+    not_formatted(names)
 }
 
 /// What a piece is marked with.

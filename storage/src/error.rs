@@ -28,8 +28,10 @@ pub enum StorageError {
     },
     /// The directory was never formatted, or not to the end.
     NotFormatted {
-        /// A file that stands in it nevertheless.
+        /// A file of a node that stands in it nevertheless.
         found: Option<String>,
+        /// A file that is none of a node's.
+        foreign: Option<String>,
     },
     /// Formatting was asked for where something is already.
     NotEmpty {
@@ -83,12 +85,20 @@ impl fmt::Display for StorageError {
             Self::Disk(error) => error.fmt(f),
             Self::Dead => f.write_str("an earlier write failed; restart the node, so that it recovers from its disk"),
             Self::InvalidOption { field, value, expected } => write!(f, "{field} is {value}; expected {expected}"),
-            Self::NotFormatted { found: None } => {
+            Self::NotFormatted { found: None, foreign: None } => {
                 f.write_str("the directory is empty: mount the file system that holds the node's files; a new node needs an explicit format, and one that lost its disk must come back as a new member")
             }
-            Self::NotFormatted { found: Some(file) } => write!(
+            Self::NotFormatted { found: None, foreign: Some(file) } => write!(
+                f,
+                "this is no data directory: it holds {file}, which is no file of a node, and no `identity`; give the directory of a node, or an empty one to format"
+            ),
+            Self::NotFormatted { found: Some(file), foreign: None } => write!(
                 f,
                 "the directory holds {file} but no `identity`: its formatting was not finished, or the identity was lost; empty it and format a new member"
+            ),
+            Self::NotFormatted { found: Some(file), foreign: Some(other) } => write!(
+                f,
+                "the directory holds {file} but no `identity`: its formatting was not finished, or the identity was lost; it holds {other} as well, which is no file of a node: see whose that is, and format a new member elsewhere"
             ),
             Self::NotEmpty { found } => {
                 write!(f, "the directory holds {found}; only an empty directory can be formatted")

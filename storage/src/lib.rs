@@ -103,7 +103,7 @@ pub use scan::Tail;
 pub use snapshots::Mismatch;
 pub use squall_raft::Recovered;
 pub use storage::Storage;
-pub use survey::{Named, Part, Piece, owner, survey};
+pub use survey::{Named, Part, Piece, not_formatted, owner, survey};
 
 /// The format of every file here. A reader refuses any other.
 const FORMAT_VERSION: u32 = 5;

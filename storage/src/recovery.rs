@@ -25,7 +25,7 @@ use crate::segment::Segment;
 use crate::slot::{Slot, size_of};
 use crate::snapshots::Found;
 use crate::storage::{Storage, is_ours};
-use crate::{Identity, Options, StorageError, envelope, hard_state, identity, segment};
+use crate::{Identity, Options, StorageError, envelope, hard_state, identity, segment, survey};
 
 /// What the segments say, the last group still apart.
 struct Replayed {
@@ -47,7 +47,7 @@ pub(crate) fn open(
     disk.sync_dir()?;
     let names = disk.list()?;
     if !names.iter().any(|name| name == identity::FILE) {
-        return Err(StorageError::NotFormatted { found: names.into_iter().next() });
+        return Err(survey::not_formatted(names));
     }
     identity.check_file(disk)?;
     let hard = HardRecord::read(disk, identity)?;

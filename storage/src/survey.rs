@@ -12,7 +12,8 @@ use crate::record::{self, HEADER_BYTES, Kind, RECORD_OVERHEAD_BYTES};
 use crate::segment::{self, Layout, Segment};
 use crate::slot::{BRIEF_BYTES, Brief, Cursor, SLOT_BYTES, Slot};
 use crate::snapshot::{self, CHUNK_BYTES};
-use crate::{Identity, PAGE_BYTES, envelope, hard_state, identity, snapshots};
+use crate::storage::is_ours;
+use crate::{Identity, PAGE_BYTES, StorageError, envelope, hard_state, identity, snapshots};
 
 /// A stretch of bytes that has a meaning of its own, and a checksum.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -373,6 +374,14 @@ impl fmt::Display for Part {
             Self::Foreign => f.write_str("no file of a storage's, or one that was not finished"),
         }
     }
+}
+
+/// Why a node does not start in a directory that has files of these names, and no identity among them.
+#[must_use]
+pub fn not_formatted(names: Vec<String>) -> StorageError {
+    let is_of_a_node = |name: &String| is_ours(envelope::unfinished(name).unwrap_or(name));
+    let (ours, others): (Vec<String>, Vec<String>) = names.into_iter().partition(is_of_a_node);
+    StorageError::NotFormatted { found: ours.into_iter().next(), foreign: others.into_iter().next() }
 }
 
 /// Whose files these are, where the directory can tell; the identity that `open` is to be given.

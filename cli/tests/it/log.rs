@@ -218,7 +218,11 @@ fn log_names_the_file_that_is_missing_and_what_to_do() {
     let text = succeed(1, &["log", &name]);
     let expected =
         "recovery: would not start: the directory holds log-00000000000000000001 but no `identity`: ";
-    assert!(text.contains(expected) && text.contains("format a new member"), "{text}");
+    assert!(text.contains(expected) && text.contains("empty it and format a new member"), "{text}");
+    // What may be somebody else's is not to be emptied.
+    fs::write(directory.join("notes.txt"), b"mine").expect("the file can be written");
+    let text = succeed(1, &["log", &name]);
+    assert!(text.contains("it holds notes.txt as well") && !text.contains("empty it"), "{text}");
 }
 
 #[test]
@@ -242,6 +246,11 @@ fn log_refuses_what_is_no_data_directory() {
     let empty = path("log-empty");
     let _there_from_before = fs::create_dir(&empty);
     assert!(refused(&["log", &empty]).contains("the directory is empty"));
+    let foreign = crate::folder("log-foreign");
+    fs::write(Path::new(&foreign).join("notes.txt"), b"mine").expect("the file can be written");
+    let said = refused(&["log", &foreign]);
+    assert!(said.contains("log-foreign: this is no data directory: it holds notes.txt"), "{said}");
+    assert!(!said.contains("empty it"), "{said}");
     let parent = path("log-parent");
     for node in ["n2", "n1"] {
         fs::create_dir_all(Path::new(&parent).join(node)).expect("the folder can be written");

@@ -17,7 +17,7 @@ fn entries(entries: Vec<Entry>) -> Step {
 #[test]
 fn an_empty_directory_does_not_start() {
     let error = open(&mut CrashDisk::default()).unwrap_err();
-    assert_eq!(error, StorageError::NotFormatted { found: None });
+    assert_eq!(error, StorageError::NotFormatted { found: None, foreign: None });
     assert!(error.to_string().contains("explicit format"), "{error}");
 }
 
@@ -28,7 +28,15 @@ fn a_directory_with_anything_in_it_is_not_formatted() {
     let error = Storage::format(&mut disk, IDENTITY, &options()).unwrap_err();
     assert_eq!(error, StorageError::NotEmpty { found: "notes.txt".to_owned() });
     let error = open(&mut disk).unwrap_err();
-    assert_eq!(error, StorageError::NotFormatted { found: Some("notes.txt".to_owned()) });
+    let foreign = Some("notes.txt".to_owned());
+    assert_eq!(error, StorageError::NotFormatted { found: None, foreign: foreign.clone() });
+    assert!(error.to_string().starts_with("this is no data directory: it holds notes.txt"), "{error}");
+
+    // Nobody is told to empty a directory in which something of his own may be.
+    disk.put("hard-state", b"half");
+    let error = open(&mut disk).unwrap_err();
+    assert_eq!(error, StorageError::NotFormatted { found: Some("hard-state".to_owned()), foreign });
+    assert!(!error.to_string().contains("empty it"), "{error}");
 }
 
 #[test]
