@@ -12,15 +12,15 @@ use squall_scenarios::profile::{self, Profile};
 use squall_scenarios::{classes, marks, spec};
 
 use crate::exit::Refusal;
+use crate::help;
+use crate::threads;
 
 /// Seeded storms for a Raft cluster: find a run that breaks it, replay it, understand it.
-///
-/// Without a command: sweeps the profile `storm` for ten seconds on all cores, and reports.
 #[derive(Parser, Debug)]
-#[command(
-    version,
-    after_help = "Exit codes: 0 all held; 1 an invariant was violated; 2 bad arguments or input; 3 no verdict, or no way to tell it."
-)]
+#[command(version, max_term_width = help::WIDTH_MAX, after_help = format!(
+    "Without a command: sweeps the profile `storm` for ten seconds on all cores, and reports.\n\n{}",
+    help::CODES
+))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -29,41 +29,37 @@ pub(crate) struct Arguments {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Run many seeds; print verdicts and totals. An interrupt ends it early, with its report.
+    #[command(after_help = help::CODES_AS_EVER)]
     Sweep(SweepArguments),
-    /// Go on over fresh seeds for hours, with a small state file, so that it can be stopped and resumed. Ends with each kind of
-    /// failure shrunk, and a report. Exit codes as of a sweep.
+    /// Go on over fresh seeds for hours; stop and resume at will.
+    #[command(after_help = help::SOAK)]
     Soak(SoakArguments),
     /// Add up the state files of a soak that several machines shared; print the report.
+    #[command(after_help = help::MERGE)]
     Merge(MergeArguments),
     /// Run one seed, with its resolved parameters.
+    #[command(after_help = help::CODES_AS_EVER)]
     Run(RunArguments),
-    /// Run a scenario file. The exit code is the run's own verdict; where it is not what the file expects, a note says so.
+    /// Run a scenario file.
+    #[command(after_help = help::REPLAY)]
     Replay(ReplayArguments),
     /// Reduce a failure to the simplest scenario that is found which fails in the same class.
+    #[command(override_usage = help::SHRINK_USAGE, after_help = help::SHRINK)]
     Shrink(ShrinkArguments),
     /// Send runs that come into a rare situation on many ways from there.
+    #[command(after_help = help::CODES_AS_EVER)]
     Branch(BranchArguments),
     /// Find the first event at which two traces differ.
+    #[command(after_help = help::DIFF)]
     Diff(DiffArguments),
-    /// Show what a data directory holds, record by record, with every checksum verified, and what recovery would do. It never
-    /// writes.
-    ///
-    /// While a running process uses the directory it shows the pieces, of which those that are being written may look
-    /// damaged, and nothing else: stop the process first, or look at a copy.
-    ///
-    /// Exit codes: 0 where recovery finds everything, 1 where something is lost or the node would not start, 2 where the
-    /// directory is none of a node's, 3 where it is in use.
+    /// Show what a data directory holds, and what recovery would do.
+    #[command(after_help = help::LOG)]
     Log(LogArguments),
-    /// Search every interleaving of what may happen to a few nodes of the real core, within bounds; the shortest way to a
-    /// violation becomes a scenario.
-    ///
-    /// Covered: messages that arrive in any order, or never; campaigns, proposals, changes of membership, heartbeats; writes that
-    /// are done late; power failures that leave any number of the writes under way done. Not covered: time (pre-votes,
-    /// the check of the quorum, leases, reads), snapshots, damaged disks. See docs/exploration.md.
-    ///
-    /// Exit codes: 0 complete, nothing violated; 1 violated; 2 bad arguments; 3 stopped before it was complete.
+    /// Search every interleaving of what may happen to a few nodes, within bounds.
+    #[command(after_help = help::EXPLORE)]
     Explore(ExploreArguments),
     /// Plant known bugs into copies of the sources, and see which are caught, and how fast.
+    #[command(after_help = help::ZOO)]
     Zoo(ZooArguments),
 }
 
@@ -77,9 +73,8 @@ pub(crate) struct SweepArguments {
     /// The first seed: a number, or a commit hash, of which it is made.
     #[arg(long, value_name = "S", default_value = "0", value_parser = parse_start)]
     pub(crate) start: u64,
-    /// How many runs at once; one for each core unless given.
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
     /// Of N machines that share the seeds, this is number I (from 1).
     #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = parse_shard)]
     pub(crate) shard: Shard,
@@ -112,7 +107,7 @@ impl SweepArguments {
             profile: "storm".to_owned(),
             seeds: None,
             start: 0,
-            jobs: None,
+            jobs: JobsArguments::default(),
             shard: Shard::WHOLE,
             time: Some(Duration::from_secs(10)),
             json: false,
@@ -129,6 +124,22 @@ impl SweepArguments {
     }
 }
 
+/// How many runs at once.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct JobsArguments {
+    /// How many runs at once, 1,024 at most; one for each core unless given.
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=i64::from(threads::MAX)))]
+    jobs: Option<u16>,
+}
+
+impl JobsArguments {
+    /// As asked, or one for each core; but not more than there is to run, where that is known.
+    pub(crate) fn count(self, runs: Option<u64>) -> u16 {
+        let wanted = self.jobs.unwrap_or_else(threads::cores);
+        runs.map_or(wanted, |runs| wanted.min(u16::try_from(runs).unwrap_or(u16::MAX))).max(1)
+    }
+}
+
 /// What of a storm and of its judges is switched off, to see what the rest is worth.
 #[derive(Args, Debug, Default)]
 pub(crate) struct LessArguments {
@@ -142,7 +153,8 @@ pub(crate) struct LessArguments {
 /// Which judges are not heard.
 #[derive(Args, Debug, Default)]
 pub(crate) struct IgnoreArguments {
-    /// Violations of these classes do not count, as if their oracles were off; `spec` is every rule of the specification.
+    /// Violations of these classes do not count, as if their oracles were off; `spec` is every rule of the specification. All classes:
+    /// docs/oracles.md.
     #[arg(long, value_name = "CLASS,CLASS", value_delimiter = ',', value_parser = parse_classes)]
     pub(crate) ignore: Vec<Classes>,
 }
@@ -205,9 +217,8 @@ pub(crate) struct SoakArguments {
     /// Of N machines that share the seeds, this is number I (from 1); as in the state, or the only one, unless given.
     #[arg(long, value_name = "I/N", value_parser = parse_shard)]
     pub(crate) shard: Option<Shard>,
-    /// How many runs at once; one for each core unless given.
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
     /// How long to shrink each kind of failure, at the end.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) shrink: Duration,
@@ -281,7 +292,7 @@ pub(crate) struct ReplayArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct ShrinkArguments {
-    /// A scenario that fails, in place of a seed.
+    /// A scenario that fails.
     #[arg(value_name = "FILE.scn", conflicts_with_all = ["profile", "seed"], required_unless_present = "seed")]
     pub(crate) file: Option<PathBuf>,
     #[arg(long, default_value = "storm", help = profile_help())]
@@ -289,9 +300,10 @@ pub(crate) struct ShrinkArguments {
     /// The seed that fails: a number, or a commit hash.
     #[arg(long, value_name = "S", value_parser = parse_start)]
     pub(crate) seed: Option<u64>,
-    /// Where the simplest scenario goes.
+    /// Where the simplest scenario goes; SEED-CLASS.scn, or NAME-CLASS.scn of a file, in the current directory unless given, where no file of
+    /// that name is overwritten.
     #[arg(short, long, value_name = "FILE.scn")]
-    pub(crate) output: PathBuf,
+    pub(crate) output: Option<PathBuf>,
     /// Write it a second time, as the regression test that it is once the bug is fixed: `scenarios/found/NAME.scn`.
     #[arg(long, value_name = "FILE.scn")]
     pub(crate) test: Option<PathBuf>,
@@ -300,9 +312,8 @@ pub(crate) struct ShrinkArguments {
     /// How long to try. An interrupt ends it early, with what is found by then.
     #[arg(long, default_value = "60s", value_parser = parse_duration)]
     pub(crate) time: Duration,
-    /// How many runs at once; one for each core unless given.
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
     /// Print one JSON object, and nothing else, on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -335,9 +346,8 @@ pub(crate) struct BranchArguments {
     /// Begin no seed after this time: 90s, 10m, 1h.
     #[arg(long, value_parser = parse_duration)]
     pub(crate) time: Option<Duration>,
-    /// How many runs at once; one for each core unless given.
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
     /// Print one JSON object, and nothing else, on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -452,9 +462,8 @@ pub(crate) struct ZooArguments {
     /// Do not try again what was tried with the same sources, patch and budget.
     #[arg(long)]
     pub(crate) resume: bool,
-    /// How many runs at once; one for each core unless given.
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
     /// Print one JSON object, and nothing else, on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -503,14 +512,6 @@ impl TryFrom<String> for Shard {
     }
 }
 
-/// How many runs at once: as asked, or one for each core.
-pub(crate) fn jobs(asked: Option<u16>) -> u16 {
-    asked.unwrap_or_else(|| {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        u16::try_from(cores).unwrap_or(u16::MAX)
-    })
-}
-
 fn profile_help() -> String {
     let names: Vec<&str> = profile::names().collect();
     format!("The profile: {}, or the path of a TOML file", names.join(", "))
@@ -534,9 +535,20 @@ fn parse_classes(text: &str) -> Result<Classes, String> {
         return Ok(named(spec::rules().collect()));
     }
     let class = classes::all().find(|class| *class == text);
-    class.map(|class| named(vec![class])).ok_or_else(|| match classes::resembling(text).as_slice() {
-        [] => format!("give a class of violations, such as ElectionSafety, or `{SPECIFICATION}`"),
-        resembling => format!("perhaps {}?", resembling.join(" or ")),
+    class.map(|class| named(vec![class])).ok_or_else(|| {
+        let is_specification = text.eq_ignore_ascii_case(SPECIFICATION);
+        let resembling =
+            if is_specification { vec![SPECIFICATION] } else { classes::resembling(text) };
+        let hint = match resembling.as_slice() {
+            [] => format!("give a class of violations, such as ElectionSafety, or `{SPECIFICATION}`"),
+            resembling => format!("perhaps {}?", resembling.join(" or ")),
+        };
+        let all: Vec<&str> = classes::BESIDE_THE_RULES.into_iter().collect();
+        format!(
+            "{hint}\n\nThe classes: {}; and, all of them as `{SPECIFICATION}`, {} rules of the specification, which docs/oracles.md lists",
+            all.join(", "),
+            spec::rules().count()
+        )
     })
 }
 

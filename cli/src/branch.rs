@@ -13,7 +13,7 @@ use squall_scenarios::profile::Profile;
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use squall_sim::world::Verdict;
 
-use crate::args::{self, BranchArguments};
+use crate::args::BranchArguments;
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
@@ -28,6 +28,8 @@ pub(crate) struct Branches {
     pub(crate) profile: String,
     pub(crate) start: u64,
     pub(crate) seeds: u64,
+    /// Whether an interrupt ended it before its time.
+    pub(crate) interrupted: bool,
     pub(crate) branches: u64,
     /// Events of the seeds and of their branches.
     pub(crate) events: u64,
@@ -67,7 +69,7 @@ pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
         return one(arguments, &profile, branch);
     }
     interrupt::listen();
-    let jobs = args::jobs(arguments.jobs);
+    let jobs = arguments.jobs.count(Some(arguments.seeds));
     let pool = threads::pool(jobs)?;
     let clock = Stopwatch::start();
     let progress = Progress::new(Some(arguments.seeds), arguments.time, arguments.json);
@@ -88,6 +90,7 @@ pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
         profile: arguments.profile.clone(),
         start: arguments.start,
         seeds: rows.len() as u64,
+        interrupted: interrupt::requested() && (rows.len() as u64) < arguments.seeds,
         wall_seconds: clock.elapsed().as_secs_f64(),
         jobs,
         ..Branches::default()
@@ -101,6 +104,7 @@ pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
     Ok(match (summary.failed.is_empty(), summary.inconclusive) {
         (false, _) => Exit::Violated,
         (true, 1..) => Exit::Harness,
+        (true, 0) if summary.interrupted => Exit::Harness,
         (true, 0) => Exit::Held,
     })
 }

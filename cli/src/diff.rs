@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use squall_sim::trace::{self, Trace};
+use squall_sim::trace::{self, Header, Trace};
 
 use crate::args::DiffArguments;
 use crate::exit::{Exit, Refusal};
@@ -17,10 +17,22 @@ pub(crate) fn command(arguments: &DiffArguments) -> Result<Exit, Refusal> {
             Ok(Exit::Held)
         }
         Some(divergence) => {
+            let [one, other] = [&left, &right].map(|trace| which_run(&trace.header));
+            if one != other {
+                output::print(&format!(
+                    "these are of different runs, which need not agree in anything: {one}, and {other}\n\n"
+                ))?;
+            }
             output::print(&format!("{}\n", divergence.to_string().trim_end()))?;
             Ok(Exit::Violated)
         }
     }
+}
+
+/// Which run a trace is of. The program is no part of that: whether another one runs it alike may be the question.
+fn which_run(header: &Header) -> String {
+    let Header { program: _, profile, seed } = header;
+    format!("seed {seed} of {profile}")
 }
 
 fn read(path: &Path) -> Result<Trace, Refusal> {
@@ -28,6 +40,11 @@ fn read(path: &Path) -> Result<Trace, Refusal> {
     let refuse = |what: &str| Refusal::bad_input(format!("{}: {what}", path.display()));
     if bytes.is_empty() {
         return Err(refuse("the file is empty; expected a trace that `squall run --trace` wrote"));
+    }
+    if bytes.starts_with(b"{") {
+        return Err(refuse(
+            "this looks like a trace as JSON lines, which is for other tools; diff reads what `squall run --trace FILE` writes to a FILE of another name than `*.jsonl`",
+        ));
     }
     trace::read(&bytes).map_err(|error| refuse(&error.to_string()))
 }

@@ -13,8 +13,9 @@ pub(crate) enum Exit {
     Violated,
     /// The arguments or a file given are wrong.
     BadInput,
-    /// Not vouched for: a run without a verdict or one that does not repeat, a soak that was interrupted, output that cannot be written, a patch of the
-    /// zoo that does not apply, a data directory that is in use, a required situation that no run reached.
+    /// Not vouched for: a run without a verdict or one that does not repeat, what was interrupted before its end, a merge without
+    /// all shards, output that cannot be written, a patch of the zoo that does not apply, a data directory that is in use, a required
+    /// situation that no run reached.
     Harness,
 }
 

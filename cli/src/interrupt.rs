@@ -18,7 +18,7 @@ pub(crate) fn listen() {
         }
     });
     if let Err(error) = outcome {
-        output::say(&format!("squall: an interrupt will end the sweep without a report: {error}"));
+        output::say(&format!("squall: an interrupt will end this without a report: {error}"));
     }
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod diff;
 mod exit;
 mod explore;
+mod help;
 mod interrupt;
 mod log;
 mod output;

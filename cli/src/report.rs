@@ -9,6 +9,7 @@ use crate::run::Report;
 use crate::shrink::Shrunk;
 use crate::summary::{Doubt, Failure, Summary};
 use crate::sweep::Plan;
+use crate::threads;
 use crate::words::{self, thousands};
 
 /// How many kinds of failure, doubts or situations are told in full.
@@ -29,7 +30,7 @@ pub(crate) use line;
 pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     let mut out = String::new();
     let wall = words::duration(Duration::from_secs_f64(summary.wall_seconds));
-    let jobs = words::count(summary.jobs.into(), "core");
+    let jobs = words::jobs(summary.jobs, threads::cores());
     line!(out, "{}: {}, {wall} on {jobs}", summary.profile, seeds(summary, plan));
     line!(out);
     line!(out, "  verdicts    {}", verdicts(summary));
@@ -51,9 +52,12 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     } else if !summary.doubts.is_empty() {
         doubts(&mut out, summary);
     } else if !missed.is_empty() {
-        line!(out, "No invariant was violated, but never reached: {}.", missed.join("; "));
+        line!(out, "No invariant was violated, but {} never reached:", situations(missed.len()));
+        missed.iter().for_each(|name| line!(out, "  {name}"));
     } else if summary.seeds == 0 {
         line!(out, "Nothing was run.");
+    } else if summary.interrupted {
+        line!(out, "Interrupted before the end: no invariant was violated by then.");
     } else if plan.check_determinism {
         line!(out, "All invariants held. Every seed was run twice, and went the same way both times.");
     } else {
@@ -76,8 +80,12 @@ pub(crate) fn shrunk(shrunk: &Shrunk) -> String {
     line!(out, "  before    {}", told(0));
     line!(out, "  after     {}", told(1));
     let wall = words::duration(Duration::from_secs_f64(shrunk.wall_seconds));
-    let end = if shrunk.complete { "nothing simpler is left to try" } else { "the time was up: more may go" };
-    let jobs = words::count(shrunk.jobs.into(), "core");
+    let end = match (shrunk.complete, shrunk.interrupted) {
+        (true, _) => "nothing simpler is left to try",
+        (false, true) => "it was interrupted: more may go",
+        (false, false) => "the time was up: more may go",
+    };
+    let jobs = words::jobs(shrunk.jobs, threads::cores());
     line!(out, "  runs      {} in {wall} on {jobs}; {end}", thousands(shrunk.runs));
     line!(out);
     let lines = shrunk.scenario.lines().count();
@@ -96,7 +104,7 @@ pub(crate) fn shrunk(shrunk: &Shrunk) -> String {
 pub(crate) fn branches(summary: &Branches) -> String {
     let mut out = String::new();
     let wall = words::duration(Duration::from_secs_f64(summary.wall_seconds));
-    let (seeds, jobs) = (words::count(summary.seeds, "seed"), words::count(summary.jobs.into(), "core"));
+    let (seeds, jobs) = (words::count(summary.seeds, "seed"), words::jobs(summary.jobs, threads::cores()));
     let (profile, start) = (&summary.profile, summary.start);
     line!(
         out,
@@ -123,6 +131,9 @@ pub(crate) fn branches(summary: &Branches) -> String {
         line!(out, "  {}", failure.replay);
     }
     match (summary.failed.is_empty(), summary.inconclusive) {
+        (true, 0) if summary.interrupted => {
+            line!(out, "Interrupted before the end: no invariant was violated by then.");
+        }
         (true, 0) => line!(out, "All invariants held."),
         (_, 1..) => line!(out, "{} had no verdict.", words::count(summary.inconclusive, "run")),
         (false, 0) => {}
@@ -159,9 +170,10 @@ fn verdicts(summary: &Summary) -> String {
 }
 
 fn simulated(summary: &Summary) -> String {
+    let each = if summary.jobs == threads::cores() { "core" } else { "thread" };
     let cluster_time = words::duration(Duration::from_secs_f64(summary.virtual_seconds));
     format!(
-        "{cluster_time} of a cluster's life, {} times faster than life; {}, {} per second and core",
+        "{cluster_time} of a cluster's life, {} times faster than life; {}, {} per second and {each}",
         thousands(summary.virtual_per_wall as u64),
         words::count(summary.events, "event"),
         thousands(summary.events_per_second_per_job as u64),
@@ -179,6 +191,11 @@ pub(crate) fn marks(out: &mut String, marks: &[(&'static str, u64)]) {
     if unreached.len() > TOLD_IN_FULL {
         line!(out, "              and {} more that --json names", unreached.len() - TOLD_IN_FULL);
     }
+}
+
+/// How many situations, with the verb that goes with them.
+fn situations(count: usize) -> String {
+    format!("{} {}", words::count(count as u64, "situation"), if count == 1 { "was" } else { "were" })
 }
 
 /// Tells the first failure of each class, and ends with the command for the very first.
@@ -309,6 +326,7 @@ mod tests {
 
     use super::*;
     use crate::args::Shard;
+    use crate::exit::Exit;
     use crate::summary::{Judgement, Row};
 
     const PLAN: Plan = Plan {
@@ -392,12 +410,17 @@ mod tests {
         );
         let open = told(&summary);
         assert!(open.starts_with("storm: 2 seeds from 0 on; interrupted, 2.0 s on"), "{open}");
+        assert!(open.ends_with("Interrupted before the end: no invariant was violated by then.\n"), "{open}");
+        assert_eq!(summary.exit(), Exit::Harness, "whoever waits for the end must not take this for one");
     }
 
     #[test]
     fn a_sweep_that_missed_a_required_situation_ends_with_its_name() {
         let report = sweep(&summary(&[Judgement::Passed]), &PLAN, &["a page is torn", "a vote is lost"]);
-        assert!(report.ends_with("but never reached: a page is torn; a vote is lost.\n"), "{report}");
+        assert!(
+            report.ends_with("but 2 situations were never reached:\n  a page is torn\n  a vote is lost\n"),
+            "{report}"
+        );
         assert!(!report.contains("All invariants held"), "{report}");
     }
 }

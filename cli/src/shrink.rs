@@ -3,7 +3,7 @@
 //! What is simpler, and in which order it is tried, is for [`squall_sim::shrink`] to say. Here candidates are run, several at
 //! once; of those that still fail the first counts, so that the result does not depend on the number of cores.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use squall_sim::scenario::{Expected, Scenario};
 use squall_sim::shrink::{self, Candidate, Judge, Run, Size};
 use squall_sim::world::Verdict;
 
-use crate::args::{self, ShrinkArguments};
+use crate::args::ShrinkArguments;
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
@@ -62,6 +62,8 @@ pub(crate) struct Shrunk {
     pub(crate) jobs: u16,
     /// Whether nothing simpler was left to try.
     pub(crate) complete: bool,
+    /// Whether an interrupt came, and not the end of its time.
+    pub(crate) interrupted: bool,
     pub(crate) file: String,
     /// The scenario itself.
     pub(crate) scenario: String,
@@ -72,17 +74,18 @@ pub(crate) struct Shrunk {
 pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
     output::keep_apart(&[
         ("the scenario", arguments.file.as_deref()),
-        ("--output", Some(&arguments.output)),
+        ("--output", arguments.output.as_deref()),
         ("--test", arguments.test.as_deref()),
     ])?;
     let options = options(arguments.less.ignore.classes());
     let (source, outcome) = failure(arguments, &options)?;
+    let output = arguments.output.clone().map_or_else(|| own_name(arguments, &source, &outcome), Ok)?;
     interrupt::listen();
     let request = Request {
-        output: &arguments.output,
+        output: &output,
         test: arguments.test.as_deref(),
         time: arguments.time,
-        jobs: args::jobs(arguments.jobs),
+        jobs: arguments.jobs.count(None),
         quiet: arguments.json,
         options,
         ignore: arguments.less.ignore.words(),
@@ -102,9 +105,7 @@ pub(crate) fn make_small(
     outcome: &Outcome,
     request: &Request<'_>,
 ) -> Result<Shrunk, Refusal> {
-    let Verdict::Failed(violation) = &outcome.verdict else {
-        return Err(Refusal::bad_input(format!("{source} does not fail: there is nothing to shrink")));
-    };
+    let violation = failed(&source, outcome)?;
     let before = scenario_of(outcome);
     save(request.output, &before, &source, violation)?;
     let mut runs = Runs::new(violation.class, outcome.events, request)?;
@@ -136,10 +137,39 @@ pub(crate) fn make_small(
         wall_seconds: runs.clock.elapsed().as_secs_f64(),
         jobs: request.jobs,
         complete: !runs.is_over(),
+        interrupted: interrupt::requested(),
         replay: format!("{} replay {}{}", words::program(), words::quoted(&file), request.ignore),
         file,
         scenario: text,
     })
+}
+
+/// Where the simplest scenario goes if the user does not say: a file of this name must not be there.
+fn own_name(arguments: &ShrinkArguments, source: &str, outcome: &Outcome) -> Result<PathBuf, Refusal> {
+    let class = failed(source, outcome)?.class;
+    let seed = arguments.seed.map(|seed| seed.to_string());
+    let of_file = || arguments.file.as_ref()?.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem =
+        seed.or_else(of_file).expect("clap asks for a file or a seed, and a file that was read has a name");
+    let name = PathBuf::from(format!("{stem}-{class}.scn"));
+    // A link that leads nowhere is in the way, too.
+    if name.symlink_metadata().is_ok() {
+        let name = name.display();
+        return Err(Refusal::bad_input(format!(
+            "{name} is there already, and is not overwritten unless you say so: give -o {name}, or another name"
+        )));
+    }
+    Ok(name)
+}
+
+/// The violation that is to stay.
+fn failed<'a>(source: &str, outcome: &'a Outcome) -> Result<&'a Violation, Refusal> {
+    match &outcome.verdict {
+        Verdict::Failed(violation) => Ok(violation),
+        Verdict::Passed | Verdict::Inconclusive(_) => {
+            Err(Refusal::bad_input(format!("{source} does not fail: there is nothing to shrink")))
+        }
+    }
 }
 
 /// What failed, and how.

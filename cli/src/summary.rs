@@ -215,7 +215,7 @@ impl Summary {
             Exit::Harness
         } else if !self.failed.is_empty() {
             Exit::Violated
-        } else if !self.doubts.is_empty() {
+        } else if !self.doubts.is_empty() || self.interrupted {
             Exit::Harness
         } else {
             Exit::Held

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 
-use crate::args::{self, Shard, SweepArguments};
+use crate::args::{Shard, SweepArguments};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
@@ -52,16 +52,17 @@ impl Plan {
 /// Runs the command.
 pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
     let profile = arguments.less.profile(&arguments.profile)?;
-    let plan = Plan {
+    let mut plan = Plan {
         start: arguments.start,
         seeds_max: arguments.seeds_max(),
         shard: arguments.shard,
-        jobs: args::jobs(arguments.jobs),
+        jobs: 1,
         time: arguments.time,
         fail_fast: arguments.fail_fast,
         less: arguments.less.words(),
         check_determinism: arguments.check_determinism,
     };
+    plan.jobs = arguments.jobs.count(plan.seeds());
     interrupt::listen();
     let progress = Progress::new(plan.seeds(), plan.time, arguments.json);
     let clock = Stopwatch::start();
@@ -86,7 +87,7 @@ pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
         return Ok(exit);
     }
     if arguments.json {
-        output::say(&format!("squall: never reached: {}", missed.join("; ")));
+        output::say(&format!("squall: never reached:\n  {}", missed.join("\n  ")));
     }
     Ok(Exit::Harness)
 }

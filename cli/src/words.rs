@@ -33,6 +33,11 @@ pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{plural}", thousands(number))
 }
 
+/// So many threads, as cores where each has one of its own and none is left.
+pub(crate) fn jobs(jobs: u16, cores: u16) -> String {
+    count(jobs.into(), if jobs == cores { "core" } else { "thread" })
+}
+
 /// How this program was called, so that a command in a report can be typed as it stands.
 pub(crate) fn program() -> String {
     let called = std::env::args().next().unwrap_or_default();
@@ -62,6 +67,14 @@ mod tests {
     fn durations_keep_their_two_largest_units() {
         let millis = [45, 12_345, 192_000, 11_520_000, 200_000_000].map(Duration::from_millis).map(duration);
         assert_eq!(millis, ["45 ms", "12.3 s", "3 min 12 s", "3 h 12 min", "2 days 7 h"]);
+    }
+
+    #[test]
+    fn threads_are_cores_where_there_are_as_many() {
+        assert_eq!(
+            [jobs(1, 1), jobs(1, 2), jobs(2, 2), jobs(1_000, 2)],
+            ["1 core", "1 thread", "2 cores", "1,000 threads"]
+        );
     }
 
     #[test]

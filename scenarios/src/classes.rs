@@ -90,6 +90,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_oracles_lists_every_class_and_no_other() {
+        let page = include_str!("../../docs/oracles.md");
+        let listed: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+            .map(|(class, _)| class)
+            .collect();
+        assert_eq!(BTreeSet::from_iter(listed.iter().copied()), all().collect());
+        assert_eq!(listed.len(), all().count(), "none twice");
+    }
+
+    #[test]
     fn a_distance_counts_letters() {
         for (left, right, count) in [("", "", 0), ("", "abc", 3), ("abc", "ABC", 0), ("kitten", "sitting", 3)]
         {

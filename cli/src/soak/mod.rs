@@ -19,7 +19,7 @@ use squall_scenarios::profile::{self, Profile};
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::args::{self, Shard, SoakArguments};
+use crate::args::{Shard, SoakArguments};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
@@ -51,8 +51,11 @@ pub(crate) fn command(arguments: &SoakArguments) -> Result<Exit, Refusal> {
     let _lock = output::lock(&arguments.state, "name another file")?;
     let known = if arguments.state.exists() { Some(garbled::load(&arguments.state)?) } else { None };
     let (mut state, profiles) = begin(known, arguments)?;
-    let session =
-        Session { seeds_max: arguments.seeds, time: arguments.time, jobs: args::jobs(arguments.jobs) };
+    let session = Session {
+        seeds_max: arguments.seeds,
+        time: arguments.time,
+        jobs: arguments.jobs.count(arguments.seeds),
+    };
     interrupt::listen();
     let mut shares = state.profiles.iter().map(|ledger| share(&state, ledger, &session));
     let seeds = shares.try_fold(0, |sum: u64, share| Some(sum.saturating_add(share?)));
@@ -311,7 +314,7 @@ fn shrunk(
         output: &file,
         test: None,
         time: arguments.shrink,
-        jobs: args::jobs(arguments.jobs),
+        jobs: arguments.jobs.count(None),
         quiet: arguments.json,
         options,
         ignore: String::new(),

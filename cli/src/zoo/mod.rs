@@ -15,7 +15,7 @@ mod trial;
 
 use std::path::{Path, PathBuf};
 
-use crate::args::{self, ZooArguments};
+use crate::args::ZooArguments;
 use crate::exit::{Exit, Refusal};
 use crate::{interrupt, output};
 
@@ -43,7 +43,7 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
     let budget = Budget {
         seeds: arguments.seeds,
         time: arguments.time,
-        jobs: args::jobs(arguments.jobs),
+        jobs: arguments.jobs.count(None),
         sweeps: arguments.sweeps,
         ablation_seeds: arguments.ablation,
         shrink: arguments.shrink,

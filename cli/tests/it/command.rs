@@ -15,7 +15,12 @@ fn wrong_arguments_are_refused_with_what_would_be_right() {
         (&["tornado"], "subcommand"),
         (&["sweep", "--seeds", "0"], "from 1 on"),
         (&["sweep", "--seeds", "abc"], "from 1 on"),
-        (&["sweep", "--jobs", "0"], "1.."),
+        (&["sweep", "--jobs", "0"], "1..=1024"),
+        (&["sweep", "--jobs", "65535"], "1..=1024"),
+        (&["soak", "--jobs", "1025"], "1..=1024"),
+        (&["sweep", "--ignore", "Spec"], "perhaps spec?"),
+        (&["sweep", "--ignore", "foo"], "docs/oracles.md"),
+        (&["sweep", "--ignore", "foo"], "ElectionSafety, "),
         (&["sweep", "--time", "60"], "with its unit"),
         (&["sweep", "--shard", "3/2"], "1 <= I <= N"),
         (&["sweep", "--start", "tuesday"], "40 hexadecimal digits"),
@@ -196,11 +201,97 @@ fn a_sweep_for_a_person_ends_with_what_it_means() {
 fn a_sweep_of_one_seed_that_requires_every_mark_fails_by_the_names_of_those_not_reached() {
     let sweep = ["sweep", "--profile", "lite", "--seeds", "1", "--start", "5", "--require-marks"];
     let report = succeed(3, &sweep);
-    let last = report.lines().last().expect("a report has lines");
-    assert!(last.starts_with("No invariant was violated, but never reached: "), "{last}");
+    let (_, list) = report.split_once("No invariant was violated, but ").expect("it says so");
+    let (count, names) = list.split_once(" situations were never reached:\n").expect("it counts them");
+    assert_eq!(count.parse().ok(), Some(names.lines().count()), "one to a line: {list}");
     let output = squall(&[&sweep[..], &["--json"]].concat());
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("never reached: "));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("never reached:\n  "));
+}
+
+#[test]
+fn no_more_threads_are_started_than_there_are_runs_and_threads_are_not_called_cores() {
+    let report = succeed(0, &["sweep", "--profile", "lite", "--seeds", "3", "--jobs", "1024"]);
+    let head = report.lines().next().expect("a report has lines");
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let on = if cores == 3 { " on 3 cores" } else { " on 3 threads" };
+    assert!(head.ends_with(on), "{head}");
+    let report = json(&["sweep", "--profile", "lite", "--seeds", "2", "--jobs", "1024", "--json"]);
+    assert_eq!(report["jobs"], Value::from(2));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sweep_that_is_interrupted_reports_and_does_not_pass_for_a_whole_one() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.args(["sweep", "--profile", "lite", "--time", "10m"]).stdout(Stdio::piped());
+    let child = command.stdin(Stdio::null()).spawn().expect("the program was built");
+    let program = format!("/proc/{}/status", child.id());
+    // Until it listens, an interrupt would end it at once.
+    let listens = || {
+        let status = fs::read_to_string(&program).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
+    };
+    while !listens() {
+        std::thread::yield_now();
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("every Unix has it").success());
+    let output = child.wait_with_output().expect("it ends");
+    let report = String::from_utf8(output.stdout).expect("reports are text");
+    assert_eq!(output.status.code(), Some(3), "{report}");
+    assert!(report.contains("; interrupted, ") && !report.contains("All invariants held"), "{report}");
+}
+
+#[test]
+fn the_help_of_every_command_is_laid_out_alike_in_lines_that_can_be_read() {
+    let top = succeed(0, &["--help"]);
+    let commands = top.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"soak") && commands.contains(&"zoo"), "{top}");
+    for command in commands.into_iter().filter(|command| command.chars().all(char::is_alphabetic)) {
+        let arguments = if command == "help" { vec!["--help"] } else { vec![command, "--help"] };
+        let help = succeed(0, &arguments);
+        assert!(help.contains("Exit codes: "), "{help}");
+        assert_eq!(
+            help,
+            succeed(
+                0,
+                &arguments
+                    .iter()
+                    .map(|word| word.replace("--help", "-h"))
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+            )
+        );
+        let longest = help.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(110), "{longest:?} {help}");
+    }
+}
+
+#[test]
+fn traces_of_different_runs_are_called_that_and_json_lines_are_called_that() {
+    let trace = |seed: &str, name: &str| {
+        let trace = path(name);
+        succeed(0, &["run", "--profile", "lite", "--seed", seed, "--trace", &trace]);
+        trace
+    };
+    let (one, other) = (trace("7", "seven.trace"), trace("8", "eight.trace"));
+    let said = succeed(1, &["diff", &one, &other]);
+    assert!(
+        said.starts_with("these are of different runs")
+            && said.contains(": seed 7 of lite, and seed 8 of lite\n"),
+        "{said}"
+    );
+    assert!(succeed(0, &["diff", &one, &one]).starts_with("the same: "));
+    let said = refused(&["diff", &one, &trace("7", "seven.jsonl")]);
+    assert!(said.contains("seven.jsonl: this looks like a trace as JSON lines"), "{said}");
 }
 
 #[test]

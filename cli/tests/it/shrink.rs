@@ -1,8 +1,9 @@
 //! `squall shrink`: what is left of a failure, and that it still fails.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
-use crate::{file, json, path, refused, succeed};
+use crate::{file, finish, folder, json, path, refused, succeed};
 
 /// A storm whose liveness phase is too short for anybody, with a lot that has no part in it.
 const TOO_SHORT: &str = "squall-scenario 1\n\
@@ -54,6 +55,25 @@ fn when_there_is_no_time_the_whole_is_left_and_fails() {
     let report = json(&["shrink", &whole, "-o", &small, "--time", "1ms", "--json"]);
     assert_eq!(report["complete"].as_bool(), Some(false));
     succeed(1, &["replay", &small]);
+}
+
+#[test]
+fn without_a_name_it_goes_to_one_that_tells_what_it_is_and_nothing_is_overwritten() {
+    let folder = folder("shrink-unnamed");
+    let whole = file("shrink-unnamed/short.scn", TOO_SHORT.as_bytes());
+    let shrink = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+        command.args(["shrink", &whole, "--test", "test.scn"]).current_dir(&folder);
+        finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+    };
+    assert_eq!(shrink().status.code(), Some(0));
+    let small = format!("{folder}/short-Liveness.scn");
+    let before = fs::read(&small).expect("it was written under its own name");
+    assert!(fs::exists(format!("{folder}/test.scn")).expect("the folder can be read"));
+    let again = shrink();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("short-Liveness.scn is there already"));
+    assert_eq!(fs::read(&small).expect("it is there"), before);
 }
 
 #[test]
