@@ -438,6 +438,9 @@ pub(crate) struct Times(pub(crate) Option<u8>);
 
 #[derive(Args, Debug)]
 pub(crate) struct ZooArguments {
+    /// List the bugs: id, kind, profile, what it breaks, title. Nothing is built.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) list: bool,
     /// Only these bugs, by their ids.
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     pub(crate) only: Vec<String>,

@@ -58,6 +58,7 @@ Exit codes: 0 complete, nothing violated; 1 violated; 2 bad arguments; 3 stopped
 pub(crate) const ZOO: &str = "\
 It must be started in a checkout of the sources, and builds them with cargo, below target/zoo: first without a bug, which takes \
 minutes the first time, then with each, which takes some ten seconds and more. All bugs with the default budget take hours; \
---only L1,V1 takes minutes. What became of a bug is kept in target/zoo/records, for --resume.
+--only L1,V1 takes minutes. What became of a bug is kept in target/zoo/records, for --resume. --list says which bugs there are, \
+docs/bug-zoo.md what they are made of.
 
 Exit codes: 0 every bug was caught; 1 one escaped; 2 bad arguments, or no checkout; 3 a bug could not be tried, or an interrupt came.";

@@ -54,6 +54,14 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
         .map_err(|error| Refusal::harness(format!("{} cannot be written: {error}", path.display())))
 }
 
+/// Makes sure that a file can be written there later, after work that would be lost otherwise. What is there stays.
+pub(crate) fn check_place(path: &Path) -> Result<(), Refusal> {
+    let is_new = path.symlink_metadata().is_err();
+    let opened = File::options().write(true).create_new(is_new).open(path);
+    let tried = opened.and_then(|_| if is_new { fs::remove_file(path) } else { Ok(()) });
+    tried.map_err(|error| Refusal::bad_input(format!("{} cannot be written: {error}", path.display())))
+}
+
 /// Puts a file in the place of another. Whatever ends the program on the way, the whole old file is there or the whole new one.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     let fresh = beside(path, ".new");

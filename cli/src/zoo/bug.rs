@@ -24,8 +24,20 @@ pub(crate) struct Bug {
     pub(crate) patch: PathBuf,
 }
 
-/// The bugs in a folder, in the order of their ids: all, or those asked for.
-pub(crate) fn read_all(folder: &Path, only: &[String]) -> Result<Vec<Bug>, Refusal> {
+/// What a bug may break, as its head abbreviates it.
+const PROPERTIES: [(&str, &str); 8] = [
+    ("ES", "Election Safety"),
+    ("LM", "Log Matching"),
+    ("LC", "Leader Completeness"),
+    ("SMS", "State Machine Safety"),
+    ("LIN", "Linearizability"),
+    ("DUR", "Durability"),
+    ("CFG", "Configuration safety"),
+    ("LIVE", "Liveness"),
+];
+
+/// All bugs in a folder, in the order of their ids.
+pub(crate) fn read_all(folder: &Path) -> Result<Vec<Bug>, Refusal> {
     let refuse = |error| Refusal::bad_input(format!("{} cannot be read: {error}", folder.display()));
     let mut bugs = Vec::new();
     for entry in fs::read_dir(folder).map_err(refuse)? {
@@ -37,14 +49,30 @@ pub(crate) fn read_all(folder: &Path, only: &[String]) -> Result<Vec<Bug>, Refus
         }
     }
     bugs.sort_by(|a, b| natural_order(&a.id).cmp(&natural_order(&b.id)));
-    if let Some(unknown) = only.iter().find(|id| bugs.iter().all(|bug| bug.id != **id)) {
-        return Err(Refusal::bad_input(format!("the zoo has no bug `{unknown}` in {}", folder.display())));
-    }
     if bugs.is_empty() {
         return Err(Refusal::bad_input(format!("{} holds no .patch", folder.display())));
     }
+    Ok(bugs)
+}
+
+/// Those of the bugs that were asked for; all, if none was.
+pub(crate) fn choose(mut bugs: Vec<Bug>, only: &[String]) -> Result<Vec<Bug>, Refusal> {
+    if let Some(unknown) = only.iter().find(|id| bugs.iter().all(|bug| bug.id != **id)) {
+        let meant = bugs.iter().find(|bug| bug.id.eq_ignore_ascii_case(unknown));
+        let hint = meant.map_or_else(
+            || "`squall zoo --list` says which there are".to_owned(),
+            |bug| format!("perhaps `{}`?", bug.id),
+        );
+        return Err(Refusal::bad_input(format!("the zoo has no bug `{unknown}`; {hint}")));
+    }
     bugs.retain(|bug| only.is_empty() || only.contains(&bug.id));
     Ok(bugs)
+}
+
+/// One bug on one line, for whoever chooses.
+pub(crate) fn listed(bug: &Bug) -> String {
+    let Bug { id, title, breaks, kind, profile, .. } = bug;
+    format!("{id:<5} {kind:<8}  {profile:<5}  {breaks:<8}  {title}")
 }
 
 /// `V2` before `V10`: the letters, then the number.
@@ -88,6 +116,12 @@ fn parse(text: &str, path: &Path) -> Result<Bug, String> {
     if !["safety", "liveness"].contains(&bug.kind.as_str()) {
         return Err(format!("{}: kind is `safety` or `liveness`, not `{}`", path.display(), bug.kind));
     }
+    if let Some(unknown) =
+        bug.breaks.split(' ').find(|word| PROPERTIES.iter().all(|(known, _)| known != word))
+    {
+        let known = PROPERTIES.map(|(word, _)| word).join(", ");
+        return Err(format!("{}: breaks `{unknown}`; expected some of {known}", path.display()));
+    }
     Ok(bug)
 }
 
@@ -125,6 +159,31 @@ mod tests {
     #[test]
     fn a_patch_under_another_bugs_name_is_refused() {
         assert!(parse(HEAD, Path::new("zoo/V2.patch")).is_err());
+    }
+
+    #[test]
+    fn what_a_bug_breaks_has_a_name_and_the_page_of_the_zoo_tells_it() {
+        let error = parse(&HEAD.replace("breaks: ES", "breaks: ES XX"), Path::new("zoo/V1.patch"));
+        assert!(error.expect_err("nobody knows it").contains("breaks `XX`; expected some of ES, LM, "));
+        let page = include_str!("../../../docs/bug-zoo.md");
+        for (word, name) in PROPERTIES {
+            assert!(page.contains(&format!("| `{word}` | {name}")), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_bugs_of_the_zoo_can_be_read_and_chosen_by_their_ids() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/zoo");
+        let bugs = read_all(&folder).expect("the zoo is in order");
+        let said = choose(bugs.clone(), &["l1".to_owned()]).expect_err("ids are in capitals").message;
+        assert!(said.ends_with("no bug `l1`; perhaps `L1`?"), "{said}");
+        let said = choose(bugs.clone(), &["L99999".to_owned()]).expect_err("there is none").message;
+        assert!(said.contains("`squall zoo --list`"), "{said}");
+        let one = choose(bugs.clone(), &["L1".to_owned()]).expect("it is there");
+        let line =
+            "L1    safety    storm  LC        an entry of an earlier term is committed by counting copies";
+        assert_eq!(one.iter().map(listed).collect::<Vec<_>>(), [line]);
+        assert_eq!(choose(bugs.clone(), &[]).expect("all are there"), bugs);
     }
 
     #[test]

@@ -122,6 +122,8 @@ pub(crate) struct Card {
     /// How many of these by a scenario alone.
     pub(crate) by_scenario: u64,
     pub(crate) total: u64,
+    /// How many bugs the zoo has, whether they were asked for or not.
+    pub(crate) in_zoo: u64,
     /// How many bugs could not be tried.
     pub(crate) broken: u64,
     /// How many more there would have been, had no interrupt come.
@@ -155,6 +157,7 @@ impl Card {
             caught: count(&|bug| bug.caught),
             by_scenario: count(&|bug| bug.scenario.is_some()),
             total: bugs.len() as u64,
+            in_zoo: bugs.len() as u64,
             broken: count(&|bug| bug.broken.is_some()),
             safety: of_kind("safety"),
             liveness: of_kind("liveness"),
@@ -179,12 +182,21 @@ impl Card {
         }
     }
 
-    /// The card as a person reads it.
-    pub(crate) fn report(&self) -> String {
+    /// How much of the zoo this is, where it is not all.
+    pub(crate) fn part(&self) -> Option<String> {
+        let Card { total, in_zoo, .. } = self;
+        (total < in_zoo).then(|| format!("{total} of {} tried", words::count(*in_zoo, "bug")))
+    }
+
+    /// The card as a person reads it, with a line for each bug or without.
+    pub(crate) fn report(&self, with_bugs: bool) -> String {
         let mut out = String::new();
-        for bug in &self.bugs {
+        for bug in self.bugs.iter().filter(|_| with_bugs) {
             out.push_str(&line(bug));
             out.push('\n');
+        }
+        if let Some(part) = self.part() {
+            write!(out, "\n{part}").expect("writing to a string cannot fail");
         }
         write!(
             out,
@@ -244,7 +256,8 @@ pub(crate) fn line(bug: &Visit) -> String {
         format!("; shrunk from {before} to {after} events in {seconds:.1} s")
     });
     let shrunk = shrunk.unwrap_or_default();
-    format!("{id:<5} {outcome} {seeds:>9} seeds {cpu_seconds:>7.1} s  [{breaks}] {title}{scenario}{shrunk}")
+    let unit = if seeds == "1" { "seed " } else { "seeds" };
+    format!("{id:<5} {outcome} {seeds:>9} {unit} {cpu_seconds:>7.1} s  [{breaks}] {title}{scenario}{shrunk}")
 }
 
 #[cfg(test)]
@@ -291,7 +304,22 @@ mod tests {
         assert_eq!((card.caught, card.total, card.median_seeds, card.worst_seeds), (2, 3, 3, 40));
         assert_eq!((card.safety, card.liveness), ((2, 3), (0, 0)));
         assert_eq!(card.exit(), Exit::Violated);
-        assert!(card.report().ends_with("zoo --only V2\n"), "{}", card.report());
+        assert!(card.report(true).ends_with("zoo --only V2\n"), "{}", card.report(true));
+    }
+
+    #[test]
+    fn a_card_of_some_bugs_says_of_how_many_and_tells_each_once() {
+        let one = Visit::of(&bug("V1"), trial(&[1], Some("ElectionSafety")));
+        assert!(line(&one).contains("  1 seed  "), "{}", line(&one));
+        let whole = Card::new(vec![one.clone()]);
+        assert_eq!(whole.part(), None);
+        let card = Card { in_zoo: 150, ..Card::new(vec![one]) };
+        assert!(card.report(true).contains("\n1 of 150 bugs tried\n1 of 1 caught"), "{}", card.report(true));
+        assert!(
+            card.report(true).contains("V1 ") && !card.report(false).contains("V1 "),
+            "{}",
+            card.report(false)
+        );
     }
 
     #[test]
@@ -303,7 +331,7 @@ mod tests {
         );
         let card = Card::new(vec![visit, Visit::of(&bug("L1"), trial(&[4, 5, 6], Some("LogMatching")))]);
         assert_eq!((card.median_seeds, card.worst_seeds), (5, 200));
-        assert!(card.report().contains("9..200 seeds"), "{}", card.report());
+        assert!(card.report(true).contains("9..200 seeds"), "{}", card.report(true));
     }
 
     #[test]
@@ -314,7 +342,11 @@ mod tests {
         assert!(line(&visit).contains(" 200..>150 seeds"), "{}", line(&visit));
         let card = Card::new(vec![visit]);
         assert_eq!((card.caught, card.median_seeds, card.worst_seeds, card.vain_sweeps), (1, 200, 150, 1));
-        assert!(card.report().contains("\n1 sweep of bugs that another one caught"), "{}", card.report());
+        assert!(
+            card.report(true).contains("\n1 sweep of bugs that another one caught"),
+            "{}",
+            card.report(true)
+        );
     }
 
     #[test]
@@ -322,7 +354,7 @@ mod tests {
         let caught = Visit::of(&bug("V1"), trial(&[3], Some("ElectionSafety")));
         let card = Card { untried: 2, ..Card::new(vec![caught]) };
         assert_eq!(card.exit(), Exit::Harness);
-        assert!(card.report().contains("\nInterrupted: 2 bugs NOT TRIED"), "{}", card.report());
+        assert!(card.report(true).contains("\nInterrupted: 2 bugs NOT TRIED"), "{}", card.report(true));
     }
 
     #[test]
@@ -333,7 +365,7 @@ mod tests {
             Card::new(vec![Visit::of(&rare, by_scenario), Visit::of(&bug("V1"), trial(&[3], Some("LM")))]);
         assert_eq!((card.caught, card.by_scenario, card.total, card.worst_seeds), (2, 1, 2, 3));
         assert_eq!(card.exit(), Exit::Held);
-        assert!(card.report().contains("; only found/rare.scn shows it\n"), "{}", card.report());
+        assert!(card.report(true).contains("; only found/rare.scn shows it\n"), "{}", card.report(true));
         // A seed that shows it is worth more.
         assert_eq!(Visit::of(&rare, trial(&[9], Some("Liveness"))).scenario, None);
     }
@@ -343,7 +375,7 @@ mod tests {
         let caught = Visit::of(&bug("V1"), trial(&[3], Some("ElectionSafety")));
         let card = Card::new(vec![caught.clone(), Visit::broken(&bug("V2"), "does not apply")]);
         assert_eq!(card.exit(), Exit::Harness);
-        assert!(card.report().contains("V2    BROKEN  does not apply"), "{}", card.report());
+        assert!(card.report(true).contains("V2    BROKEN  does not apply"), "{}", card.report(true));
         assert_eq!(Card::new(vec![caught]).exit(), Exit::Held);
     }
 }

@@ -13,6 +13,8 @@ mod records;
 mod tree;
 mod trial;
 
+use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use crate::args::ZooArguments;
@@ -39,7 +41,17 @@ struct Grounds {
 /// Runs the command.
 pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
     let root = checkout()?;
-    let bugs = bug::read_all(&root.join("scenarios/zoo"), &arguments.only)?;
+    let all = bug::read_all(&root.join("scenarios/zoo"))?;
+    let in_zoo = all.len() as u64;
+    let bugs = bug::choose(all, &arguments.only)?;
+    if arguments.list {
+        let lines: Vec<String> = bugs.iter().map(bug::listed).collect();
+        output::print(&(lines.join("\n") + "\n"))?;
+        return Ok(Exit::Held);
+    }
+    if let Some(path) = &arguments.card {
+        output::check_place(path)?;
+    }
     let budget = Budget {
         seeds: arguments.seeds,
         time: arguments.time,
@@ -49,8 +61,12 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
         shrink: arguments.shrink,
     };
     interrupt::listen();
-    let grounds = open(&root).map_err(Refusal::harness)?;
-    let records = Records::open(&root.join("target/zoo/records"), &grounds.pristine, &budget);
+    let zoo = root.join("target/zoo");
+    fs::create_dir_all(&zoo)
+        .map_err(|error| Refusal::harness(format!("{} cannot be made: {error}", zoo.display())))?;
+    let _lock = output::lock(&zoo, "wait for its end, or use another checkout")?;
+    let grounds = open(&root, &zoo).map_err(Refusal::harness)?;
+    let records = Records::open(&zoo.join("records"), &grounds.pristine, &budget);
     let records = records.map_err(Refusal::harness)?;
     let mut results = Vec::new();
     for bug in &bugs {
@@ -65,7 +81,7 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
         results.push(result);
     }
     let untried = (bugs.len() - results.len()) as u64;
-    let card = Card { untried, ..Card::new(results) };
+    let card = Card { untried, in_zoo, ..Card::new(results) };
     // What an interrupt cut short is no card: the bugs that are not on it might have escaped.
     if let Some(path) = arguments.card.as_ref().filter(|_| untried == 0) {
         output::save(path, page::page(&card, &budget, &arguments.only).as_bytes())?;
@@ -73,7 +89,9 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
     if arguments.json {
         output::print_json(&card)?;
     } else {
-        output::print(&card.report())?;
+        // Whoever watches has seen each bug's line already.
+        let is_told = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        output::print(&card.report(!is_told))?;
     }
     Ok(card.exit())
 }
@@ -94,8 +112,7 @@ fn checkout() -> Result<PathBuf, Refusal> {
 }
 
 /// Copies the sources and builds the unpatched program.
-fn open(root: &Path) -> Result<Grounds, String> {
-    let zoo = root.join("target/zoo");
+fn open(root: &Path, zoo: &Path) -> Result<Grounds, String> {
     let grounds = Grounds {
         pristine: zoo.join("pristine"),
         planted: zoo.join("planted"),
@@ -104,9 +121,10 @@ fn open(root: &Path) -> Result<Grounds, String> {
     };
     tree::mirror(root, &grounds.pristine)?;
     tree::mirror(&grounds.pristine, &grounds.planted)?;
-    output::say("building the unpatched sources");
+    let build = grounds.build.display();
+    output::say(&format!("building the unpatched sources in {build}; the first time that takes minutes"));
     let program = trial::build(&grounds.planted, &grounds.build)?;
-    let copied = std::fs::copy(&program, &grounds.reference);
+    let copied = fs::copy(&program, &grounds.reference);
     copied.map_err(|error| format!("{} cannot be written: {error}", grounds.reference.display()))?;
     Ok(grounds)
 }

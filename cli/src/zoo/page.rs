@@ -48,6 +48,10 @@ fn head(out: &mut String, card: &Card, command: &str, budget: &Budget) {
     );
     line!(out, "`{command}`.");
     line!(out);
+    if let Some(part) = card.part() {
+        line!(out, "**Only {part}**: this page says nothing of the others.");
+        line!(out);
+    }
     line!(out, "| | |");
     line!(out, "|---|---|");
     line!(out, "| bugs of safety that are caught | {} |", of(card.safety));
@@ -91,37 +95,54 @@ fn head(out: &mut String, card: &Card, command: &str, budget: &Budget) {
 fn bugs(out: &mut String, card: &Card) {
     line!(out, "## The bugs");
     line!(out);
+    let has_ablation = card.bugs.iter().any(|bug| !bug.ablation.is_empty());
+    let has_shrunk = card.bugs.iter().any(|bug| bug.shrunk.is_some());
     line!(
         out,
-        "Seeds and seconds: the median of the sweeps, and the worst. What fires: on the seeds that fail, where the run goes on to its end; the first one in bold. Lost without: the families of faults without which"
+        "Seeds and seconds: the median of the sweeps, and the worst. What fires: on the seeds that fail, where the run goes on to its end; the first one in bold."
     );
-    line!(
-        out,
-        "a bug that is caught within the ablation's seeds is not. Shrunk: the events (faults, and what is decided otherwise than by default) of the first seed that fails, before and after `squall shrink`."
-    );
-    line!(out);
-    line!(
-        out,
-        "| id | what is wrong | breaks | profile | seeds | CPU-seconds | what fires | lost without | shrunk |"
-    );
-    line!(out, "|---|---|---|---|---|---|---|---|---|");
-    for bug in &card.bugs {
-        let Visit { id, title, breaks, profile, .. } = bug;
-        let (seeds, cpu_seconds) = match (bug.seeds(), bug.cpu_seconds(), &bug.scenario) {
-            (Some([median, worst]), Some(cpu), _) => {
-                (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu[0], cpu[1]))
-            }
-            (_, _, Some(scenario)) => (format!("`{scenario}` alone"), String::new()),
-            (_, _, None) if bug.broken.is_some() => ("**not tried**".to_owned(), String::new()),
-            (_, _, None) => ("**escaped**".to_owned(), String::new()),
-        };
-        let (fired, lost, shrunk) = (fired(bug), lost_without(bug), shrunk(bug));
+    let mut columns = vec!["id", "what is wrong", "breaks", "profile", "seeds", "CPU-seconds", "what fires"];
+    if has_ablation {
+        columns.push("lost without");
         line!(
             out,
-            "| {id} | {title} | {breaks} | {profile} | {seeds} | {cpu_seconds} | {fired} | {lost} | {shrunk} |"
+            "Lost without: the families of faults without which a bug that is caught within the ablation's seeds is not."
+        );
+    }
+    if has_shrunk {
+        columns.push("shrunk");
+        line!(
+            out,
+            "Shrunk: the events (faults, and what is decided otherwise than by default) of the first seed that fails, before and after `squall shrink`."
         );
     }
     line!(out);
+    line!(out, "| {} |", columns.join(" | "));
+    line!(out, "|{}", "---|".repeat(columns.len()));
+    for bug in &card.bugs {
+        let Visit { id, title, breaks, profile, .. } = bug;
+        let (seeds, cpu_seconds) = costs(bug);
+        write!(out, "| {id} | {title} | {breaks} | {profile} | {seeds} | {cpu_seconds} | {} |", fired(bug))
+            .expect("writing to a string cannot fail");
+        let more = [(has_ablation, lost_without(bug)), (has_shrunk, shrunk(bug))];
+        for (_, cell) in more.iter().filter(|(is_asked, _)| *is_asked) {
+            write!(out, " {cell} |").expect("writing to a string cannot fail");
+        }
+        line!(out);
+    }
+    line!(out);
+}
+
+/// What it took to catch a bug, in seeds and in CPU-seconds; or what became of it instead.
+fn costs(bug: &Visit) -> (String, String) {
+    match (bug.seeds(), bug.cpu_seconds(), &bug.scenario) {
+        (Some([median, worst]), Some(cpu), _) => {
+            (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu[0], cpu[1]))
+        }
+        (_, _, Some(scenario)) => (format!("`{scenario}` alone"), String::new()),
+        (_, _, None) if bug.broken.is_some() => ("**not tried**".to_owned(), String::new()),
+        (_, _, None) => ("**escaped**".to_owned(), String::new()),
+    }
 }
 
 /// The oracles that fired, the first one in bold.
@@ -184,10 +205,23 @@ fn judges(out: &mut String, card: &Card) {
     line!(out);
     line!(out, "| oracle | fires on | still caught without it |");
     line!(out, "|---|---|---|");
+    let mut needless = Vec::new();
     for oracle in oracles() {
         let fires = seen.iter().filter(|fired| fired.contains(oracle)).count();
         let still = seen.iter().filter(|fired| fired.iter().any(|other| other != oracle)).count();
-        line!(out, "| {oracle} | {fires} | {still} of {} |", seen.len());
+        if still < seen.len() {
+            line!(out, "| {oracle} | {fires} | {still} of {} |", seen.len());
+        } else {
+            needless.push(if fires > 0 { format!("{oracle} {fires}") } else { oracle.to_owned() });
+        }
+    }
+    if !needless.is_empty() {
+        line!(out);
+        line!(
+            out,
+            "Without any one of the others nothing is lost (behind its name: on how many it fires): {}.",
+            needless.join(", ")
+        );
     }
 }
 
@@ -247,13 +281,34 @@ mod tests {
         let has = |line: &str| assert!(page.lines().any(|other| other == line), "{line}\n{page}");
         has("| bugs of safety that are caught | 2 of 3 |");
         has(
-            "| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **CommitOldTerm**, LeaderCompleteness | clogs, crashes |  |",
+            "| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **CommitOldTerm**, LeaderCompleteness | clogs, crashes |",
         );
-        has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |  |");
-        has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |  |");
+        has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |");
+        has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |");
         has("| nothing | | 2 |");
         has("| crashes | `crash,crash_all,crash_loop` | 1 |");
-        has("| the specification | 1 | 2 of 2 |");
         has("| LogMatching | 1 | 1 of 2 |");
+        let needless = page.lines().last().expect("the page has lines");
+        assert!(
+            needless.contains(": the specification 1, Codec, Halted, ")
+                && needless.contains(", LeaderCompleteness 1, "),
+            "{needless}"
+        );
+        assert!(!page.contains("Only ") && !page.contains("shrunk |"), "{page}");
+    }
+
+    #[test]
+    fn a_page_of_some_bugs_says_so_and_has_no_column_for_what_nobody_asked() {
+        let bug = Visit { ablation: Vec::new(), ..visit("L1", Some("LogMatching"), &["LogMatching"], &[]) };
+        let card = Card { in_zoo: 150, ..Card::new(vec![bug]) };
+        let time = Duration::from_secs(60);
+        let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 0, shrink: None };
+        let page = page(&card, &budget, &["L1".to_owned()]);
+        assert!(page.contains("\n**Only 1 of 150 bugs tried**: "), "{page}");
+        assert!(
+            page.contains("| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |\n"),
+            "{page}"
+        );
+        assert!(!page.contains("lost without") && !page.contains("Shrunk"), "{page}");
     }
 }

@@ -113,10 +113,20 @@ pub(super) fn build(tree: &Path, target: &Path) -> Result<PathBuf, String> {
         .map_err(|error| format!("cargo cannot be started: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error")).collect();
-        return Err(format!("the sources in {} do not build: {}", tree.display(), errors.join("; ")));
+        return Err(format!("the sources in {} do not build: {}", tree.display(), why(output.status, &said)));
     }
     Ok(target.join("zoo/squall"))
+}
+
+/// Why a build failed: the compiler's errors, or, where it was stopped before it had any, how it ended and its last words.
+fn why(status: ExitStatus, said: &str) -> String {
+    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error")).collect();
+    if !errors.is_empty() {
+        return errors.join("; ");
+    }
+    let last = said.lines().rfind(|line| !line.trim().is_empty());
+    let last = last.map(|line| format!(", having said: {}", line.trim())).unwrap_or_default();
+    format!("cargo ended with {status}{last}")
 }
 
 /// What the report of a replay says that matters here.
@@ -339,5 +349,25 @@ fn run_bounded(command: &mut Command, time: Duration) -> Result<ExitStatus, Stri
             return Err(format!("a run had not ended after {} s; it was stopped", clock.elapsed().as_secs()));
         }
         clock::pause();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_build_that_failed_has_a_reason_even_where_cargo_was_killed() {
+        let failed = ExitStatus::from_raw(101 << 8);
+        let said = "warning: slow\nerror[E0308]: mismatched types\n --> a.rs\nerror: could not compile\n";
+        assert_eq!(why(failed, said), "error[E0308]: mismatched types; error: could not compile");
+        let killed = ExitStatus::from_raw(9);
+        assert_eq!(why(killed, ""), "cargo ended with signal: 9 (SIGKILL)");
+        assert_eq!(
+            why(killed, "warning: slow\n\n"),
+            "cargo ended with signal: 9 (SIGKILL), having said: warning: slow"
+        );
     }
 }

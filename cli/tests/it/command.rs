@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::{closed_pipe, file, finish, json, path, refused, squall, succeed, unheard};
+use crate::{closed_pipe, file, finish, folder, json, path, refused, squall, succeed, unheard};
 
 #[test]
 fn wrong_arguments_are_refused_with_what_would_be_right() {
@@ -139,6 +139,57 @@ fn the_zoo_opens_only_where_there_are_sources() {
     let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no checkout"));
+}
+
+/// Runs the zoo in a checkout with one bug and no sources to build.
+fn zoo(name: &str, arguments: &[&str]) -> (String, Output) {
+    let folder = folder(name);
+    fs::create_dir_all(format!("{folder}/scenarios/zoo")).expect("the folder can be written");
+    file(&format!("{name}/Cargo.toml"), b"[workspace]\n");
+    let bug = include_bytes!("../../../scenarios/zoo/L1.patch");
+    file(&format!("{name}/scenarios/zoo/L1.patch"), bug);
+    fs::create_dir_all(format!("{folder}/target/zoo")).expect("the folder can be written");
+    (folder.clone(), zoo_in(&folder, arguments))
+}
+
+fn zoo_in(folder: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.arg("zoo").args(arguments).current_dir(folder);
+    finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+}
+
+#[test]
+fn the_zoo_refuses_what_is_wrong_before_it_builds() {
+    for (arguments, right) in [
+        (&["--card", "/nonexist/x.md"][..], "/nonexist/x.md cannot be written"),
+        (&["--card", "target"], "target cannot be written"),
+        (&["--only", "l1"], "no bug `l1`; perhaps `L1`?"),
+    ] {
+        let (_, output) = zoo("zoo-refuses", arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(right) && !said.contains("building"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn the_zoo_lists_its_bugs_and_builds_nothing_for_that() {
+    let (folder, output) = zoo("zoo-lists", &["--list"]);
+    let listed = String::from_utf8_lossy(&output.stdout);
+    assert!(listed.starts_with("L1    safety    storm  LC  ") && listed.lines().count() == 1, "{listed}");
+    assert!(!fs::exists(format!("{folder}/target/zoo/pristine")).expect("the folder can be read"));
+}
+
+#[test]
+fn two_zoos_in_one_checkout_keep_out_of_each_others_way() {
+    let (folder, _) = zoo("zoo-locked", &["--list"]);
+    let lock = fs::File::create(format!("{folder}/target/zoo.lock")).expect("the folder can be written");
+    lock.try_lock().expect("nobody else has it");
+    let output = zoo_in(&folder, &["--only", "L1"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("target/zoo is in use by another process; wait for its end"), "{said}");
+    assert!(!fs::exists(format!("{folder}/target/zoo/pristine")).expect("the folder can be read"));
 }
 
 #[test]
