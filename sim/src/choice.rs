@@ -9,6 +9,7 @@
 
 mod draw;
 mod exponential;
+mod script;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use draw::Draw;
+use script::Script;
+pub use script::Unheeded;
 
 /// An exact probability, or a rate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -190,7 +193,7 @@ enum Driver {
     /// Bytes consumed from the front; when they are used up, every decision is the default.
     Bytes { data: Arc<[u8]>, next: usize, end: usize },
     /// What is not there is the default.
-    Script(Arc<BTreeMap<DrawKey, Fields>>),
+    Script(Script),
 }
 
 impl Choice {
@@ -233,7 +236,7 @@ impl Choice {
             fields.retain(|(known, _)| *known != field);
             fields.push((field, value));
         }
-        Choice { driver: Driver::Script(Arc::new(script)), recording: None }
+        Choice { driver: Driver::Script(Script::of(script)), recording: None }
     }
 
     /// The same source, keeping every decision that differs from its default.
@@ -272,9 +275,17 @@ impl Choice {
                 *end -= share;
                 Driver::Bytes { data: Arc::clone(data), next: *end, end: *end + share }
             }
-            Driver::Script(script) => Driver::Script(Arc::clone(script)),
+            Driver::Script(script) => Driver::Script(script.fork()),
         };
         Choice { driver, recording: self.recording.as_ref().map(|_| Vec::new()) }
+    }
+
+    /// What the scripts among these, forks of one, did not heed between them.
+    pub(crate) fn unheeded<'a>(choices: impl Iterator<Item = &'a Choice>) -> Unheeded {
+        Unheeded::of(choices.filter_map(|choice| match &choice.driver {
+            Driver::Script(script) => Some(script),
+            Driver::Seed(_) | Driver::Sparse(..) | Driver::Bytes { .. } => None,
+        }))
     }
 
     /// Begins the decisions on one event. Each field of an event is drawn at most once.

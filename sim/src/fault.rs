@@ -297,6 +297,12 @@ impl FaultEvent {
         named
     }
 
+    /// Whether its time comes when a storm of this length is over.
+    #[must_use]
+    pub(crate) fn is_late(&self, safety_us: u64) -> bool {
+        self.after.is_none() && self.at.0 >= safety_us
+    }
+
     /// The turn of another fault that this one waits for, if it does.
     #[must_use]
     pub fn turn(&self) -> Option<Turn> {
@@ -336,6 +342,33 @@ impl Fault {
             Fault::ClockRate { process, .. }
             | Fault::ClockJump { process, .. }
             | Fault::ClockFreeze { process, .. } => vec![*process],
+        }
+    }
+
+    /// The links that it names one by one.
+    pub(crate) fn links(&self) -> &[Link] {
+        match self {
+            Fault::Partition { cut: Cut::Links(links), .. }
+            | Fault::Flapping { cut: Cut::Links(links), .. }
+            | Fault::Clog { cut: Cut::Links(links), .. } => links,
+            Fault::Partition { .. }
+            | Fault::Flapping { .. }
+            | Fault::Clog { .. }
+            | Fault::Swizzle { .. }
+            | Fault::Crash { .. }
+            | Fault::CrashAll { .. }
+            | Fault::CrashLoop { .. }
+            | Fault::Pause { .. }
+            | Fault::DiskStall { .. }
+            | Fault::DiskError { .. }
+            | Fault::Rot { .. }
+            | Fault::Ruin { .. }
+            | Fault::OldImage { .. }
+            | Fault::LoseDisk { .. }
+            | Fault::Administer { .. }
+            | Fault::ClockRate { .. }
+            | Fault::ClockJump { .. }
+            | Fault::ClockFreeze { .. } => &[],
         }
     }
 

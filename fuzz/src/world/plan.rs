@@ -113,6 +113,7 @@ impl Blow {
             4 => cut(Cut::Isolate(target)),
             5 => cut(Cut::Inbound(target)),
             6 => cut(Cut::Outbound(target)),
+            7 | 8 if one == other => cut(Cut::Outbound(Target::Process(one))),
             7 => cut(Cut::Links(vec![Link { from: one, to: other }])),
             8 => cut(Cut::Links(vec![Link { from: one, to: other }, Link { from: other, to: one }])),
             9 => Fault::Clog { cut: Cut::Split(side(self.first, servers)), duration_us },

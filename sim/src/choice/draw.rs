@@ -3,7 +3,8 @@
 //! Where a script says nothing of a field its default holds: the lower bound, false, zero, the first that
 //! can be. A value that a script states is brought within the field's bounds, since a file may say anything.
 
-use super::{Choice, Decision, DrawKey, Driver, Fields, Ratio};
+use super::script::OfEvent;
+use super::{Choice, Decision, DrawKey, Driver, Ratio};
 use crate::chacha;
 use crate::choice::exponential;
 use std::borrow::Cow;
@@ -17,8 +18,12 @@ pub struct Draw<'a> {
 
 enum Source<'a> {
     Stream(Stream),
-    Bytes { data: &'a [u8], next: &'a mut usize },
-    Script(&'a [(Cow<'static, str>, u64)]),
+    Bytes {
+        data: &'a [u8],
+        next: &'a mut usize,
+    },
+    /// What is stated of the event, if anything is.
+    Script(Option<OfEvent<'a>>),
 }
 
 /// The words of the blocks that belong to one event: the first is computed with the first draw.
@@ -38,9 +43,9 @@ impl<'a> Draw<'a> {
             Driver::Sparse(seed, sparsity) if is_chosen(seed, key, sparsity.of(key.purpose)) => {
                 Source::Stream(Stream::new(seed, key))
             }
-            Driver::Sparse(..) => Source::Script(&[]),
+            Driver::Sparse(..) => Source::Script(None),
             Driver::Bytes { data, next, end } => Source::Bytes { data: &data[..*end], next },
-            Driver::Script(script) => Source::Script(script.get(&key).map_or(&[], Fields::as_slice)),
+            Driver::Script(script) => Source::Script(script.of_event(key)),
         };
         Draw { source, key, recording: choice.recording.as_mut() }
     }
@@ -62,7 +67,10 @@ impl<'a> Draw<'a> {
         let value = match &mut self.source {
             Source::Stream(stream) => low + stream.up_to(span),
             Source::Bytes { data, next } => low + bytes_up_to(data, next, span),
-            Source::Script(fields) => stated(fields, field).map_or(low, |value| value.clamp(low, high)),
+            Source::Script(stated) => stated
+                .as_mut()
+                .and_then(|stated| stated.take(field, |value| value.clamp(low, high)))
+                .unwrap_or(low),
         };
         self.note(field, value, low)
     }
@@ -73,14 +81,17 @@ impl<'a> Draw<'a> {
     pub fn chance(&mut self, field: &'static str, probability: Ratio) -> bool {
         let Ratio { num, den } = probability;
         let value = match &mut self.source {
-            _ if num == 0 => false,
+            Source::Stream(_) | Source::Bytes { .. } if num == 0 => false,
             Source::Stream(_) | Source::Bytes { .. } if num >= den => true,
             Source::Stream(stream) => stream.up_to(u64::from(den) - 1) < u64::from(num),
             // The highest values are the faults, so that bytes of zero (and none at all) are a calm world.
             Source::Bytes { data, next } => {
                 bytes_up_to(data, next, u64::from(den) - 1) >= u64::from(den - num)
             }
-            Source::Script(fields) => stated(fields, field).is_some_and(|value| value != 0),
+            Source::Script(stated) => {
+                let bring = |value| u64::from(num > 0 && value > 0);
+                stated.as_mut().and_then(|stated| stated.take(field, bring)) == Some(1)
+            }
         };
         self.note(field, u64::from(value), 0) != 0
     }
@@ -89,10 +100,13 @@ impl<'a> Draw<'a> {
     #[inline]
     pub fn exponential(&mut self, field: &'static str, mean: u64, max: u64) -> u64 {
         let value = match &mut self.source {
-            _ if mean == 0 => 0,
+            Source::Stream(_) | Source::Bytes { .. } if mean == 0 => 0,
             Source::Stream(stream) => exponential::scale(stream.next_u64(), mean).min(max),
             Source::Bytes { data, next } => bytes_up_to(data, next, max.min(mean.saturating_mul(8))).min(max),
-            Source::Script(fields) => stated(fields, field).map_or(0, |value| value.min(max)),
+            Source::Script(stated) => {
+                let max = if mean == 0 { 0 } else { max };
+                stated.as_mut().and_then(|stated| stated.take(field, |value| value.min(max))).unwrap_or(0)
+            }
         };
         self.note(field, value, 0)
     }
@@ -109,8 +123,9 @@ impl<'a> Draw<'a> {
         let mut point = match &mut self.source {
             Source::Stream(stream) => stream.up_to(total - 1),
             Source::Bytes { data, next } => bytes_up_to(data, next, total - 1),
-            Source::Script(fields) => {
-                let index = stated(fields, field).unwrap_or(default).min(weights.len() as u64 - 1);
+            Source::Script(stated) => {
+                let bring = |index: u64| index.min(weights.len() as u64 - 1);
+                let index = stated.as_mut().and_then(|stated| stated.take(field, bring)).unwrap_or(default);
                 return self.note(field, index, default) as usize;
             }
         };
@@ -192,9 +207,4 @@ fn bytes_up_to(data: &[u8], next: &mut usize, last: u64) -> u64 {
     *next += taken.len();
     let value = taken.iter().rev().fold(0, |value, byte| value << 8 | u128::from(*byte));
     ((value * (u128::from(last) + 1)) >> (8 * wanted)) as u64
-}
-
-/// What a script says of a field.
-fn stated(fields: &[(Cow<'static, str>, u64)], field: &str) -> Option<u64> {
-    fields.iter().find(|(name, _)| name == field).map(|(_, value)| *value)
 }

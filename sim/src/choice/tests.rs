@@ -1,6 +1,6 @@
 //! What holds of every driver, and what tells them apart.
 
-use super::{Choice, Decision, Purpose, Ratio, Sparsity};
+use super::{Choice, Decision, DrawKey, Purpose, Ratio, Sparsity, Unheeded};
 use std::borrow::Cow;
 
 /// One event decided in full.
@@ -129,4 +129,31 @@ fn a_sparse_source_decides_one_event_in_so_many_and_those_as_a_full_one_does() {
     let of_client =
         |choice: &mut Choice, number| choice.draw(Purpose::Client, 3, number).range("think", 0, 999_999);
     assert!((0..100).all(|number| of_client(&mut sparse, number) == of_client(&mut full, number)));
+}
+
+#[test]
+fn a_script_keeps_what_nobody_asked_for_and_what_could_not_be() {
+    let decision = |b, field: &'static str, value| Decision {
+        key: DrawKey { purpose: Purpose::Disk, a: 1, b },
+        field: Cow::Borrowed(field),
+        value,
+    };
+    let stated =
+        [decision(0, "latency", 7), decision(0, "loss", 1), decision(1, "latency", 3), decision(1, "x", 1)];
+    let mut choice = Choice::from_script(stated);
+    let mut fork = choice.fork();
+    assert_eq!(fork.draw(Purpose::Disk, 1, 0).range("latency", 0, 5), 5);
+    assert!(
+        !choice.draw(Purpose::Disk, 1, 0).chance("loss", Ratio::ZERO),
+        "what is impossible does not happen"
+    );
+    assert_eq!(choice.draw(Purpose::Disk, 1, 1).exponential("latency", 9, 9), 3);
+    assert_eq!(choice.draw(Purpose::Disk, 1, 2).exponential("latency", 9, 9), 0, "nothing is stated of it");
+    let unheeded = Choice::unheeded([&choice, &fork].into_iter());
+    assert_eq!(unheeded.unasked, [decision(1, "x", 1)]);
+    assert_eq!(unheeded.clamped, [(decision(0, "latency", 7), 5), (decision(0, "loss", 1), 0)]);
+    assert_eq!(unheeded.unasked[0].to_string(), "disk n1#1 x=1");
+    let mut seeded = Choice::from_seed(1);
+    let _ = seeded.draw(Purpose::Disk, 1, 0).bits("latency");
+    assert_eq!(Choice::unheeded([&seeded].into_iter()), Unheeded::default());
 }

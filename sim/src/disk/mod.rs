@@ -239,6 +239,11 @@ impl SimDisk {
         self.choice.reseed(seed);
     }
 
+    /// The source of the disk's own decisions.
+    pub(crate) fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
     /// The decisions that were recorded since the last call, if the disk's source records any.
     pub fn take_recording(&mut self) -> Vec<Decision> {
         self.choice.take_recording()

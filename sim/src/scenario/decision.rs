@@ -11,12 +11,10 @@ use super::{section, value};
 use crate::choice::{Decision, DrawKey, Purpose};
 use crate::ids::{Link, PROCESSES_MAX, ProcessId};
 
-/// Writes whose decisions a line holds.
-pub(super) struct Written(pub(super) DrawKey);
-
-impl fmt::Display for Written {
+/// Prints whose decisions a line holds.
+impl fmt::Display for DrawKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DrawKey { purpose, a, b } = self.0;
+        let DrawKey { purpose, a, b } = *self;
         write!(f, "{} ", purpose.name())?;
         match (form(purpose), process_of(a), process_of(a >> 32), process_of(a & LOW)) {
             (Form::Link, _, Some(from), Some(to)) => write!(f, "{}#{b}", Link { from, to }),
@@ -100,6 +98,16 @@ pub(super) fn check(key: DrawKey, processes: u32, clients: u32) -> Result<(), Co
         Some(number) => Err(value::nobody_called(letter, number, count)),
         None => Ok(()),
     }
+}
+
+/// Whether a message is decided that a process sends to itself.
+pub(super) fn is_of_own_link(key: DrawKey) -> bool {
+    matches!(form(key.purpose), Form::Link) && key.a >> 32 == key.a & LOW
+}
+
+/// The complaint about a link that leads back.
+pub(super) fn own_link() -> Complaint {
+    Complaint::new("the link leads from a process to itself", "two processes, as `n0>n2`")
 }
 
 /// What is decided of an event of that purpose; nothing for those that others than the simulator decide.

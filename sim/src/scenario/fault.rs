@@ -6,7 +6,8 @@
 use std::fmt;
 
 use super::error::{Complaint, ScenarioError};
-use super::line::Line;
+use super::line::{Line, Needed};
+use super::misfit::{Misfit, Subject};
 use super::value::{self, Duration, List, SignedDuration};
 use crate::fault::{CrashKind, CrashWhen, Cut, DiskFailure, Fault, FaultEvent, PausedClock, Ruin, Target};
 use crate::ids::{PROCESSES_MAX, ProcessId, ProcessSet};
@@ -30,6 +31,10 @@ const RUINS: [(&str, Ruin); 6] = [
     ("missing-file", Ruin::MissingFile),
     ("lost-pair", Ruin::LostPair),
 ];
+
+const CUT_KEYS: [&str; 6] = ["isolate", "inbound", "outbound", "split", "bridge", "links"];
+const CUTS: &str =
+    "exactly one of `isolate=`, `inbound=`, `outbound=`, `split=`, `bridge=`, `links=`, `ring`";
 
 /// Writes a fault: its name, whom it strikes, its figures.
 pub(super) struct Written<'a>(pub(super) &'a Fault);
@@ -118,6 +123,7 @@ impl fmt::Display for Cut {
 /// Reads a fault: what follows the event's time.
 pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
     let name = line.next("the name of a fault")?;
+    line.need(needed(name.text))?;
     Ok(match name.text {
         "partition" => {
             Fault::Partition { cut: cut(line)?, duration_us: line.key("for", value::duration_us)? }
@@ -194,12 +200,59 @@ pub(super) fn read(line: &mut Line<'_>) -> Result<Fault, ScenarioError> {
     })
 }
 
-/// Says what of a fault cannot be in a world of so many processes, if anything.
-pub(super) fn check(event: &FaultEvent, processes: u32) -> Result<(), Complaint> {
-    match event.processes().into_iter().find(|process| process.0 >= processes) {
-        Some(process) => Err(value::nobody_called('n', process.0.into(), processes)),
-        None => event.check(processes).map_err(|what| Complaint::new(what, "a fault that can strike")),
+/// The words without which a fault's line is not complete.
+fn needed(fault: &str) -> &'static [Needed] {
+    const WHOM: Needed =
+        Needed::Bare { keys: &[], what: "target", expected: "a process, as `n3`, or `most-prominent`" };
+    const WHOSE: Needed = Needed::Bare { keys: &[], what: "target", expected: "a process, as `n3`" };
+    const LINKS: Needed = Needed::Bare { keys: &CUT_KEYS, what: "cut", expected: CUTS };
+    const FOR: Needed = Needed::Key("for", || value::taken_by(value::duration_us));
+    const DOWN: Needed = Needed::Key("down", || value::taken_by(value::duration_us));
+    const UP: Needed = Needed::Key("up", || value::taken_by(value::duration_us));
+    const STEP: Needed = Needed::Key("step", || value::taken_by(value::duration_us));
+    const OUTAGE: Needed = Needed::Key("outage", || value::taken_by(value::duration_us));
+    const WALL: Needed = Needed::Key("wall", || "a duration, as `-3ms`".to_owned());
+    const TIMES: Needed = Needed::Key("times", || value::taken_by(value::number::<u32>));
+    const AFTER: Needed = Needed::Key("after", || value::taken_by(value::number::<u64>));
+    const COMMAND: Needed = Needed::Key("command", || value::taken_by(value::number::<u64>));
+    const RATE: Needed = Needed::Key("rate", || "a ratio, as `3/2`".to_owned());
+    const KIND: Needed = Needed::Key("kind", || value::words_of(&CRASH_KINDS));
+    const CLOCK: Needed = Needed::Key("clock", || value::words_of(&CLOCKS));
+    const OF: Needed = Needed::Key("of", || value::words_of(&FAILURES));
+    const HOW: Needed = Needed::Key("how", || value::words_of(&RUINS));
+    const CLOG: Needed = Needed::Key("clog", || "processes, as `n0,n2`".to_owned());
+    const FREE: Needed = Needed::Key("free", || "the same processes, as `n2,n0`".to_owned());
+    match fault {
+        "partition" | "clog" => &[LINKS, FOR],
+        "flapping" => &[LINKS, DOWN, UP, FOR],
+        "swizzle" => &[CLOG, FREE, STEP],
+        "crash" => &[WHOM, KIND, OUTAGE],
+        "crash-all" => &[KIND, OUTAGE],
+        "crash-loop" => &[WHOM, KIND, TIMES, UP, OUTAGE],
+        "pause" => &[WHOM, FOR, CLOCK],
+        "disk-stall" => &[WHOM, FOR],
+        "disk-error" => &[WHOM, OF, AFTER, TIMES, FOR, OUTAGE],
+        "rot" => &[WHOM],
+        "ruin" => &[WHOM, HOW],
+        "old-image" => &[WHOM, FOR, OUTAGE],
+        "lose-disk" => &[WHOM, OUTAGE],
+        "administer" => &[WHOM, COMMAND],
+        "clock-rate" => &[WHOSE, RATE],
+        "clock-jump" => &[WHOSE, WALL],
+        "clock-freeze" => &[WHOSE, FOR],
+        _ => &[],
     }
+}
+
+/// Says what of a fault cannot be in a world of so many processes, if anything.
+pub(super) fn check(event: &FaultEvent, processes: u32) -> Result<(), Misfit> {
+    if let Some(process) = event.processes().into_iter().find(|process| process.0 >= processes) {
+        let subject = Subject::Word { event: event.id, word: process.to_string() };
+        return Err(subject.misfit(value::nobody_called('n', process.0.into(), processes)));
+    }
+    let complain =
+        |what: String| Subject::Event(event.id).misfit(Complaint::new(what, "a fault that can strike"));
+    event.check(processes).map_err(complain)
 }
 
 fn cut(line: &mut Line<'_>) -> Result<Cut, ScenarioError> {
@@ -217,8 +270,7 @@ fn cut(line: &mut Line<'_>) -> Result<Cut, ScenarioError> {
         line.maybe_key("split", value::set)?.map(Cut::Split),
         line.maybe_key("links", value::links)?.map(Cut::Links),
     ];
-    let expected =
-        "exactly one of `isolate=`, `inbound=`, `outbound=`, `split=`, `bridge=`, `links=`, `ring`";
+    let expected = CUTS;
     let mut shapes = shapes.into_iter().flatten();
     match (shapes.next(), shapes.next()) {
         (Some(cut), None) => Ok(cut),

@@ -34,6 +34,17 @@ impl<'a> Word<'a> {
         Some((Word { text: before, ..self }, Word { text: behind, column }))
     }
 
+    /// The column of this part of it, if letters and digits do not go on before or behind.
+    pub(super) fn column_of(self, part: &str) -> Option<usize> {
+        let goes_on = |beside: Option<char>| beside.is_some_and(char::is_alphanumeric);
+        let is_whole = |(at, _): &(usize, &str)| {
+            let (before, rest) = self.text.split_at(*at);
+            !goes_on(before.chars().next_back()) && !goes_on(rest[part.len()..].chars().next())
+        };
+        let (at, _) = self.text.match_indices(part).find(is_whole)?;
+        Some(self.column + self.text[..at].chars().count())
+    }
+
     /// What stands behind this character, if it is the first.
     pub(super) fn strip_prefix(self, first: char) -> Option<Word<'a>> {
         Some(Word { text: self.text.strip_prefix(first)?, column: self.column + 1 })
@@ -73,6 +84,36 @@ impl<'a> Line<'a> {
             None => {
                 let missing = Complaint::new(format!("there is no `{key}`"), format!("`{key}=` and a value"));
                 Err(self.error(self.end, missing))
+            }
+        }
+    }
+
+    /// Says which of these words are not there, all at once, each with what it may be.
+    pub(super) fn need(&self, words: &[Needed]) -> Result<(), ScenarioError> {
+        let missing: Vec<&Needed> = words.iter().filter(|word| !self.has(word)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let name = |word: &&Needed| match word {
+            Needed::Key(key, _) => format!("no `{key}`"),
+            Needed::Bare { what, .. } => format!("no {what}"),
+        };
+        let wanted = |word: &&Needed| match word {
+            Needed::Key(key, values) => format!("`{key}=` with {}", values()),
+            Needed::Bare { expected, .. } => (*expected).to_owned(),
+        };
+        let names: Vec<String> = missing.iter().map(name).collect();
+        let what = format!("there is {}", names.join(" and "));
+        let expected = missing.iter().map(wanted).collect::<Vec<String>>().join("; ");
+        Err(self.error(self.end, Complaint::new(what, expected)))
+    }
+
+    fn has(&self, word: &Needed) -> bool {
+        match word {
+            Needed::Key(key, _) => self.place_of(key).is_some(),
+            Needed::Bare { keys, .. } => {
+                let is_bare = self.peek().is_some_and(|word| word.key_and_value().is_none());
+                is_bare || keys.iter().any(|key| self.place_of(key).is_some())
             }
         }
     }
@@ -124,6 +165,21 @@ impl<'a> Line<'a> {
         let Complaint { what, expected } = complaint;
         ScenarioError { file: self.file.to_owned(), line: self.number, column, what, expected }
     }
+}
+
+/// A word that must stand in a line.
+pub(super) enum Needed {
+    /// A key, and what its value may be.
+    Key(&'static str, fn() -> String),
+    /// A bare word, or one with one of these keys in its place.
+    Bare {
+        /// The keys.
+        keys: &'static [&'static str],
+        /// What the word is about.
+        what: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
 }
 
 /// How a value is read from its text.

@@ -37,6 +37,13 @@ pub enum Subject {
     },
     /// The fault of that number.
     Event(u32),
+    /// A word of that fault's line, or a part of one, as `n3` in `split=n0,n3`.
+    Word {
+        /// The fault's number.
+        event: u32,
+        /// As it stands there.
+        word: String,
+    },
     /// What the fault of that number waits for.
     Milestone(u32),
     /// The other event, by which it is known when the fault of that number strikes.
@@ -72,10 +79,11 @@ impl Misfit {
     /// text says nothing of it, that is the first line.
     #[must_use]
     pub fn at(&self, text: &str, file: &str) -> ScenarioError {
+        let says = |line: &(usize, &str)| !line.1.trim().is_empty() && !line.1.trim_start().starts_with('#');
         let (line, column) = (1..)
             .zip(text.lines())
+            .filter(says)
             .skip(1)
-            .filter(|(_, text)| !text.trim_start().starts_with('#'))
             .find_map(|(number, text)| Some((number, self.subject.column(Line::new(file, number, text))?)))
             .unwrap_or((1, 1));
         let Self { subject, what, expected } = self;
@@ -105,6 +113,11 @@ impl Subject {
                 Some(stated.unwrap_or(first).column)
             }
             Self::Event(id) => (section::event_number(first.text) == Some(Ok(*id))).then_some(first.column),
+            Self::Word { event, word } => {
+                let is_event = section::event_number(first.text) == Some(Ok(*event));
+                let found = std::iter::from_fn(|| line.next("").ok()).find_map(|next| next.column_of(word));
+                is_event.then(|| found.unwrap_or(first.column))
+            }
             Self::Milestone(id) | Self::Turn(id) => {
                 let is_event = section::event_number(first.text) == Some(Ok(*id));
                 let since = line.peek_key("since").filter(|_| matches!(self, Self::Turn(_)));
@@ -146,8 +159,10 @@ impl fmt::Display for Subject {
         match self {
             Self::Section(name) => write!(f, "section `{name}`"),
             Self::Key { section, key } => write!(f, "section `{section}`, key `{key}`"),
-            Self::Event(id) | Self::Milestone(id) | Self::Turn(id) => write!(f, "event e{id}"),
-            Self::Decision(key) => write!(f, "decision `{}`", decision::Written(*key)),
+            Self::Event(id) | Self::Milestone(id) | Self::Turn(id) | Self::Word { event: id, .. } => {
+                write!(f, "event e{id}")
+            }
+            Self::Decision(key) => write!(f, "decision `{key}`"),
             Self::Step { id, .. } => write!(f, "step s{id}"),
             Self::Expected => f.write_str("`expect`"),
         }

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! What the sections' keys mean is not known here: whoever reads a section checks it. Comments stand on
-//! lines of their own; those before the first other line are kept as the scenario's notes, others are not.
+//! lines of their own; those before the first other line, but for that of the version, are kept as the scenario's notes,
+//! others are not.
 
 mod anchor;
 mod decision;
@@ -107,8 +108,7 @@ impl Scenario {
         let parameters = parameters_from(&self.sections)?;
         let (processes, clients) = (parameters.processes(), parameters.clients.count);
         for event in &self.events {
-            let complain = |complaint| Subject::Event(event.id).misfit(complaint);
-            fault::check(event, processes).map_err(complain)?;
+            fault::check(event, processes)?;
         }
         crate::anchor::check(&self.events).map_err(Subject::misfit_of_anchor)?;
         for decision in &self.decisions {
@@ -125,6 +125,43 @@ impl Scenario {
     /// Where one is not.
     pub fn check_milestones(&self, known: &[&str]) -> Result<(), Misfit> {
         crate::anchor::check_milestones(&self.events, known).map_err(Subject::misfit_of_anchor)
+    }
+
+    /// Says which line has no effect in any run, as far as the file alone can tell. Such a scenario can be run; who wrote the
+    /// line by hand wants to know.
+    ///
+    /// # Errors
+    /// Where a fault strikes when the storm is over that the file states, or a link leads from a process to itself.
+    pub fn check_effects(&self) -> Result<(), Misfit> {
+        let safety_us = self.stated_safety_us();
+        for event in &self.events {
+            if safety_us.is_some_and(|safety_us| event.is_late(safety_us)) {
+                let expected = "a time before that of `limits safety=`, or a longer storm";
+                let complaint = Complaint::new("it would strike when the storm is over", expected);
+                return Err(Subject::Milestone(event.id).misfit(complaint));
+            }
+            if let Some(link) = event.fault.links().iter().find(|link| link.from == link.to) {
+                let subject = Subject::Word { event: event.id, word: link.to_string() };
+                return Err(subject.misfit(decision::own_link()));
+            }
+        }
+        match self.decisions.iter().find(|decision| decision::is_of_own_link(decision.key)) {
+            Some(decision) => Err(Subject::Decision(decision.key).misfit(decision::own_link())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes out the faults that strike when the storm is over, and those that wait for them.
+    pub fn drop_late(&mut self) {
+        if let Some(safety_us) = self.stated_safety_us() {
+            self.events.retain(|event| !event.is_late(safety_us));
+            self.drop_orphans();
+        }
+    }
+
+    /// How long the storm lasts, where that is stated.
+    fn stated_safety_us(&self) -> Option<u64> {
+        value::duration_us(self.section("limits")?.get("safety")?).ok()
     }
 
     /// Takes out what concerns a process or a client that is not among so many, and the faults that wait for such a one.

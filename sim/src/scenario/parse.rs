@@ -1,11 +1,11 @@
 //! Reads a scenario. Any text is answered with a scenario or with an error that says where and why.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::error::{Complaint, ScenarioError};
 use super::line::{Line, Word};
 use super::{Expected, Scenario, Section, VERSION, anchor, decision, fault, section, step, value};
-use crate::choice::DrawKey;
+use crate::choice::Purpose;
 use crate::fault::FaultEvent;
 
 /// Reads the text of the file called `file` (which is only used to say where an error is).
@@ -15,19 +15,21 @@ use crate::fault::FaultEvent;
 /// could carry out.
 pub fn parse(text: &str, file: &str) -> Result<Scenario, ScenarioError> {
     let mut parser = Parser::default();
+    let mut is_first = true;
     for (number, text) in (1..).zip(text.lines()) {
         let mut line = Line::new(file, number, text);
-        if number == 1 {
+        if let Some(comment) = text.trim_start().strip_prefix('#') {
+            parser.comment(comment);
+        } else if line.peek().is_some() && is_first {
+            is_first = false;
             read_version(&mut line)?;
             line.finish()?;
-        } else if let Some(comment) = text.trim_start().strip_prefix('#') {
-            parser.comment(comment);
         } else if line.peek().is_some() {
-            parser.read_line(line)?;
+            parser.read_line(number, line)?;
         }
     }
-    if text.is_empty() {
-        read_version(&mut Line::new(file, 1, text))?;
+    if is_first {
+        read_version(&mut Line::new(file, text.lines().count() + 1, ""))?;
     }
     parser.scenario.sort_decisions();
     Ok(parser.scenario)
@@ -50,8 +52,8 @@ fn read_version(line: &mut Line<'_>) -> Result<(), ScenarioError> {
 #[derive(Default)]
 struct Parser {
     scenario: Scenario,
-    events: BTreeSet<u32>,
-    decided: BTreeSet<DrawKey>,
+    /// What a line may say once, and the number of that line.
+    said: BTreeMap<String, usize>,
     /// Whether anything but notes has been read.
     begun: bool,
 }
@@ -64,45 +66,60 @@ impl Parser {
         }
     }
 
-    fn read_line(&mut self, mut line: Line<'_>) -> Result<(), ScenarioError> {
+    /// Notes that this stands in a line, and may not stand in another.
+    fn once(
+        &mut self,
+        what: String,
+        expected: &str,
+        first: Word<'_>,
+        number: usize,
+        line: &Line<'_>,
+    ) -> Result<(), ScenarioError> {
+        if let Some(before) = self.said.get(&what) {
+            let what = format!("`{what}` stands twice, first in line {before}");
+            return Err(line.error(first.column, Complaint::new(what, expected)));
+        }
+        self.said.insert(what, number);
+        Ok(())
+    }
+
+    fn read_line(&mut self, number: usize, mut line: Line<'_>) -> Result<(), ScenarioError> {
         self.begun = true;
+        let place = number;
         let first = line.next("a line")?;
         let second = line.peek().map(|word| word.text);
         if let Some(number) = section::event_number(first.text) {
             let id = number.map_err(|complaint| line.error(first.column, complaint))?;
-            self.read_event(id, first, &mut line)?;
+            self.once(format!("e{id}"), "a number that no other event has", first, place, &line)?;
+            self.read_event(id, &mut line)?;
         } else if let Some(number) = step::number(first.text) {
             let id = number.map_err(|complaint| line.error(first.column, complaint))?;
             step::read(id, first, &mut line, &mut self.scenario.steps)?;
         } else if let Some(purpose) = decision::purpose(first.text, second) {
             let key = decision::read(purpose, &mut line, &mut self.scenario.decisions)?;
-            if !self.decided.insert(key) {
-                return Err(line.error_at(first, "each event decided on one line"));
-            }
+            self.once(key.to_string(), "each event decided on one line", first, place, &line)?;
         } else if first.text == "expect" {
-            self.read_expected(first, &mut line)?;
+            self.once("expect".to_owned(), "one `expect` line", first, place, &line)?;
+            self.read_expected(&mut line)?;
         } else if first.text == "hash" {
-            self.read_hash(first, &mut line)?;
+            self.once("hash".to_owned(), "one `hash` line", first, place, &line)?;
+            self.read_hash(&mut line)?;
         } else {
-            self.read_section(first, &mut line)?;
+            let name = section_name(first, second, &line)?;
+            self.once(name.clone(), "each section on one line", first, place, &line)?;
+            self.read_section(&name, &mut line)?;
         }
         line.finish()
     }
 
-    fn read_event(&mut self, id: u32, first: Word<'_>, line: &mut Line<'_>) -> Result<(), ScenarioError> {
-        if !self.events.insert(id) {
-            return Err(line.error_at(first, "a number that no other event has"));
-        }
+    fn read_event(&mut self, id: u32, line: &mut Line<'_>) -> Result<(), ScenarioError> {
         let (after, at) = anchor::read(line)?;
         let fault = fault::read(line)?;
         self.scenario.events.push(FaultEvent { id, after, at, fault });
         Ok(())
     }
 
-    fn read_expected(&mut self, first: Word<'_>, line: &mut Line<'_>) -> Result<(), ScenarioError> {
-        if self.scenario.expected.is_some() {
-            return Err(line.error_at(first, "one `expect` line"));
-        }
+    fn read_expected(&mut self, line: &mut Line<'_>) -> Result<(), ScenarioError> {
         let verdict = line.next("`passed` or `failed`")?;
         self.scenario.expected = Some(match verdict.text {
             "passed" => Expected::Passed,
@@ -115,21 +132,14 @@ impl Parser {
         Ok(())
     }
 
-    fn read_hash(&mut self, first: Word<'_>, line: &mut Line<'_>) -> Result<(), ScenarioError> {
-        if self.scenario.hash.is_some() {
-            return Err(line.error_at(first, "one `hash` line"));
-        }
+    fn read_hash(&mut self, line: &mut Line<'_>) -> Result<(), ScenarioError> {
         let digits = line.next("the hash, 32 hexadecimal digits")?;
         self.scenario.hash = Some(line.read(digits, hash)?);
         Ok(())
     }
 
-    fn read_section(&mut self, first: Word<'_>, line: &mut Line<'_>) -> Result<(), ScenarioError> {
-        let name = line.read(first, section::name)?;
-        if self.scenario.section(&name).is_some() {
-            return Err(line.error_at(first, "each section on one line"));
-        }
-        let mut section = Section::new(&name);
+    fn read_section(&mut self, name: &str, line: &mut Line<'_>) -> Result<(), ScenarioError> {
+        let mut section = Section::new(name);
         while let Some(word) = line.peek() {
             let Some((key, value)) = word.key_and_value() else {
                 let expected = match section.values.is_empty() {
@@ -150,6 +160,22 @@ impl Parser {
         self.scenario.sections.push(section);
         Ok(())
     }
+}
+
+/// The name of a section, if what follows it could stand in one. A misspelt event or purpose is told as what it was to be.
+fn section_name(first: Word<'_>, second: Option<&str>, line: &Line<'_>) -> Result<String, ScenarioError> {
+    let bare = second.filter(|second| !second.contains('='));
+    if bare.is_some_and(|second| second.starts_with('@')) {
+        return Err(
+            line.error_at(first, "the number of an event, as `e3`, before the moment when it strikes")
+        );
+    }
+    if bare.is_some_and(|second| second.contains('#')) {
+        let names: Vec<&str> = Purpose::ALL.iter().map(|purpose| purpose.name()).collect();
+        let expected = format!("what is decided, one of `{}`", names.join("`, `"));
+        return Err(line.error_at(first, expected));
+    }
+    line.read(first, section::name)
 }
 
 fn hash(text: &str) -> Result<u128, Complaint> {

@@ -116,6 +116,48 @@ fn keys_come_in_any_order_and_comments_and_empty_lines_anywhere() {
 }
 
 #[test]
+fn notes_may_stand_before_the_version() {
+    let text = "# a note\n\n  # another\nsquall-scenario 1\n# a third\nprocesses count=65\n";
+    let scenario = parse(text, "notes.scn").expect("it is right");
+    assert_eq!(scenario.notes, ["a note", "another", "a third"]);
+    let misfit = scenario.parameters().expect_err("there are not so many").at(text, "notes.scn");
+    assert_eq!((misfit.line, misfit.column), (6, 11));
+}
+
+#[test]
+fn a_line_that_has_no_effect_in_any_run_is_pointed_at() {
+    let effects = |lines: &str| {
+        let text = format!("squall-scenario 1\nlimits safety=3s\n{lines}");
+        let said = parse(&text, "x.scn").expect("well-formed").check_effects();
+        said.map_err(|misfit| misfit.at(&text, "x.scn").to_string())
+    };
+    let errors = [
+        "e7 @3000ms rot n0",
+        "e1 @1s rot n0\ne7 @1s clog links=n0>n1,n1>n11,n1>n1 for=1s",
+        "net n0>n1#1 loss=1\nnet n1>n1#1 loss=1",
+        "wire n2>n2#1 damage=1",
+    ]
+    .map(|lines| format!("{lines}\n  {}", effects(lines).expect_err(lines)));
+    insta::assert_snapshot!(errors.join("\n"));
+    assert_eq!(
+        effects("e7 @2999999us rot n0\ne8 @e7:begins+3s rot n0\nnet n1>n2#1 loss=1\ndisk n1#1 latency=3"),
+        Ok(())
+    );
+    let unstated = parse("squall-scenario 1\ne7 @900s rot n0\n", "x.scn").expect("well-formed");
+    assert_eq!(unstated.check_effects(), Ok(()), "how long the storm is, the file does not say");
+}
+
+#[test]
+fn what_strikes_when_the_storm_is_over_goes_with_what_waits_for_it() {
+    let lines =
+        "limits safety=3s\ne1 @1s rot n0\ne2 @3s rot n0\ne3 @e2:begins rot n0\ne4 @n1:leads+9s rot n0\n";
+    let mut scenario = parse(&format!("squall-scenario 1\n{lines}"), "x.scn").expect("well-formed");
+    scenario.drop_late();
+    assert_eq!(scenario.events.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(scenario.check_effects(), Ok(()));
+}
+
+#[test]
 fn a_section_may_be_called_like_a_purpose() {
     let text = "squall-scenario 1\ndisk latency=3us\ndisk n2#5 latency=3\n";
     let scenario = parse(text, "disk.scn").expect("a section and a decision");
@@ -150,6 +192,10 @@ fn an_error_says_where_it_is_and_what_would_be_right() {
         "e1 @2s crash n1 kind=electric outage=1s",
         "e1 @2s crash n1 kind=power outage=1",
         "e1 @2s crash n1 kind=power",
+        "e1 @2s crash",
+        "e1 @2s partition",
+        "e1 @2s pause n1",
+        "e1 @2s disk-error n1 after=1 for=1s",
         "e1 @2s crash n1 kind=power outage=1s outtage=2s",
         "e1 @2s crash n1 kind=power outage=1s outage=2s",
         "e1 @2s crash n1 kind=power outage=1s after-disk-operations=0",
@@ -173,11 +219,23 @@ fn an_error_says_where_it_is_and_what_would_be_right() {
         "e7 @1s crash-all kind=power outage=1s\ne7 @1s crash-all kind=power outage=1s",
         "net 3#4 x=1\nnet n0>n3#4 y=1",
         "expect passed\nexpect passed",
-        "cluster a=1\ncluster b=1",
+        "cluster a=1\n\ncluster b=1",
+        "hash 0f1e2d3c4b5a69788796a5b4c3d2e1f0\n# twice\nhash 0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "f1 @1s rot n1",
+        "E1 @n1:leads rot n1",
+        "nett n0>n1#4 delay=3",
     ];
     let error_of = |text: &str| parse(text, "bad.scn").expect_err(text).to_string();
-    let mut errors =
-        vec![error_of(""), error_of("hello"), error_of("squall-scenario 2"), error_of("squall-scenario 1 x")];
+    let mut errors: Vec<String> = [
+        "",
+        "hello",
+        "squall-scenario 2",
+        "squall-scenario 1 x",
+        "# a note\n",
+        "# a note\n\nprocesses count=3",
+    ]
+    .map(error_of)
+    .to_vec();
     errors.extend(
         lines.iter().map(|line| format!("{line}\n  {}", error_of(&format!("squall-scenario 1\n{line}")))),
     );
@@ -219,7 +277,9 @@ fn what_a_section_does_not_state_is_calm_and_what_nobody_asked_for_is_an_error()
 fn what_concerns_somebody_whom_there_is_not_is_an_error_on_its_own_line() {
     let (three, nobody) = ("processes count=3\n", "clients count=0\n");
     for (line, error) in [
-        ("e3 @1s clog split=n0,n3 for=1s", "x.scn:4:1: event e3: there is no n3; expected `n0` to `n2`"),
+        ("e3 @1s clog split=n0,n3 for=1s", "x.scn:4:22: event e3: there is no n3; expected `n0` to `n2`"),
+        ("e30 @1s swizzle clog=n1,n30,n3 free=n3,n1,n30 step=1s", "x.scn:4:25: event e30: there is no n30;"),
+        ("e3 @1s rot n9", "x.scn:4:12: event e3: there is no n9;"),
         ("net n0>n2#1 delay=1\nnet n0>n3#1 delay=1", "x.scn:5:5: decision `net n0>n3#1`: there is no n3;"),
         ("wire n7>n1#1 x=1", "x.scn:4:6: decision `wire n7>n1#1`: there is no n7;"),
         ("disk n3#1 x=1", "x.scn:4:6: decision `disk n3#1`: there is no n3;"),

@@ -111,6 +111,11 @@ pub(crate) fn link(text: &str) -> Result<Link, Complaint> {
     Ok(Link { from: process(from)?, to: process(to)? })
 }
 
+/// What a reader of values takes, in words.
+pub(super) fn taken_by<T>(read: fn(&str) -> Result<T, Complaint>) -> String {
+    read("").err().map_or_else(|| "a value".to_owned(), |complaint| complaint.expected)
+}
+
 fn list<T>(text: &str, item: fn(&str) -> Result<T, Complaint>) -> Result<Vec<T>, Complaint> {
     if text == NOBODY { Ok(Vec::new()) } else { text.split(',').map(item).collect() }
 }
@@ -133,10 +138,13 @@ pub(super) fn unknown_field(field: &str, known: &[&str]) -> Complaint {
 /// One of a few words.
 pub(crate) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Complaint> {
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-    found.ok_or_else(|| {
-        let names: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        Complaint::about(text, names.join(" or "))
-    })
+    found.ok_or_else(|| Complaint::about(text, words_of(words)))
+}
+
+/// What [`one_of`] takes.
+pub(super) fn words_of<T>(words: &[(&str, T)]) -> String {
+    let names: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+    names.join(" or ")
 }
 
 /// The word of a value; the inverse of [`one_of`].

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Expected, Scenario, Section, VERSION, anchor, decision, fault};
+use super::{Expected, Scenario, Section, VERSION, anchor, fault};
 use crate::choice::Decision;
 
 impl fmt::Display for Scenario {
@@ -43,7 +43,7 @@ impl fmt::Display for Section {
 fn write_decisions(decisions: &[Decision], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     debug_assert!(decisions.is_sorted_by_key(|decision| decision.key), "see Scenario::sort_decisions");
     for of_one_event in decisions.chunk_by(|left, right| left.key == right.key) {
-        write!(f, "{}", decision::Written(of_one_event[0].key))?;
+        write!(f, "{}", of_one_event[0].key)?;
         for Decision { key: _, field, value } in of_one_event {
             write!(f, " {field}={value}")?;
         }

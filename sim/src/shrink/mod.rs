@@ -189,6 +189,7 @@ impl<J: Judge> Shrinker<'_, J> {
             .enumerate()
             .map(|(number, (mut scenario, drawn))| {
                 limits::bound(&mut scenario, best);
+                scenario.drop_late();
                 Candidate { number, scenario, drawn }
             })
             .filter(|candidate| candidate.scenario != *best);
@@ -207,5 +208,6 @@ impl<J: Judge> Shrinker<'_, J> {
         self.best.events.retain(|event| event.after.is_some() || event.at.0 <= virtual_us);
         self.best.drop_orphans();
         self.ends = limits::cut(&mut self.best, virtual_us, safety_us);
+        self.best.drop_late();
     }
 }

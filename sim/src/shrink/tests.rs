@@ -21,6 +21,7 @@ impl Needs {
     }
 
     fn fails(&self, scenario: &Scenario) -> bool {
+        assert_eq!(scenario.check_effects(), Ok(()), "no run is spent on a line without effect");
         let text = scenario.to_string();
         let ends_in_time =
             scenario.parameters().is_ok_and(|parameters| parameters.limits.safety_us > FAILS_AT_US);

@@ -18,7 +18,7 @@ mod slot;
 use std::sync::Arc;
 
 use crate::anchor;
-use crate::choice::{Choice, Decision};
+use crate::choice::{Choice, Decision, Unheeded};
 use crate::client::{Call, Client};
 use crate::disk::SimDisk;
 use crate::env::Effects;
@@ -118,6 +118,8 @@ pub struct RunResult {
     pub user_marks: Marks,
     /// The faults that waited for something that did not come.
     pub missed: Vec<Missed>,
+    /// The stated decisions that nobody asked for, or that could not be as they are stated.
+    pub unheeded: Unheeded,
 }
 
 impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
@@ -346,6 +348,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             marks,
             user_marks,
             missed: self.anchors.missed(&self.plan),
+            unheeded: Choice::unheeded(
+                core::iter::once(&self.choice).chain(self.slots.iter().map(|slot| slot.disk.choice())),
+            ),
         }
     }
 
