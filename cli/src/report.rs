@@ -291,15 +291,7 @@ pub(crate) fn run(report: &Report) -> String {
         line!(out, "Note: {remark}.");
     }
     line!(out);
-    line!(
-        out,
-        "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, in {}",
-        report.virtual_seconds,
-        format_args!("{:.1} s", report.safety_seconds),
-        words::count(report.events, "event"),
-        words::count(report.operations, "operation"),
-        words::duration(Duration::from_secs_f64(report.wall_seconds)),
-    );
+    length(&mut out, report);
     let again = if report.repeats == Some(true) { ", and a second run had the same" } else { "" };
     line!(out, "  hash {}{again}", report.hash);
     for mark in &report.marks {
@@ -318,6 +310,25 @@ pub(crate) fn run(report: &Report) -> String {
         line!(out, "  {}", report.replay);
     }
     out
+}
+
+/// How long it was, in the time of the cluster; a scenario of steps has none.
+fn length(out: &mut String, report: &Report) {
+    let wall = words::duration(Duration::from_secs_f64(report.wall_seconds));
+    match report.steps {
+        Some(steps) => {
+            let (steps, events) = (words::count(steps, "step"), thousands(report.events));
+            line!(out, "  {steps}, of which {events} led to another state, in {wall}");
+        }
+        None => line!(
+            out,
+            "  {:.1} s of a cluster's life, {} of them in the storm; {}, {} answered, in {wall}",
+            report.virtual_seconds,
+            format_args!("{:.1} s", report.safety_seconds),
+            words::count(report.events, "event"),
+            words::count(report.operations, "operation"),
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,12 @@ pub(crate) struct Report {
     pub(crate) stated: Vec<Section>,
     /// The marks that this run reached.
     pub(crate) marks: Vec<&'static str>,
+    /// The steps of a scenario that is made of them; `events` of them led to another state.
+    pub(crate) steps: Option<u64>,
+    /// The decisions of a scenario that nobody asked for.
+    pub(crate) unasked_decisions: u64,
+    /// Those that could not be as they are stated.
+    pub(crate) clamped_decisions: u64,
     /// Where the run differs from what its scenario file says of it.
     pub(crate) remark: Option<String>,
     /// The command that runs it again.
@@ -154,6 +160,9 @@ impl Report {
             parameters: BTreeMap::new(),
             stated: Vec::new(),
             marks: Vec::new(),
+            steps: None,
+            unasked_decisions: 0,
+            clamped_decisions: 0,
             remark: None,
             replay,
         }
@@ -168,6 +177,8 @@ impl Report {
                 self.virtual_seconds = outcome.virtual_us as f64 / 1e6;
                 self.safety_seconds = outcome.safety_us as f64 / 1e6;
                 self.operations = outcome.operations;
+                self.unasked_decisions = outcome.unheeded.unasked.len() as u64;
+                self.clamped_decisions = outcome.unheeded.clamped.len() as u64;
                 self.parameters = script::flatten(&outcome.parameters).into_iter().collect();
                 self.stated = script::without_defaults(&outcome.parameters);
                 let reached = marks::all().zip(&outcome.marks).filter(|(_, reached)| **reached);

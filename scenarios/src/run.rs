@@ -1,5 +1,6 @@
 //! One run, from a seed or from a scenario, to its outcome.
 
+use squall_sim::choice::Unheeded;
 use squall_sim::process::Violation;
 use squall_sim::scenario::{Expected, Misfit, Scenario, Section};
 use squall_sim::trace::{Header, Keep, Recorder, Trace};
@@ -56,8 +57,10 @@ pub struct Outcome {
     pub operations: u64,
     /// For each of [`crate::marks::all`] whether it was reached.
     pub marks: Vec<bool>,
-    /// For each fault that waited for something in vain, what that was.
+    /// For each fault that waited for something in vain, what that was; and each step that could not be taken.
     pub missed: Vec<String>,
+    /// What a scenario decides, and nobody asked for, or took otherwise.
+    pub unheeded: Unheeded,
     /// The resolved parameters.
     pub parameters: Vec<Section>,
     /// The trace, if it was kept.
@@ -141,7 +144,8 @@ fn replay_steps(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Mi
         virtual_us: 0,
         safety_us: 0,
         operations: 0,
-        missed: Vec::new(),
+        missed: replayed.missed,
+        unheeded: Unheeded::default(),
         marks: marks::all().map(|_| false).collect(),
         parameters: scenario.sections.clone(),
         trace: options.keep_trace.then(|| Recorder::new(Keep::Records).into_trace(header("scenario"))),
@@ -270,6 +274,8 @@ where
             hash: Some(result.hash),
         };
         scenario.sort_decisions();
+        // A branch has the faults of another seed, whose storm may be longer.
+        scenario.drop_late();
         scenario
     });
     let mut also_fired = fired;
@@ -288,6 +294,7 @@ where
         operations: result.operations,
         marks: reached.collect(),
         missed: result.missed.iter().map(ToString::to_string).collect(),
+        unheeded: result.unheeded,
         also_fired,
         verdict: result.verdict,
         parameters: sections,

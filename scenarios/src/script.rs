@@ -4,13 +4,13 @@ use squall_raft::Config;
 use squall_replica::SessionLimits;
 use squall_sim::choice::Decision;
 use squall_sim::scenario::{self, Expected, Fields, Misfit, Scenario, Section, Subject};
-use squall_sim::{ProcessId, Purpose, Ratio};
+use squall_sim::{Fault, ProcessId, Purpose, Ratio};
 use squall_storage::Options;
 
 use crate::classes;
 use crate::milestones;
 use crate::profile::Plan;
-use crate::server::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
+use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{self, DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The sections that stand for a run's parameters.
@@ -116,6 +116,26 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     workload.files = setup.files.is_some();
     check(&setup, &workload)?;
     Ok(Plan { setup, parameters, workload, faults: scenario.events.clone() })
+}
+
+/// Says which line of a scenario has no effect in any run of its cluster, as far as the file alone can tell.
+///
+/// # Errors
+/// Where a fault strikes behind the storm, a link leads from a process to itself, or an operator asks for no deed that there is.
+pub fn check_effects(scenario: &Scenario) -> Result<(), Misfit> {
+    scenario.check_effects()?;
+    for event in &scenario.events {
+        if let Fault::Administer { process: _, command } = event.fault
+            && command >= DEEDS << 8
+        {
+            return Err(Misfit {
+                subject: Subject::Word { event: event.id, word: command.to_string() },
+                what: format!("no deed is called {}", command >> 8),
+                expected: format!("256 times the deed, 0 to {}, and a server", DEEDS - 1),
+            });
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn check_expected(expected: Option<&Expected>) -> Result<(), Misfit> {

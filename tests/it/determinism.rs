@@ -6,6 +6,7 @@ use std::process::Command;
 
 use squall_scenarios::run::{self, Outcome, RunOptions};
 use squall_scenarios::script;
+use squall_sim::choice::Unheeded;
 use squall_sim::scenario::{self, Scenario};
 use squall_sim::trace::{Record, Trace};
 use squall_sim::{Choice, Time, Verdict};
@@ -89,6 +90,12 @@ fn a_recorded_run_is_the_same_again_from_its_text_without_the_seed() {
         let replayed = run::replay(&scenario, &NOTHING).expect("what was run can be run");
         assert_eq!(facts(&replayed), facts(&recorded), "storm seed {seed}");
         assert_eq!(run::compare(&scenario, &replayed), Ok(()), "storm seed {seed}");
+        assert_eq!(
+            replayed.unheeded,
+            Unheeded::default(),
+            "all that was decided is asked for; storm seed {seed}"
+        );
+        assert_eq!(script::check_effects(&scenario), Ok(()), "storm seed {seed}");
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A new file in one of the two folders is a new test. What it must hold: prose on top, an `expect` line, and for each
 //! note `reached: <mark>` that mark, so that a story which has quietly stopped happening is noticed. For the same reason
-//! each fault that waits for something must have struck. A hash is compared where one is stated; a found bug states none,
+//! each fault that waits for something must have struck, and each step of a search must have been taken. A hash is compared where one is stated; a found bug states none,
 //! since the hash changes with the code and the verdict must not.
 
 use std::path::Path;
@@ -11,6 +11,7 @@ use std::{fs, panic};
 
 use squall_scenarios::marks;
 use squall_scenarios::run::{self, Outcome, RunOptions};
+use squall_scenarios::script;
 use squall_sim::scenario::{self, Expected, Scenario};
 
 /// A story that needs more lines than this is not minimal.
@@ -74,6 +75,14 @@ fn a_scenario_that_ends_otherwise_than_it_says_is_told_apart() {
     let missed = format!("{text}e1 @n1:leads#99 rot n0\nexpect passed\n");
     let missed = check("quiet.scn", &missed).expect_err("nobody is elected so often");
     assert!(missed.starts_with("e1 did not strike: `n1:leads#99` was not reached"), "{missed}");
+    let steps = "squall-scenario 1\n# An election.\nexplore nodes=3\ns1 campaign n0\ns2 persisted n0\ns3 deliver n0>n1#1\n";
+    let check_steps = |text: &str| check("steps.scn", &format!("{text}expect passed\n"));
+    assert_eq!(check_steps(steps), Ok(()));
+    let untaken = check_steps(&steps.replace("n1#1", "n1#9")).expect_err("it sends one");
+    assert_eq!(untaken, "s3 was not taken: `deliver n0>n1#9`, and n0 has sent n1 one message so far");
+    let late =
+        check("quiet.scn", &format!("{text}e1 @2s rot n0\nexpect passed\n")).expect_err("it ends before");
+    assert!(late.starts_with("quiet.scn:5:4: event e1: it would strike when the storm is over"), "{late}");
     let unreached = text.replace("Nothing happens.", "reached: a disk stalled");
     let unreached = check("quiet.scn", &format!("{unreached}expect passed\n"));
     assert_eq!(unreached, Err("it does not reach the mark `a disk stalled` any more".to_owned()));
@@ -117,6 +126,7 @@ fn check(file: &str, text: &str) -> Result<(), String> {
     if scenario.expected.is_none() {
         return Err("state what is expected, as `expect passed`".to_owned());
     }
+    script::check_effects(&scenario).map_err(|misfit| misfit.at(text, file).to_string())?;
     let outcome = panic::catch_unwind(|| run::replay(&scenario, &RunOptions::default()))
         .map_err(|_| "the run panicked; what it said stands above".to_owned())?
         .map_err(|misfit| misfit.at(text, file).to_string())?;

@@ -1,6 +1,7 @@
 //! Soaks over made-up runs: what is remembered does not depend on stops, turns and machines; and what is no state is refused.
 
 use squall_scenarios::marks;
+use squall_sim::choice::Unheeded;
 use squall_sim::{Verdict, Violation};
 
 use super::merge::merge;
@@ -24,6 +25,7 @@ fn outcome(seed: u64) -> Outcome {
         safety_us: 2_000_000,
         operations: seed,
         missed: Vec::new(),
+        unheeded: Unheeded::default(),
         marks: marks::all().enumerate().map(|(mark, _)| mark as u64 % 5 == seed % 5).collect(),
         parameters: Vec::new(),
         trace: None,

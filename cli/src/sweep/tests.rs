@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use squall_scenarios::marks;
+use squall_sim::choice::Unheeded;
 use squall_sim::{Verdict, Violation, scenario};
 
 use super::*;
@@ -31,6 +32,7 @@ fn outcome(seed: u64, verdict: Verdict) -> Outcome {
         safety_us: seed * 1_000_000,
         operations: seed,
         missed: Vec::new(),
+        unheeded: Unheeded::default(),
         marks: marks::all().enumerate().map(|(mark, _)| mark == 0).collect(),
         parameters: Vec::new(),
         trace: None,

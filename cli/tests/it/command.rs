@@ -424,6 +424,38 @@ fn a_scenario_that_came_out_otherwise_than_it_states_gets_a_note_and_keeps_its_o
 }
 
 #[test]
+fn a_decision_that_has_no_effect_is_told_and_counted_and_changes_no_verdict() {
+    let lines = "net n1>n2#900000 loss=1 delay=7\nnet n0>n1#1 loss=1\nclient c0#0 kind=9\nexpect passed\n";
+    let text = format!("squall-scenario 1\nprocesses count=3\nlimits safety=2s\n{lines}");
+    let scenario = file("unheeded.scn", text.as_bytes());
+    let report = succeed(0, &["replay", &scenario]);
+    let unasked = "Note: 3 decisions were not asked for: `net n0>n1#1 loss=1`, `net n1>n2#900000 loss=1`, \
+                   `net n1>n2#900000 delay=7`; ";
+    let clamped = "1 decision could not be as stated: `client c0#0 kind=9` was taken as 4";
+    assert!(report.contains(&format!("{unasked}{clamped}.")), "{report}");
+    let report = json(&["replay", "--json", &scenario]);
+    assert_eq!((&report["unasked_decisions"], &report["clamped_decisions"]), (&3.into(), &1.into()));
+    assert_eq!(report["verdict"], "passed");
+}
+
+#[test]
+fn a_line_that_has_no_effect_in_any_run_is_refused_where_it_stands() {
+    for (line, place, expected) in [
+        ("e1 @2s rot n0", "3:4", "a time before that of `limits safety=`"),
+        ("e1 @1s clog links=n0>n1,n2>n2 for=1s", "3:25", "two processes"),
+        ("net n1>n1#3 loss=1", "3:5", "two processes"),
+        ("e1 @1s administer n0 command=999999", "3:30", "256 times the deed, 0 to 13, and a server"),
+    ] {
+        let text = format!("squall-scenario 1\nlimits safety=2s\n{line}\nexpect passed\n");
+        let said = refused(&["replay", &file("no_effect.scn", text.as_bytes())]);
+        assert!(
+            said.contains(&format!("no_effect.scn:{place}:")) && said.contains(expected),
+            "{line}: {said}"
+        );
+    }
+}
+
+#[test]
 fn a_sweep_bounded_by_time_alone_ends() {
     let sweep = json(&["sweep", "--profile", "lite", "--time", "1ms", "--jobs", "2", "--json"]);
     assert!(sweep["wall_seconds"].as_f64().is_some_and(|seconds| seconds < 60.0), "{sweep}");

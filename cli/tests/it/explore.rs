@@ -56,6 +56,26 @@ fn steps_are_replayed_and_told_one_by_one() {
 }
 
 #[test]
+fn a_step_that_cannot_be_taken_is_told_and_so_is_how_many_were() {
+    let told = succeed(0, &["replay", &file("elects.scn", ELECTION.as_bytes())]);
+    assert!(
+        told.contains("  5 steps, of which 5 led to another state, in ") && !told.contains("Note"),
+        "{told}"
+    );
+    assert!(!told.contains("of a cluster's life"), "{told}");
+    for expect in ["expect passed", "expect failed ElectionSafety"] {
+        let text =
+            ELECTION.replace("s3 deliver n0>n1#1", "s3 deliver n0>n1#9").replace("expect passed", expect);
+        let path = file("stale_steps.scn", text.as_bytes());
+        let told = succeed(0, &["replay", &path]);
+        let note = "Note: s3 was not taken: `deliver n0>n1#9`, and n0 has sent n1 one message so far; s4 was not taken";
+        assert!(told.contains(note), "{told}");
+        assert!(told.contains("  5 steps, of which 2 led to another state, in "), "{told}");
+        assert_eq!(json(&["replay", "--json", &path])["steps"], 5);
+    }
+}
+
+#[test]
 fn steps_that_make_no_sense_are_refused_by_line_and_column() {
     for (right, wrong, place, expected) in [
         ("campaign n0", "canvass n0", "3:4", "`campaign`"),
@@ -65,6 +85,7 @@ fn steps_that_make_no_sense_are_refused_by_line_and_column() {
         ("s4 persisted n1", "s3 persisted n1", "6:1", "a number above"),
         ("nodes=3", "nodes=9", "2:9", "1 to 7 voters"),
         ("nodes=3", "nodes=3\ncluster seed=1", "3:1", "`explore` alone"),
+        ("expect", "net n0>n1#1 loss=1\nexpect", "8:5", "steps alone"),
     ] {
         let garbled = file("garbled_steps.scn", ELECTION.replace(right, wrong).as_bytes());
         let said = refused(&["replay", &garbled]);

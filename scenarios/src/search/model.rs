@@ -180,6 +180,11 @@ impl Model {
         self.addresses[id as usize].to
     }
 
+    /// How many writes of a node are under way.
+    pub(super) fn writes_under_way(&self, state: &[u32], node: u8) -> u8 {
+        self.known[state[usize::from(node)] as usize].writes
+    }
+
     /// How writes end where the power does not fail.
     pub(super) fn fate(&self) -> Fate {
         match self.bounds.disk {
@@ -207,7 +212,7 @@ impl Model {
                 push(step(Input::Remove(other)));
                 push(step(Input::Add(other)));
             }
-            let writes = self.known[state[usize::from(node)] as usize].writes;
+            let writes = self.writes_under_way(state, node);
             if writes > 0 {
                 push(step(Input::Persisted));
             }

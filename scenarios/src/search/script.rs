@@ -9,9 +9,10 @@
 //! s3 crash n1 done=0
 //! ```
 //!
-//! `n0>n1#2` is the second message that `n0` sends to `n1`. A step that cannot be taken is passed over: after a bug was
-//! fixed the messages are not the same any more, and the file still says what was tried. A replay knows no bounds but
-//! that nothing is done more than 255 times, and no message is used up.
+//! `n0>n1#2` is the second message that `n0` sends to `n1`. A step that the world cannot take, such as the arrival of a message
+//! that was never sent, is passed over and told ([`Replayed::missed`]): the code has changed, and the file may show nothing any
+//! more. That the core refuses what it is asked, or learns nothing from a message, is an answer of its own, and mostly the one
+//! that is wanted. A replay knows no bounds but that nothing is done more than 255 times, and no message is used up.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +37,10 @@ pub struct Replayed {
     pub violation: Option<Violation>,
     /// Each step, what it was, and how its node stands after it.
     pub story: Vec<String>,
-    /// Steps that were taken; the others could not be.
+    /// Steps that led to another state; the others were refused, changed nothing, or could not be taken.
     pub taken: u64,
+    /// Which steps could not be taken, and why.
+    pub missed: Vec<String>,
     /// Of all that happened.
     pub hash: u128,
 }
@@ -87,6 +90,13 @@ fn world_of(scenario: &Scenario) -> Result<Bounds, Misfit> {
         return Err(Misfit {
             subject: Subject::Event(event.id),
             what: "a scenario of steps has no time".to_owned(),
+            expected: "steps alone, as `s1 campaign n0`".to_owned(),
+        });
+    }
+    if let Some(decision) = scenario.decisions.first() {
+        return Err(Misfit {
+            subject: Subject::Decision(decision.key),
+            what: "a scenario of steps decides nothing beside them".to_owned(),
             expected: "steps alone, as `s1 campaign n0`".to_owned(),
         });
     }
@@ -164,10 +174,17 @@ pub fn replay(scenario: &Scenario) -> Result<Replayed, Misfit> {
     let mut model = Model::new(world_of(scenario)?);
     let (mut state, mut next, mut sent) = (model.first_state(), State::new(), Sent::default());
     let (mut story, mut taken, mut violation, mut proposals) = (Vec::new(), 0, None, 0);
+    let mut missed = Vec::new();
     for line in &scenario.steps {
-        let Some(step) = read(line, &model, &sent, proposals)? else {
-            story.push(format!("s{} {}: no such message was sent", line.id, line.words.join(" ")));
-            continue;
+        let step = read(line, &model, &sent, proposals)?;
+        let step = step.and_then(|step| check_writes(step, &model, &state));
+        let step = match step {
+            Ok(step) => step,
+            Err(why) => {
+                story.push(format!("s{} {}: {why}", line.id, line.words.join(" ")));
+                missed.push(format!("s{} was not taken: `{}`, and {why}", line.id, line.words.join(" ")));
+                continue;
+            }
         };
         proposals += u8::from(matches!(step.input, Input::Propose(_)));
         let told = step.input.message().map_or_else(String::new, |id| format!(" ({})", model.message(id)));
@@ -192,11 +209,34 @@ pub fn replay(scenario: &Scenario) -> Result<Replayed, Misfit> {
         }
     }
     let hash = xxh3_128(story.join("\n").as_bytes());
-    Ok(Replayed { violation, story, taken, hash })
+    Ok(Replayed { violation, story, taken, missed, hash })
 }
 
-/// What a line says; `None` where it names a message that was not sent.
-fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Option<Step>, Misfit> {
+/// A step again, or why the node's disk cannot do it.
+fn check_writes(step: Step, model: &Model, state: &[u32]) -> Result<Step, String> {
+    let writes = model.writes_under_way(state, step.node);
+    let wanted = match step.input {
+        Input::Persisted => 1,
+        Input::Crash(done) => done,
+        Input::Campaign
+        | Input::Heartbeat
+        | Input::Propose(_)
+        | Input::Remove(_)
+        | Input::Add(_)
+        | Input::Deliver(_) => 0,
+    };
+    if wanted <= writes {
+        return Ok(step);
+    }
+    Err(match writes {
+        0 => format!("n{} has no write under way", step.node),
+        1 => format!("n{} has one write under way", step.node),
+        _ => format!("n{} has {writes} writes under way", step.node),
+    })
+}
+
+/// What a line says; or, where it names a message that was not sent, what was.
+fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Result<Step, String>, Misfit> {
     let misfit = |word: usize, expected: &str| Misfit {
         subject: Subject::Step { id: line.id, word },
         what: line.words.get(word).map_or("the line ends".to_owned(), |word| format!("`{word}` stands here")),
@@ -236,7 +276,14 @@ fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Option
             let link = sent.0.get(&(NodeId(from.into()), NodeId(to.into())));
             match link.and_then(|link| link.get(place - 1)) {
                 Some(id) => (2, to, Input::Deliver(*id)),
-                None => return Ok(None),
+                None => {
+                    let sent = match link.map_or(0, Vec::len) {
+                        0 => "nothing".to_owned(),
+                        1 => "one message".to_owned(),
+                        many => format!("{many} messages"),
+                    };
+                    return Ok(Err(format!("n{from} has sent n{to} {sent} so far")));
+                }
             }
         }
         Some(_) | None => {
@@ -248,7 +295,7 @@ fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Option
     if words.len() > count {
         return Err(misfit(count, "the end of the line"));
     }
-    Ok(Some(Step { node, input, fate, keeps: true }))
+    Ok(Ok(Step { node, input, fate, keeps: true }))
 }
 
 fn node_of(word: &str) -> Option<u8> {
