@@ -1,4 +1,4 @@
-//! Seeded runs, found cases, anchors, determinism, garbage, the page on profiles, the tidy test: one binary.
+//! Seeded runs, found cases, anchors, determinism, garbage, the pages on profiles and scenarios, the tidy test: one binary.
 
 mod anchors;
 mod determinism;
@@ -7,6 +7,7 @@ mod found;
 mod garbage;
 mod leases;
 mod profiles;
+mod scenario_page;
 mod seeds;
 mod table;
 mod tidy;
