@@ -12,6 +12,7 @@
 //! tried at once.
 
 mod limits;
+mod numbers;
 mod pieces;
 mod sample;
 mod take_out;
@@ -113,7 +114,7 @@ fn decided(decisions: &[Decision]) -> u64 {
 }
 
 /// The simplest scenario that is found which fails as `scenario` does, whose run is given. Its notes and its hash are gone: they told of
-/// another run.
+/// another run. Its faults are numbered from 1 on.
 #[must_use]
 pub fn shrink(scenario: Scenario, run: Run, judge: &mut impl Judge) -> Scenario {
     let best = Scenario { notes: Vec::new(), hash: None, ..scenario };
@@ -127,6 +128,7 @@ pub fn shrink(scenario: Scenario, run: Run, judge: &mut impl Judge) -> Scenario 
             break;
         }
     }
+    numbers::renumber(&mut shrinker.best);
     shrinker.best
 }
 
