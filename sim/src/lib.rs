@@ -7,8 +7,8 @@
 //! Where to look: [`world`] is the event loop; [`network`](parameters::NetworkParameters), [`disk`] and
 //! [`fault`] are what it does to processes; [`choice`] is where every random decision comes from; [`trace`] is
 //! what is left of a run, [`scenario`] what it can be replayed from; [`profile`] and [`plan`] draw runs;
-//! [`history`] checks what the clients saw. `examples/ping/` is a small world, and
-//! `examples/primary_backup/` a whole one, which docs/your-own-system.md goes through.
+//! [`history`] checks what the clients saw; [`system`] puts all this together for a user's system. `examples/tickets.rs` is a
+//! small one, and `examples/primary_backup/` a whole one, which docs/your-own-system.md goes through.
 //!
 //! # Why a run can be taken apart
 //!
@@ -48,6 +48,7 @@ pub mod profile;
 mod queue;
 pub mod scenario;
 pub mod shrink;
+pub mod system;
 pub mod time;
 pub mod trace;
 pub mod world;
@@ -63,5 +64,6 @@ pub use mark::{Mark, Marks};
 pub use milestone::Milestone;
 pub use parameters::Parameters;
 pub use process::{Answer, Oracle, Patience, Process, Step, Violation, Workload};
+pub use system::{System, Tally};
 pub use time::{LocalTime, Time};
 pub use world::{Processes, RunResult, Verdict, World};

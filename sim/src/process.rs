@@ -34,20 +34,29 @@ pub trait Process: Sized {
     const MILESTONES: &'static [&'static str] = &[];
 
     /// Prepares a process's disk, once, before time begins. Everything written here is durable.
-    fn format(setup: &Self::Setup, id: ProcessId, disk: &mut SimDisk);
+    fn format(setup: &Self::Setup, id: ProcessId, disk: &mut SimDisk) {
+        let _ = (setup, id, disk);
+    }
     /// Begins a life: recovers from the disk. The process gets no input until the disk operations that it
     /// issues here are done. An error is a failure of the run unless the oracle excuses it.
     fn start(setup: &Self::Setup, id: ProcessId, env: &mut Env<'_, Self>) -> Result<Self, String>;
     /// A message has arrived.
     fn receive(&mut self, from: ProcessId, message: Self::Message, env: &mut Env<'_, Self>);
     /// The local time asked for by [`Env::wake_at`] has come.
-    fn wake(&mut self, env: &mut Env<'_, Self>);
+    fn wake(&mut self, env: &mut Env<'_, Self>) {
+        let _ = env;
+    }
     /// Every disk operation issued so far has completed.
-    fn disk_done(&mut self, env: &mut Env<'_, Self>);
+    fn disk_done(&mut self, env: &mut Env<'_, Self>) {
+        let _ = env;
+    }
     /// A client asks for something. [`Env::respond`] answers, now or later.
     fn request(&mut self, operation: OperationId, request: Self::Request, env: &mut Env<'_, Self>);
-    /// An operator's command from the plan or the scenario; its meaning is the process's own.
-    fn administer(&mut self, command: u64, env: &mut Env<'_, Self>);
+    /// An operator's command from the plan or the scenario; its meaning is the process's own. A system without an operator ignores
+    /// it.
+    fn administer(&mut self, command: u64, env: &mut Env<'_, Self>) {
+        let _ = (command, env);
+    }
 
     /// How much this process stands out, such as a leader by its term; `Target::MostProminent` is the highest.
     fn prominence(&self) -> u64 {
@@ -60,14 +69,29 @@ pub trait Process: Sized {
         Vec::new()
     }
 
-    /// A small number for what sort of message this is.
-    fn message_kind(message: &Self::Message) -> u8;
+    /// A small number for what sort of message this is; one sort unless told otherwise.
+    fn message_kind(message: &Self::Message) -> u8 {
+        let _ = message;
+        0
+    }
     /// The name of a sort of message.
-    fn message_kind_name(kind: u8) -> &'static str;
-    /// The message as bytes, for runs that pass messages through the codec.
-    fn encode(message: &Self::Message, out: &mut Vec<u8>);
-    /// The message that the bytes say, or why they say none. The bytes may have been damaged.
-    fn decode(bytes: &[u8]) -> Result<Self::Message, String>;
+    fn message_kind_name(kind: u8) -> &'static str {
+        let _ = kind;
+        "message"
+    }
+
+    /// The message as bytes, for runs that damage messages. There need not be a codec where no run does: where a profile says
+    /// `corruption = "0/1"` in its `[swarm]`.
+    fn encode(message: &Self::Message, out: &mut Vec<u8>) {
+        let _ = (message, out);
+    }
+    /// The message that the bytes say, or why they say none. The bytes may have been damaged, so that a checksum has to be among
+    /// them: a message that is believed although it was damaged is a violation of the class `Codec`.
+    fn decode(bytes: &[u8]) -> Result<Self::Message, String> {
+        let _ = bytes;
+        Err("this process has no codec; say `corruption = \"0/1\"` in the profile's [swarm]".to_owned())
+    }
+
     /// A digest of a message, for the trace. Cheap: it is called for each one.
     fn digest_message(message: &Self::Message) -> u64;
     /// A digest of the state, for the trace. Cheap: it is called after each event.
@@ -100,13 +124,26 @@ pub struct Violation {
 pub trait Oracle<P: Process>: Clone {
     /// A process has begun a life, and what it did on its disk at its start is done. One that dies before that has
     /// promised nothing yet, and is not shown.
-    fn started(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk)
-    -> Result<(), Violation>;
+    fn started(
+        &mut self,
+        now: Time,
+        id: ProcessId,
+        process: &mut P,
+        disk: &SimDisk,
+    ) -> Result<(), Violation> {
+        let _ = (now, id, process, disk);
+        Ok(())
+    }
     /// A process's life has ended; `kind` says what its disk has lost. A halt leaves what a process crash leaves.
-    fn stopped(&mut self, now: Time, id: ProcessId, kind: CrashKind);
+    fn stopped(&mut self, now: Time, id: ProcessId, kind: CrashKind) {
+        let _ = (now, id, kind);
+    }
     /// A process has been given one event. It has gathered its own observations, which the oracle reads and
     /// clears.
-    fn after(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation>;
+    fn after(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation> {
+        let _ = (now, id, process, disk);
+        Ok(())
+    }
 
     /// Whether it is right that this process did not start, or halted, for this reason. It then stays down.
     fn excuses(&mut self, id: ProcessId, reason: &str) -> bool {
@@ -261,9 +298,15 @@ pub trait Workload<P: Process>: Clone {
     /// The client's next operation; `None` when it has no more.
     fn next(&mut self, client: ClientId, number: u64, draw: &mut Draw<'_>) -> Option<Step<P>>;
     /// An operation was answered.
-    fn answered(&mut self, operation: OperationId, at: Time, response: &P::Response) -> Answer;
+    fn answered(&mut self, operation: OperationId, at: Time, response: &P::Response) -> Answer {
+        let _ = (operation, at, response);
+        Answer::Done
+    }
     /// The client waited long enough; whether the operation took place, or still will, is unknown.
-    fn timed_out(&mut self, operation: OperationId, at: Time) -> Patience;
+    fn timed_out(&mut self, operation: OperationId, at: Time) -> Patience {
+        let _ = (operation, at);
+        Patience::GivesUp
+    }
 
     /// The liveness phase has begun: this core is sound. Others may still serve, each as well as it can.
     fn healed(&mut self, core: ProcessSet) {

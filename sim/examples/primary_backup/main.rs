@@ -14,9 +14,12 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use squall_sim::shrink::Size;
-use squall_sim::{RunResult, Verdict, mark, scenario};
+use squall_sim::system::Shrunk;
+use squall_sim::{System, Tally, Verdict};
 
-use process::Bug;
+use oracle::Promises;
+use process::{Bug, Replica};
+use workload::Clients;
 
 struct Arguments {
     seeds: u64,
@@ -65,89 +68,51 @@ fn arguments() -> Result<Arguments, String> {
 fn sweep(arguments: &Arguments) -> Result<ExitCode, String> {
     let began = std::time::Instant::now();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let results = run_all(arguments.seeds, arguments.bug, cores);
+    let system = run::system(arguments.bug);
+    let tally = run_all(&system, arguments.seeds, cores);
     let seconds = began.elapsed().as_secs_f64();
-    report(&results, cores, seconds);
-    match results.iter().find(|(_, result)| result.verdict != Verdict::Passed) {
-        None => Ok(ExitCode::SUCCESS),
-        Some((seed, _)) => shrink(*seed, arguments),
+    let speed = tally.events as f64 / seconds / cores as f64;
+    println!("{} seeds, {seconds:.1} s on {cores} cores; {speed:.0} events per second and core", tally.seeds);
+    print!("{tally}");
+    if let Some(seed) = tally.first_failure() {
+        shrink(&system, seed, &arguments.output)?;
     }
+    Ok(ExitCode::from(u8::from(!tally.holds())))
 }
 
-/// Seeds have nothing in common, so each thread takes the next; the results are in the order of the seeds.
+/// Seeds have nothing in common, so each thread takes the next.
 #[expect(clippy::disallowed_methods, reason = "worlds know no threads; they may run on several")]
-fn run_all(seeds: u64, bug: Option<Bug>, cores: usize) -> Vec<(u64, RunResult)> {
-    let (profile, next) = (run::storm(), AtomicU64::new(0));
-    let work = || {
-        let seeds =
-            std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed)).take_while(|seed| *seed < seeds);
-        seeds.map(|seed| (seed, run::run_seed(&profile, seed, bug, false).result)).collect()
-    };
-    let mut results: Vec<(u64, RunResult)> = std::thread::scope(|scope| {
+fn run_all(system: &System<Replica, Promises, Clients>, seeds: u64, cores: usize) -> Tally {
+    let next = AtomicU64::new(0);
+    let take = || next.fetch_add(1, Ordering::Relaxed);
+    let work = || system.sweep(std::iter::repeat_with(take).take_while(|seed| *seed < seeds));
+    std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| -> Vec<_> { thread.join().expect("no run panics") }).collect()
-    });
-    results.sort_by_key(|(seed, _)| *seed);
-    results
+        let tallies = threads.into_iter().map(|thread| thread.join().expect("a panic of a run is caught"));
+        tallies.reduce(Tally::merge).expect("there is a core")
+    })
 }
 
-fn report(results: &[(u64, RunResult)], cores: usize, seconds: f64) {
-    let total = |of: fn(&RunResult) -> u64| results.iter().map(|(_, result)| of(result)).sum::<u64>();
-    let count = |of: fn(&Verdict) -> bool| results.iter().filter(|(_, result)| of(&result.verdict)).count();
-    let (events, hours) = (total(|result| result.events), total(|result| result.virtual_us) as f64 / 3.6e9);
-    println!("{} seeds, {seconds:.1} s on {cores} cores", results.len());
-    println!(
-        "  verdicts    {} passed, {} failed, {} without one",
-        count(|verdict| matches!(verdict, Verdict::Passed)),
-        count(|verdict| matches!(verdict, Verdict::Failed(_))),
-        count(|verdict| matches!(verdict, Verdict::Inconclusive(_)))
-    );
-    println!(
-        "  simulated   {hours:.1} h; {events} events, {:.0} per second and core",
-        events as f64 / seconds / cores as f64
-    );
-    println!("  clients     {} operations answered", total(|result| result.operations));
-    for (registry, marks) in [
-        (mark::FRAMEWORK, (|result| result.marks) as fn(&RunResult) -> squall_sim::Marks),
-        (process::MARKS, |result| result.user_marks),
-    ] {
-        let mut all = squall_sim::Marks::default();
-        results.iter().for_each(|(_, result)| all.add(marks(result)));
-        let never = registry.iter().zip(all.reached(registry)).filter(|(_, reached)| !reached);
-        never.for_each(|(name, _)| println!("  never       {name}"));
-    }
-}
-
-/// Runs the seed again, records it, writes the scenario, and makes it small.
-fn shrink(seed: u64, arguments: &Arguments) -> Result<ExitCode, String> {
-    let bug = arguments.bug;
-    let outcome = run::run_seed(&run::storm(), seed, bug, true);
-    let Verdict::Failed(violation) = outcome.result.verdict.clone() else {
-        return Err(format!("seed {seed} has no verdict: {:?}", outcome.result.verdict));
+/// Runs the seed again, records it, makes it small, and writes what is left.
+fn shrink(system: &System<Replica, Promises, Clients>, seed: u64, file: &str) -> Result<(), String> {
+    let failed = system.record(seed);
+    let Some(Shrunk { scenario, runs }) = system.shrink(&failed) else {
+        return Err(format!("seed {seed} failed once, and not again"));
     };
-    println!("\nseed {seed} fails {}: {}", violation.class, violation.message);
-    let scenario = outcome.scenario.as_ref().expect("the run was recorded");
-    let (text, before) = (scenario.to_string(), Size::of(scenario));
-    let file = &arguments.output;
-    std::fs::write(file, &text).map_err(|error| format!("{file}: {error}"))?;
-    let (small, runs) = run::shrink(outcome, violation.class, bug);
-    let after = Size::of(&small);
-    std::fs::write(file, small.to_string()).map_err(|error| format!("{file}: {error}"))?;
-    println!("  before      {} events, {} parameters", before.events, before.parameters);
-    println!(
-        "  after       {} events, {} parameters, by {runs} runs; in {file}:\n",
-        after.events, after.parameters
-    );
-    print!("{small}");
-    Ok(ExitCode::FAILURE)
+    std::fs::write(file, scenario.to_string()).map_err(|error| format!("{file}: {error}"))?;
+    let [before, after] = [&failed.scenario, &scenario].map(Size::of);
+    println!("\nseed {seed}, made small in {runs} runs; in {file}:");
+    println!("  before      {} lines of events, {} parameters", before.events, before.parameters);
+    println!("  after       {} lines of events, {} parameters\n", after.events, after.parameters);
+    print!("{scenario}");
+    Ok(())
 }
 
 /// Runs a scenario from a file.
 fn replay(file: &str, bug: Option<Bug>) -> Result<ExitCode, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-    let scenario = scenario::parse(&text, file).map_err(|error| error.to_string())?;
-    let result = run::replay(&scenario, scenario.choice(), bug)?.result;
+    let result = run::system(bug).replay(&text, file).map_err(|error| error.to_string())?.result;
     result.missed.iter().for_each(|missed| println!("{missed}"));
     println!("{:?}, hash {:032x}", result.verdict, result.hash);
-    Ok(if result.verdict == Verdict::Passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::from(u8::from(result.verdict != Verdict::Passed)))
 }

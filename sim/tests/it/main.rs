@@ -10,3 +10,4 @@ mod network;
 mod phases;
 mod primary_backup;
 mod processes;
+mod tickets;

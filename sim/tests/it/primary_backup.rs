@@ -13,9 +13,9 @@ mod storage;
 #[path = "../../examples/primary_backup/workload.rs"]
 mod workload;
 
-use squall_sim::scenario::{self, Scenario};
+use squall_sim::scenario;
 use squall_sim::shrink::Size;
-use squall_sim::{Choice, Marks, RunResult, Verdict};
+use squall_sim::{Choice, RunResult, Verdict};
 
 use process::{Bug, MARKS};
 
@@ -23,12 +23,7 @@ use process::{Bug, MARKS};
 const SEEDS: u64 = 1_000;
 
 fn verdict(text: &str, bug: Option<Bug>) -> RunResult {
-    let scenario = scenario::parse(text, "the test").expect("it is a scenario");
-    replayed(&scenario, bug)
-}
-
-fn replayed(scenario: &Scenario, bug: Option<Bug>) -> RunResult {
-    run::replay(scenario, scenario.choice(), bug).expect("it can be run").result
+    run::system(bug).replay(text, "the test").expect("it can be run").result
 }
 
 fn class(result: &RunResult) -> &'static str {
@@ -41,23 +36,18 @@ fn class(result: &RunResult) -> &'static str {
 
 #[test]
 fn the_sound_protocol_holds_and_its_storm_reaches_what_it_must() {
-    let (profile, mut marks) = (run::storm(), Marks::default());
-    for seed in 0..100 {
-        let result = run::run_seed(&profile, seed, None, false).result;
-        assert_eq!(result.verdict, Verdict::Passed, "seed {seed}");
-        marks.add(result.user_marks);
-        if seed < 5 {
-            let again = run::run_seed(&profile, seed, None, true).result;
-            assert_eq!(again, result, "seed {seed}: recording changes nothing");
-        }
-    }
-    let never: Vec<_> = MARKS.iter().zip(marks.reached(MARKS)).filter(|(_, reached)| !reached).collect();
+    let system = run::system(None);
+    let tally = system.sweep(0..100);
+    assert!(tally.holds(), "{tally}");
+    let never: Vec<&str> = tally.never().filter(|name| MARKS.contains(name)).collect();
     assert!(never.is_empty(), "{never:?}");
+    for seed in 0..5 {
+        assert_eq!(system.record(seed).result, system.run(seed), "seed {seed}: recording changes nothing");
+    }
 }
 
 #[test]
 fn each_planted_bug_is_found_and_replayed_and_shrunk() {
-    let profile = run::storm();
     for (name, bug) in Bug::ALL {
         // Each oracle is the first to see one of them.
         let expected = match bug {
@@ -65,17 +55,18 @@ fn each_planted_bug_is_found_and_replayed_and_shrunk() {
             Bug::SendsFirst => "OneHistory",
             Bug::ReadsMemory => "Linearizability",
         };
-        let fails = |seed: &u64| class(&run::run_seed(&profile, *seed, Some(bug), false).result) == expected;
+        let system = run::system(Some(bug));
+        let fails = |seed: &u64| class(&system.run(*seed)) == expected;
         let seed = (0..SEEDS).find(fails).unwrap_or_else(|| panic!("{name} is not found in {SEEDS} seeds"));
-        let outcome = run::run_seed(&profile, seed, Some(bug), true);
+        let failed = system.record(seed);
+        let again = verdict(&failed.scenario.to_string(), Some(bug));
+        assert_eq!(again, failed.result, "{name}, seed {seed}, from its scenario");
 
-        let text = outcome.scenario.as_ref().expect("it was recorded").to_string();
-        assert_eq!(verdict(&text, Some(bug)), outcome.result, "{name}, seed {seed}, from its scenario");
-
-        let (small, _) = run::shrink(outcome, expected, Some(bug));
+        let small = system.shrink(&failed).expect("it failed").scenario;
         assert!(Size::of(&small).events <= 10, "{name}, seed {seed}:\n{small}");
-        assert_eq!(class(&verdict(&small.to_string(), Some(bug))), expected, "{name}:\n{small}");
-        assert_eq!(class(&replayed(&small, None)), "passed", "{name}: the sound protocol survives it");
+        let small = small.to_string();
+        assert_eq!(class(&verdict(&small, Some(bug))), expected, "{name}:\n{small}");
+        assert_eq!(class(&verdict(&small, None)), "passed", "{name}: the sound protocol survives it");
     }
 }
 
@@ -99,7 +90,7 @@ fn the_two_serve_once_they_are_up_and_one_alone_does_not() {
         );
         let scenario = scenario::parse(&text, "the test").expect("it is a scenario");
         // Decisions are drawn, so that the clients write, too.
-        run::replay(&scenario, Choice::from_seed(1), None).expect("it can be run").result
+        run::system(None).rerun(&scenario, Choice::from_seed(1)).expect("it can be run").result
     };
     assert_eq!(class(&end_of_storm("core_size=2")), "passed");
     assert_eq!(class(&end_of_storm("core_size=1")), "Liveness");
@@ -114,11 +105,13 @@ fn flush(text: &str) -> String {
 fn the_page_shows_the_code_and_the_scenario_as_they_are() {
     let page = include_str!("../../../docs/your-own-system.md");
     let sources = [
+        include_str!("../../examples/primary_backup/main.rs"),
         include_str!("../../examples/primary_backup/oracle.rs"),
         include_str!("../../examples/primary_backup/process.rs"),
         include_str!("../../examples/primary_backup/run.rs"),
         include_str!("../../examples/primary_backup/storage.rs"),
         include_str!("../../examples/primary_backup/workload.rs"),
+        include_str!("../../examples/tickets.rs"),
     ]
     .map(flush);
     let excerpts: Vec<&str> =
@@ -128,5 +121,9 @@ fn the_page_shows_the_code_and_the_scenario_as_they_are() {
         let is_there = sources.iter().any(|source| source.contains(&flush(excerpt)));
         assert!(is_there, "docs/your-own-system.md shows what the example does not hold:\n{excerpt}");
     }
-    assert!(page.contains(include_str!("../../examples/primary_backup/acknowledged-and-lost.scn")));
+    let shown_whole = [
+        include_str!("../../examples/tickets.rs"),
+        include_str!("../../examples/primary_backup/acknowledged-and-lost.scn"),
+    ];
+    assert!(shown_whole.iter().all(|text| page.contains(text)), "the page shows two files whole");
 }
