@@ -27,6 +27,9 @@ const ADVANCING_PHASES_MAX: u64 = 20;
 /// The oracle is asked whether the core has settled once in so many steps.
 const STEPS_BETWEEN_QUESTIONS: u64 = 16;
 
+/// Of so many clients that were not served it is told what they got.
+const CLIENTS_TOLD: usize = 4;
+
 /// Where a run stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -224,20 +227,31 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     fn explain_stall(&mut self, core: ProcessSet, how: &str) -> String {
         let members: Vec<String> = core.iter().map(|id| id.to_string()).collect();
         let mut message = format!("the healed core {} did not come to rest {how}", members.join(" "));
-        for number in 0..self.parameters.clients.count {
-            let id = ClientId(number);
-            if !self.is_served(id) {
-                let (got, wanted) =
-                    (self.clients[id.slot()].fresh_answers, self.parameters.limits.liveness_operations);
-                message.push_str(&format!("; {id} got {got} of {wanted} fresh answers"));
-            }
-        }
+        message.push_str(&self.explain_unserved());
         let standing =
             self.oracle.standing(self.now, core, &Processes::new(&self.slots, &self.network, &self.setup));
         if standing != Standing::AtRest {
             message.push_str("; the oracle says that it has not settled");
         }
         message
+    }
+
+    /// How many clients were not served, and what the first of them got.
+    fn explain_unserved(&self) -> String {
+        let clients = self.parameters.clients.count;
+        let unserved: Vec<ClientId> = (0..clients).map(ClientId).filter(|id| !self.is_served(*id)).collect();
+        if unserved.is_empty() {
+            return String::new();
+        }
+        let got = |id: &ClientId| format!("{id} {}", self.clients[id.slot()].fresh_answers);
+        let told: Vec<String> = unserved.iter().take(CLIENTS_TOLD).map(got).collect();
+        let more = if unserved.len() > CLIENTS_TOLD { ", ..." } else { "" };
+        format!(
+            "; {} of {clients} clients got fewer than {} fresh answers: {}{more}",
+            unserved.len(),
+            self.parameters.limits.liveness_operations,
+            told.join(", "),
+        )
     }
 
     /// The run has ended well so far: what is checked over the whole of it.

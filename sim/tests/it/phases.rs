@@ -127,6 +127,20 @@ fn unsettled(parameters: Parameters, standing: fn(Time) -> Standing) -> RunResul
 }
 
 #[test]
+fn of_many_clients_that_were_not_served_a_few_are_told_and_the_rest_counted() {
+    let mut parameters = two_phases();
+    parameters.clients.count = 15;
+    parameters.limits.liveness_operations = u64::MAX;
+    let result = unsettled(parameters, |_| Standing::AtRest);
+    let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
+    assert_eq!(violation.class, "Liveness");
+    let message = &violation.message;
+    let told = format!("; 15 of 15 clients got fewer than {} fresh answers: c0 ", u64::MAX);
+    assert!(message.contains(&told) && message.ends_with(", ..."), "{message}");
+    assert!(message.contains(", c3 ") && !message.contains("c4"), "{message}");
+}
+
+#[test]
 fn a_core_that_does_not_come_to_rest_is_a_failure_of_liveness() {
     let result = unsettled(two_phases(), |_| Standing::Advancing(7));
     let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
@@ -151,7 +165,8 @@ fn a_client_that_is_not_served_is_a_failure_of_liveness_and_named() {
     let (_, result) = run(habits, two_phases(), plan([]));
     let Verdict::Failed(violation) = result.verdict else { panic!("{result:?}") };
     assert_eq!(violation.class, "Liveness");
-    assert!(violation.message.contains("c0 got"), "{}", violation.message);
+    let told = "; 1 of 1 clients got fewer than 10 fresh answers: c0 0";
+    assert!(violation.message.contains(told), "{}", violation.message);
 }
 
 #[test]
