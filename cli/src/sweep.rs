@@ -138,7 +138,8 @@ fn judge(seed: u64, plan: &Plan, run: &impl Fn(u64, &RunOptions) -> Outcome) -> 
     let clock = Stopwatch::start();
     let mut row = repeat::row(seed, run);
     row.busy = clock.elapsed();
-    if plan.check_determinism || seed.is_multiple_of(REPEATED_ONE_IN) {
+    // Of the seeds of each shard, and not of all: else one shard of 64 would do it for all of them.
+    if plan.check_determinism || (seed / plan.shard.of).is_multiple_of(REPEATED_ONE_IN) {
         row.parting = repeat::parting(&row, run);
     }
     row

@@ -98,6 +98,22 @@ fn shards_share_all_seeds_and_none_twice() {
     assert_eq!(seeds, (100..110).collect::<Vec<u64>>());
 }
 
+/// The second run of a seed is half of what tells whether it repeats: every shard has its part in it.
+#[test]
+fn every_shard_runs_one_in_64_of_its_own_seeds_twice() {
+    for of in [1, 2, 3, 64, 100] {
+        for index in [0, of / 2, of - 1] {
+            let runs = AtomicU64::new(0);
+            let plan = Plan { shard: Shard { index, of }, ..plan(256 * of, 2) };
+            let summary = summary(&plan, |seed, _| {
+                runs.fetch_add(1, Ordering::Relaxed);
+                outcome(seed, Verdict::Passed)
+            });
+            assert_eq!((summary.seeds, runs.into_inner()), (256, 260), "shard {index} of {of}");
+        }
+    }
+}
+
 #[test]
 fn a_panic_is_a_failure_of_its_seed_and_the_sweep_goes_on() {
     let summary = summary(&plan(10, 2), |seed, _| {
