@@ -271,9 +271,9 @@ pub(crate) struct ShowArguments {
     /// Print one JSON object, and nothing else, on standard output.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Tell on standard error each change of a server's state.
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+    /// Tell on standard error what strikes the cluster, and each change of role, term, vote, leader and members; -vv: of logs, too.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
     /// Go on after a violation, and name everything that fires until the end.
     #[arg(long)]
     pub(crate) keep_going: bool,

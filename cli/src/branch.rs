@@ -19,6 +19,9 @@ use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
 use crate::{interrupt, output, repeat, report, summary, threads, words};
 
+/// The file of commands that write one, where none is named.
+const FILE: &str = "FILE.scn";
+
 /// So many seeds tell what is rare.
 const PILOT_SEEDS: u64 = 100;
 
@@ -35,8 +38,8 @@ pub(crate) struct Branches {
     pub(crate) events: u64,
     pub(crate) wall_seconds: f64,
     pub(crate) jobs: u16,
-    /// The rare situations, each with how many branches began there.
-    pub(crate) rare: Vec<(&'static str, u64)>,
+    /// The rare situations.
+    pub(crate) rare: Vec<Rare>,
     /// Situations that branches came into, and no seed.
     pub(crate) only_in_branches: Vec<&'static str>,
     /// The first failure of each class.
@@ -44,13 +47,29 @@ pub(crate) struct Branches {
     pub(crate) inconclusive: u64,
 }
 
+/// A situation that few seeds come into.
+#[derive(Serialize)]
+pub(crate) struct Rare {
+    /// Its number, in the names of branches.
+    pub(crate) number: usize,
+    pub(crate) situation: &'static str,
+    /// How many branches began there: none where runs came into it only as they ended.
+    pub(crate) branches: u64,
+    /// The name of the first of them.
+    pub(crate) first: Option<String>,
+}
+
 /// A failure, and where it was.
 #[derive(Serialize)]
 pub(crate) struct Failure {
+    /// The first run that failed so: a branch, or a seed.
+    pub(crate) name: String,
     pub(crate) message: String,
     /// How many runs failed in this class.
     pub(crate) runs: u64,
     pub(crate) replay: String,
+    /// The command that makes it small; for a branch, once `replay` has written its file.
+    pub(crate) shrink: String,
 }
 
 /// What is kept of one run.
@@ -114,26 +133,32 @@ fn one(arguments: &BranchArguments, profile: &Profile, branch: Branch) -> Result
     let options = RunOptions { record: true, ignored: arguments.less.ignore.classes(), ..repeat::OPTIONS };
     let name = branch_name(branch);
     let outcome = branch::run_branch(profile, branch, &options).ok_or_else(|| {
-        let Branch { seed, mark, .. } = branch;
-        let situation = marks::all().nth(mark).expect("the arguments were checked");
+        let (seed, situation) = (branch.seed, situation(branch.mark));
         Refusal::bad_input(format!("{name}: seed {seed} never comes into this situation: {situation}"))
     })?;
     if let Some(path) = &arguments.emit {
         let scenario = outcome.scenario.as_ref().expect("a run that was asked to record holds its scenario");
         output::save(path, scenario.to_string().as_bytes())?;
     }
+    let file = arguments.emit.as_ref().map_or_else(|| FILE.to_owned(), |path| path.display().to_string());
     let (text, exit) = match &outcome.verdict {
         Verdict::Passed => ("All invariants held.".to_owned(), Exit::Held),
         Verdict::Failed(violation) => {
-            let again = replay_command(arguments, branch);
-            let told = format!("FAILED {}: {}", violation.class, violation.message);
-            (format!("{told}\nSee it again:\n  {again}"), Exit::Violated)
+            let mut text = format!("FAILED {}: {}\n\n", violation.class, violation.message);
+            let (again, small) = (replay_command(arguments, branch, &file), shrink_command(arguments, &file));
+            report::branch_commands(&mut text, &again, &small);
+            (text, Exit::Violated)
         }
         Verdict::Inconclusive(reason) => (format!("No verdict: {reason}"), Exit::Harness),
     };
     output::print(&format!(
-        "{}, branch {name}\n\n{text}\n  hash {:032x}\n",
-        arguments.profile, outcome.hash
+        "{}, branch {name}: seed {}, way {} from where it comes into situation {}: {}\n\n{text}\n  hash {:032x}\n",
+        arguments.profile,
+        branch.seed,
+        branch.way,
+        branch.mark,
+        situation(branch.mark),
+        outcome.hash
     ))?;
     Ok(exit)
 }
@@ -160,11 +185,38 @@ fn branch_name(branch: Branch) -> String {
     format!("{}/{}/{}", branch.seed, branch.mark, branch.way)
 }
 
-/// The command that runs this branch again.
-fn replay_command(arguments: &BranchArguments, branch: Branch) -> String {
+fn situation(mark: usize) -> &'static str {
+    marks::all().nth(mark).expect("the arguments were checked")
+}
+
+/// The command that runs this branch again, and writes it to a file.
+fn replay_command(arguments: &BranchArguments, branch: Branch, file: &str) -> String {
     let (program, profile) = (words::program(), words::quoted(&arguments.profile));
     let (name, less) = (branch_name(branch), arguments.less.words());
-    format!("{program} branch --profile {profile} --only {name}{less} --emit FILE.scn")
+    format!("{program} branch --profile {profile} --only {name}{less} --emit {}", words::quoted(file))
+}
+
+/// The command that makes small what is in this file.
+fn shrink_command(arguments: &BranchArguments, file: &str) -> String {
+    let (program, ignore) = (words::program(), arguments.less.ignore.words());
+    format!("{program} shrink {}{ignore} -o SMALL.scn", words::quoted(file))
+}
+
+/// A failure that was not seen before.
+fn failure(arguments: &BranchArguments, branch: Option<Branch>, seed: u64, message: String) -> Failure {
+    let (name, replay, shrink) = match branch {
+        Some(branch) => (
+            format!("branch {}", branch_name(branch)),
+            replay_command(arguments, branch, FILE),
+            shrink_command(arguments, FILE),
+        ),
+        None => {
+            let replay = summary::replay_command(&arguments.profile, seed, &arguments.less.words());
+            let shrink = format!("{} -o SMALL.scn", replay.replacen(" run ", " shrink ", 1));
+            (format!("seed {seed}"), replay, shrink)
+        }
+    };
+    Failure { name, message, runs: 0, replay, shrink }
 }
 
 impl Branches {
@@ -175,11 +227,12 @@ impl Branches {
         };
         let is_new = |mark: &usize| reached(true, *mark) && !reached(false, *mark);
         self.only_in_branches = (0..names.len()).filter(is_new).map(|mark| names[mark]).collect();
-        let begun = |mark: usize| {
-            let begins = |row: &&Row| row.branch.is_some_and(|branch| branch.mark == mark);
-            rows.iter().filter(begins).count() as u64
+        let of = |mark: usize| {
+            let begun = || rows.iter().filter_map(|row| row.branch).filter(move |branch| branch.mark == mark);
+            let (branches, first) = (begun().count() as u64, begun().next().map(branch_name));
+            Rare { number: mark, situation: names[mark], branches, first }
         };
-        self.rare = rare.iter().map(|mark| (names[*mark], begun(*mark))).collect();
+        self.rare = rare.iter().map(|mark| of(*mark)).collect();
         for row in rows {
             self.branches += u64::from(row.branch.is_some());
             self.events += row.events;
@@ -187,18 +240,8 @@ impl Branches {
                 Verdict::Passed => {}
                 Verdict::Inconclusive(_) => self.inconclusive += 1,
                 Verdict::Failed(violation) => {
-                    let replay = || match row.branch {
-                        Some(branch) => replay_command(arguments, branch),
-                        None => {
-                            summary::replay_command(&arguments.profile, row.seed, &arguments.less.words())
-                        }
-                    };
-                    let failure = self.failed.entry(violation.class.to_owned()).or_insert_with(|| Failure {
-                        message: violation.message,
-                        runs: 0,
-                        replay: replay(),
-                    });
-                    failure.runs += 1;
+                    let first = || failure(arguments, row.branch, row.seed, violation.message);
+                    self.failed.entry(violation.class.to_owned()).or_insert_with(first).runs += 1;
                 }
             }
         }

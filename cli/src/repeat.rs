@@ -3,6 +3,7 @@
 //! A run keeps no trace, so that it costs nothing to keep none. Two runs that went different ways are therefore had twice
 //! more, with traces. These may agree, for what leaks into a run need not leak each time: then that is what is told.
 
+use squall_scenarios::log::Detail;
 use squall_scenarios::run::{Outcome, RunOptions};
 use squall_sim::trace;
 
@@ -13,7 +14,7 @@ use crate::summary::Row;
 pub(crate) const OPTIONS: RunOptions = RunOptions {
     keep_trace: false,
     record: false,
-    log: false,
+    log: Detail::Nothing,
     events_max: None,
     catch: Some(panics::catch_run),
     keep_going: false,

@@ -38,6 +38,11 @@ pub(crate) fn command(arguments: &ReplayArguments) -> Result<Exit, Refusal> {
         ("--trace", arguments.show.trace.as_deref()),
     ])?;
     let (name, text, scenario) = load(&arguments.file)?;
+    if arguments.show.trace.is_some() && storm::is_of_steps(&scenario) {
+        return Err(Refusal::bad_input(format!(
+            "{name} is made of steps, which have no time and leave no trace; expected no --trace: -v tells each step"
+        )));
+    }
     let ignored = arguments.ignore.classes();
     let options = RunOptions { ignored, ..run::options(&arguments.show, false) };
     let clock = Stopwatch::start();

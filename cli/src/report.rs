@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::branch::Branches;
+use squall_scenarios::marks;
+
+use crate::branch::{Branches, Rare};
 use crate::run::Report;
 use crate::shrink::Shrunk;
 use crate::summary::{Doubt, Failure, Summary};
@@ -42,7 +44,7 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
         summary.median_safety_seconds,
         thousands(summary.median_operations),
     );
-    marks(&mut out, &summary.marks);
+    situations(&mut out, &summary.marks);
     line!(out, "  hash        {}", summary.hash);
     line!(out);
     if summary.partings().next().is_some() {
@@ -72,10 +74,12 @@ pub(crate) fn shrunk(shrunk: &Shrunk) -> String {
     line!(out, "{}: failed {}", shrunk.source, shrunk.class);
     line!(out);
     let told = |nth: usize| {
-        let (events, parameters) =
-            (words::count(shrunk.events[nth], "event"), words::count(shrunk.parameters[nth], "parameter"));
+        let (decided, parameters) = (
+            words::faults_and_decisions(shrunk.events[nth]),
+            words::count(shrunk.parameters[nth], "parameter"),
+        );
         let length = words::duration(Duration::from_secs_f64(shrunk.virtual_seconds[nth]));
-        format!("{events}, {parameters}, {length} of virtual time")
+        format!("{decided}, {parameters}, {length} of virtual time")
     };
     line!(out, "  before    {}", told(0));
     line!(out, "  after     {}", told(1));
@@ -113,22 +117,23 @@ pub(crate) fn branches(summary: &Branches) -> String {
     );
     line!(out);
     line!(out, "  simulated   {}", words::count(summary.events, "event"));
-    for (name, branches) in &summary.rare {
-        line!(
-            out,
-            "  rare        {name}: {}",
-            words::count(*branches, "branch").replace("branchs", "branches")
-        );
+    for Rare { number, situation, branches, first } in &summary.rare {
+        let begun = match first {
+            Some(first) => format!("{branches} branches, first {first}"),
+            None => "no branch, for runs came into it only as they ended".to_owned(),
+        };
+        line!(out, "  rare        {number:>3}  {situation}: {begun}");
     }
     if !summary.only_in_branches.is_empty() {
         line!(out, "  in branches alone: {}", summary.only_in_branches.join("; "));
     }
     line!(out);
     for (class, failure) in &summary.failed {
-        line!(out, "FAILED {class}, {}:", words::count(failure.runs, "run"));
+        line!(out, "FAILED {class}, {}, first {}:", words::count(failure.runs, "run"), failure.name);
         line!(out, "  {}", failure.message);
-        line!(out, "See it again:");
-        line!(out, "  {}", failure.replay);
+        line!(out);
+        branch_commands(&mut out, &failure.replay, &failure.shrink);
+        line!(out);
     }
     match (summary.failed.is_empty(), summary.inconclusive) {
         (true, 0) if summary.interrupted => {
@@ -139,6 +144,14 @@ pub(crate) fn branches(summary: &Branches) -> String {
         (false, 0) => {}
     }
     out
+}
+
+/// How a failure is seen again, and made small from the file that is written with that.
+pub(crate) fn branch_commands(out: &mut String, replay: &str, shrink: &str) {
+    line!(out, "See it again:");
+    line!(out, "  {replay}");
+    line!(out, "Make it small:");
+    line!(out, "  {shrink}");
 }
 
 /// Which seeds were run, of those that were asked for.
@@ -181,7 +194,7 @@ fn simulated(summary: &Summary) -> String {
 }
 
 /// How many situations were reached, and the first that never were.
-pub(crate) fn marks(out: &mut String, marks: &[(&'static str, u64)]) {
+pub(crate) fn situations(out: &mut String, marks: &[(&'static str, u64)]) {
     let unreached: Vec<&str> = marks.iter().filter(|(_, runs)| *runs == 0).map(|(name, _)| *name).collect();
     let reached = marks.len() - unreached.len();
     line!(out, "  situations  {reached} of {} reached", marks.len());
@@ -294,15 +307,20 @@ pub(crate) fn run(report: &Report) -> String {
     length(&mut out, report);
     let again = if report.repeats == Some(true) { ", and a second run had the same" } else { "" };
     line!(out, "  hash {}{again}", report.hash);
-    for mark in &report.marks {
-        line!(out, "  reached: {mark}");
-    }
+    let (reached, all) = (report.marks.len(), marks::all().count());
+    let hint = if report.names_marks { "" } else { "; -v and --json name them" };
+    line!(out, "  {reached} of {all} situations reached{hint}");
     if !report.stated.is_empty() {
         line!(out);
         line!(out, "Parameters that are not a scenario's defaults; --json tells all:");
     }
     for section in &report.stated {
         line!(out, "  {section}");
+    }
+    if report.names_marks && reached > 0 {
+        line!(out);
+        line!(out, "Situations:");
+        report.marks.iter().for_each(|mark| line!(out, "  {mark}"));
     }
     if report.message.is_some() || report.parting.is_some() {
         line!(out);
@@ -333,8 +351,6 @@ fn length(out: &mut String, report: &Report) {
 
 #[cfg(test)]
 mod tests {
-    use squall_scenarios::marks;
-
     use super::*;
     use crate::args::Shard;
     use crate::exit::Exit;

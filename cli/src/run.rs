@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use squall_scenarios::log::{self, Detail};
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
-use squall_scenarios::{log, marks, profile, script};
+use squall_scenarios::{marks, profile, script};
 use squall_sim::scenario::Section;
 use squall_sim::trace;
 use tracing_subscriber::filter::LevelFilter;
@@ -54,6 +55,9 @@ pub(crate) struct Report {
     pub(crate) unasked_decisions: u64,
     /// Those that could not be as they are stated.
     pub(crate) clamped_decisions: u64,
+    /// Whether they are named in a report.
+    #[serde(skip)]
+    pub(crate) names_marks: bool,
     /// Where the run differs from what its scenario file says of it.
     pub(crate) remark: Option<String>,
     /// The command that runs it again.
@@ -96,7 +100,12 @@ pub(crate) fn command(arguments: &RunArguments) -> Result<Exit, Refusal> {
 
 /// What a run must keep so that it can be shown as asked.
 pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
-    if show.verbose {
+    let log = match show.verbose {
+        0 => Detail::Nothing,
+        1 => Detail::Turns,
+        2.. => Detail::Everything,
+    };
+    if log != Detail::Nothing {
         // No wall clock in the lines: the log of a run is as repeatable as the run.
         let lines = tracing_subscriber::fmt().with_writer(|| Words).with_max_level(LevelFilter::INFO);
         lines.without_time().with_level(false).with_target(false).init();
@@ -105,7 +114,7 @@ pub(crate) fn options(show: &ShowArguments, record: bool) -> RunOptions {
     RunOptions {
         keep_trace: show.trace.is_some(),
         record,
-        log: show.verbose,
+        log,
         keep_going: show.keep_going,
         ..repeat::OPTIONS
     }
@@ -129,6 +138,7 @@ pub(crate) fn conclude(
         }
     }
     report.wall_seconds = wall.as_secs_f64();
+    report.names_marks = show.verbose > 0;
     let verdict = report.fill(outcome);
     let exit = if report.parting.is_some() { Exit::Harness } else { verdict };
     if show.json {
@@ -163,6 +173,7 @@ impl Report {
             steps: None,
             unasked_decisions: 0,
             clamped_decisions: 0,
+            names_marks: false,
             remark: None,
             replay,
         }

@@ -51,7 +51,7 @@ pub(crate) struct Shrunk {
     pub(crate) source: String,
     pub(crate) class: &'static str,
     pub(crate) message: String,
-    /// Faults and decided events, before and after.
+    /// Faults, and events of which something is decided, before and after.
     pub(crate) events: [u64; 2],
     /// Stated parameters, before and after.
     pub(crate) parameters: [u64; 2],
@@ -290,9 +290,9 @@ impl Judge for Runs {
     fn improved(&mut self, best: &Scenario) {
         let (runs, size) = (self.runs, Size::of(best));
         self.progress.tell(|| {
-            let (events, parameters) =
-                (words::count(size.events, "event"), words::count(size.parameters, "parameter"));
-            format!("{events} and {parameters} left after {}", words::count(runs, "run"))
+            let (decided, parameters) =
+                (words::faults_and_decisions(size.events), words::count(size.parameters, "parameter"));
+            format!("{decided}, {parameters} left after {}", words::count(runs, "run"))
         });
     }
 

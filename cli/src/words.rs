@@ -38,6 +38,14 @@ pub(crate) fn jobs(jobs: u16, cores: u16) -> String {
     count(jobs.into(), if jobs == cores { "core" } else { "thread" })
 }
 
+/// So many lines that tell what happens in a scenario: faults, and what is decided otherwise than by default.
+pub(crate) fn faults_and_decisions(number: u64) -> String {
+    match number {
+        1 => "1 fault or decision".to_owned(),
+        _ => format!("{} faults and decisions", thousands(number)),
+    }
+}
+
 /// How this program was called, so that a command in a report can be typed as it stands.
 pub(crate) fn program() -> String {
     let called = std::env::args().next().unwrap_or_default();

@@ -11,6 +11,7 @@ use squall_sim::scenario::Section;
 use squall_sim::world::World;
 use squall_sim::{Choice, mark};
 
+use crate::log::Detail;
 use crate::oracles::Oracles;
 use crate::profile::{self, Profile};
 use crate::run::{self, Outcome, RunOptions};
@@ -100,7 +101,7 @@ fn walk(
     let sections = script::sections_of(&plan);
     let (setup, servers) = (plan.setup.clone(), plan.setup.servers);
     let lease_drift_ppm = setup.raft.lease_drift_ppm;
-    let oracles = Oracles::new(&setup, false).ignoring(options.ignored.as_slice().into());
+    let oracles = Oracles::new(&setup, Detail::Nothing).ignoring(options.ignored.as_slice().into());
     let world = run::build(plan, setup, oracles, choice, options);
     let mut trunk = Trunk { world, sections, servers, lease_drift_ppm };
     let mut awaited = rare.to_vec();

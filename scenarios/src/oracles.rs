@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use squall_files::Limits;
-use squall_sim::fault::{CrashKind, Ruin};
+use squall_sim::anchor::Turn;
+use squall_sim::fault::{CrashKind, FaultEvent, Ruin};
 use squall_sim::mark::Marks;
 use squall_sim::process::{Extent, Oracle, Standing, Violation};
 use squall_sim::world::Processes;
@@ -16,6 +17,7 @@ use squall_sim::{Draw, ProcessId, ProcessSet, SimDisk, Time, sometimes};
 use crate::atlas::{Damage, Rotted};
 use crate::client::Call;
 use crate::invariants::Invariants;
+use crate::log::Detail;
 use crate::membership::NodeSet;
 use crate::observation::Step;
 use crate::rest::Rest;
@@ -51,9 +53,9 @@ pub struct Oracles {
 }
 
 impl Oracles {
-    /// The oracles of such a cluster; with `log`, every change of state is told.
+    /// The oracles of such a cluster; so much of what happens is told.
     #[must_use]
-    pub fn new(setup: &Setup, log: bool) -> Self {
+    pub fn new(setup: &Setup, log: Detail) -> Self {
         let (nodes, voters) = (setup.nodes(), setup.first_voters());
         let witnesses: NodeSet = setup.witnesses().collect();
         let spec = Spec::new(&nodes, &voters, setup.raft.lease_drift_ppm);
@@ -66,7 +68,7 @@ impl Oracles {
             rest: Rest::default(),
             others: Vec::new(),
             marks: Marks::default(),
-            log: log.then(log::Log::default),
+            log: log::Log::new(log),
             applied: BTreeSet::new(),
             damage: Damage::default(),
             ignored: Arc::default(),
@@ -193,10 +195,17 @@ impl Oracle<Server> for Oracles {
         disk: &SimDisk,
     ) -> Result<(), Violation> {
         if let Some(log) = &mut self.log {
-            log.after(now, id, &server.status(), server.replica().raft().configuration());
+            let (status, steps) = (server.status(), &server.observation.steps);
+            log.after(now, id, &status, server.replica().raft().configuration(), steps);
         }
         self.judge(id, server, disk)?;
         self.check_recovery(id, server, disk)
+    }
+
+    fn fault_turned(&mut self, now: Time, turn: Turn, event: &FaultEvent) {
+        if let Some(log) = &self.log {
+            log.fault_turned(now, turn, event);
+        }
     }
 
     /// Whoever lost its disk does not come back under its old name, and whoever's is ruined may know it, but may not
@@ -284,6 +293,9 @@ impl Oracle<Server> for Oracles {
     }
 
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {
+        if let Some(log) = &mut self.log {
+            log.healed(now, core);
+        }
         self.rest.standing(now, core, processes)
     }
 

@@ -7,6 +7,7 @@ use squall_sim::trace::{Header, Keep, Recorder, Trace};
 use squall_sim::world::{RunResult, Verdict, World};
 use squall_sim::{Choice, Oracle, Process, mark};
 
+use crate::log::Detail;
 use crate::oracles::Oracles;
 use crate::profile::{Plan, Profile};
 use crate::script;
@@ -21,8 +22,8 @@ pub struct RunOptions {
     pub keep_trace: bool,
     /// Keep every decision, so that the run can be written down as a scenario.
     pub record: bool,
-    /// Tell each change of a server's state through `tracing`.
-    pub log: bool,
+    /// Tell so much of what happens, through `tracing`.
+    pub log: Detail,
     /// Give the run up, without a verdict, after so many events.
     pub events_max: Option<u64>,
     /// What catches a panic inside the run, which is then a violation of the class `Panic`. Without it the panic goes its way.
@@ -63,7 +64,7 @@ pub struct Outcome {
     pub unheeded: Unheeded,
     /// The resolved parameters.
     pub parameters: Vec<Section>,
-    /// The trace, if it was kept.
+    /// The trace, if it was kept; a scenario of steps has none.
     pub trace: Option<Trace>,
     /// The run as a scenario, if decisions were kept.
     pub scenario: Option<Scenario>,
@@ -127,12 +128,12 @@ pub fn is_of_steps(scenario: &Scenario) -> bool {
     !scenario.steps.is_empty() || scenario.section(search::SECTION).is_some()
 }
 
-/// Runs a scenario of steps, which has no time, no clients and no marks.
+/// Runs a scenario of steps, which has no time, no clients, no marks and no trace.
 fn replay_steps(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Misfit> {
     script::check_expected(scenario.expected.as_ref())?;
     let replayed = search::replay(scenario)?;
     let counts = |violation: &Violation| !options.ignored.contains(&violation.class);
-    if options.log {
+    if options.log != Detail::Nothing {
         replayed.story.iter().for_each(|line| tracing::info!("{line}"));
     }
     Ok(Outcome {
@@ -148,7 +149,7 @@ fn replay_steps(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Mi
         unheeded: Unheeded::default(),
         marks: marks::all().map(|_| false).collect(),
         parameters: scenario.sections.clone(),
-        trace: options.keep_trace.then(|| Recorder::new(Keep::Records).into_trace(header("scenario"))),
+        trace: None,
         scenario: None,
     })
 }

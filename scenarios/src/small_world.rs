@@ -4,6 +4,7 @@ use squall_sim::World;
 use squall_sim::scenario;
 use squall_sim::trace::{Keep, Recorder};
 
+use crate::log::Detail;
 use crate::oracles::Oracles;
 use crate::profile::Plan;
 use crate::script;
@@ -17,7 +18,7 @@ pub(crate) fn cluster(lines: &str) -> Cluster {
     let scenario = scenario::parse(&format!("squall-scenario 1\n{lines}"), "test").expect("it can be read");
     let plan = script::plan_of(&scenario).expect("it makes sense");
     let Plan { setup, parameters, workload, faults } = plan;
-    let oracles = Oracles::new(&setup, false);
+    let oracles = Oracles::new(&setup, Detail::Nothing);
     let (clients, wanted) = (parameters.clients.count, parameters.limits.liveness_operations);
     let clients = Clients::new(workload, clients, parameters.processes(), wanted);
     let recorder = Recorder::new(Keep::Hash);

@@ -6,11 +6,12 @@
 use core::fmt::Debug;
 use std::sync::Arc;
 
+use crate::anchor::Turn;
 use crate::choice::Draw;
 use crate::client::Call;
 use crate::disk::SimDisk;
 use crate::env::Env;
-use crate::fault::{CrashKind, Ruin};
+use crate::fault::{CrashKind, FaultEvent, Ruin};
 use crate::ids::{ClientId, OperationId, ProcessId, ProcessSet};
 use crate::mark::Marks;
 use crate::time::Time;
@@ -143,6 +144,12 @@ pub trait Oracle<P: Process>: Clone {
     fn after(&mut self, now: Time, id: ProcessId, process: &mut P, disk: &SimDisk) -> Result<(), Violation> {
         let _ = (now, id, process, disk);
         Ok(())
+    }
+
+    /// A fault of the plan has begun or has ended, for an oracle that tells what happens. A fault that has no end of its own (see
+    /// `Fault::has_end`) only begins.
+    fn fault_turned(&mut self, now: Time, turn: Turn, event: &FaultEvent) {
+        let _ = (now, turn, event);
     }
 
     /// Whether it is right that this process did not start, or halted, for this reason. It then stays down.

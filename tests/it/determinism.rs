@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use squall_scenarios::log::Detail;
 use squall_scenarios::run::{self, Outcome, RunOptions};
 use squall_scenarios::script;
 use squall_sim::choice::Unheeded;
@@ -23,7 +24,7 @@ const fn options(keep_trace: bool, record: bool) -> RunOptions {
     RunOptions {
         keep_trace,
         record,
-        log: false,
+        log: Detail::Nothing,
         events_max: None,
         catch: None,
         keep_going: false,

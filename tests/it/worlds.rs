@@ -1,5 +1,6 @@
 //! Clusters in worlds of their own, for tests that look inside a run.
 
+use squall_scenarios::log::Detail;
 use squall_scenarios::oracles::Oracles;
 use squall_scenarios::profile::{self, Plan, Profile};
 use squall_scenarios::server::Server;
@@ -16,7 +17,7 @@ pub(crate) fn storm() -> Profile {
 /// A cluster at the beginning of its run.
 pub(crate) fn cluster(plan: Plan, choice: Choice) -> Cluster {
     let Plan { setup, parameters, workload, faults } = plan;
-    let oracles = Oracles::new(&setup, false);
+    let oracles = Oracles::new(&setup, Detail::Nothing);
     let (clients, wanted) = (parameters.clients.count, parameters.limits.liveness_operations);
     let clients = Clients::new(workload, clients, parameters.processes(), wanted);
     World::new(setup, parameters, faults, choice, oracles, clients, Recorder::new(Keep::Hash))

@@ -18,7 +18,7 @@ pub(super) fn soak(state: &State) -> String {
     for ledger in &state.profiles {
         line!(out, "  {:width$}  {}", ledger.profile, totals(ledger));
     }
-    report::marks(&mut out, &state.marks());
+    report::situations(&mut out, &state.marks());
     line!(out);
     for ledger in &state.profiles {
         ledger.doubts.iter().for_each(|doubt| tell_doubt(&mut out, &ledger.profile, doubt));
@@ -89,7 +89,7 @@ fn tell_finding(out: &mut String, profile: &str, finding: &Finding) {
     line!(out, "{profile}: FAILED {}, {seeds}; seed {seed} is the fastest, after {events}:", finding.class);
     finding.message.lines().for_each(|text| line!(out, "  {text}"));
     if let Some(small) = &finding.shrunk {
-        let left = words::count(small.events, "event");
+        let left = words::faults_and_decisions(small.events);
         let end = if small.complete { "" } else { "; with more time perhaps fewer" };
         line!(out, "Small, {left}{end}:");
         line!(out, "  {} replay {}", words::program(), words::quoted(&small.file));

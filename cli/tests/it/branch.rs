@@ -10,7 +10,7 @@ fn a_branch_is_a_run_of_its_own_that_replays_from_its_scenario() {
         json(&["branch", "--profile", "lite", "--seeds", "12", "--ways", "2", "--rare", "10", "--json"]);
     assert_eq!(report["failed"], serde_json::json!({}));
     let branches: u64 =
-        report["rare"].as_array().expect("a list").iter().filter_map(|mark| mark[1].as_u64()).sum();
+        report["rare"].as_array().expect("a list").iter().filter_map(|rare| rare["branches"].as_u64()).sum();
     assert!(branches > 0 && report["branches"].as_u64() == Some(branches), "{report}");
     let (one, other) = (path("branch-1.scn"), path("branch-2.scn"));
     let whole = json(&["run", "--profile", "lite", "--seed", "3", "--json"]);
@@ -25,6 +25,25 @@ fn a_branch_is_a_run_of_its_own_that_replays_from_its_scenario() {
         let replayed = succeed(0, &["replay", file]);
         let hash = said.lines().last().expect("the hash comes last").trim();
         assert!(replayed.contains(hash), "{hash}: {replayed}");
+    }
+}
+
+/// A name can be told without a failure: the report has the number and the words of each situation, and its first branch.
+#[test]
+fn every_situation_of_a_report_names_a_branch_that_runs_alone() {
+    let arguments = ["branch", "--profile", "lite", "--seeds", "12", "--ways", "2", "--rare", "10"];
+    let report = json(&[&arguments[..], &["--json"]].concat());
+    let told = succeed(0, &arguments);
+    for rare in report["rare"].as_array().expect("a list") {
+        let (number, words) = (&rare["number"], rare["situation"].as_str().expect("it has words"));
+        let Some(first) = rare["first"].as_str() else {
+            assert_eq!(rare["branches"], 0, "{rare}");
+            continue;
+        };
+        let line = format!("{number}  {words}: {} branches, first {first}\n", rare["branches"]);
+        assert!(told.contains(&line), "{line}{told}");
+        let alone = succeed(0, &["branch", "--profile", "lite", "--only", first]);
+        assert!(alone.contains(&format!("into situation {number}: {words}\n")), "{alone}");
     }
 }
 

@@ -355,6 +355,46 @@ fn a_shard_is_named_in_its_report() {
     assert_eq!(json(&["sweep", "--profile", "lite", "--seeds", "1", "--json"])["shard"], Value::Null);
 }
 
+/// What changes who leads, and why; entries come only if asked for.
+#[test]
+fn a_log_tells_faults_and_roles_and_with_twice_as_much_detail_each_entry_too() {
+    let scenario = file(
+        "cut.scn",
+        b"squall-scenario 1\nprocesses count=3\nlimits safety=4s\nclients count=2\n\
+          e7 @1s partition isolate=most-prominent for=2s\ne9 @2s pause n1 for=100ms clock=running\n",
+    );
+    let heard = |verbose| {
+        let output = squall(&["replay", &scenario, verbose]);
+        String::from_utf8(output.stderr).expect("a log is text")
+    };
+    let (turns, all) = (heard("-v"), heard("-vv"));
+    for line in [
+        "   1.000000s  e7    begins: partition isolate=most-prominent for=2s\n",
+        "   2.000000s  e9    begins: pause n1 for=100ms clock=running\n",
+        "   3.000000s  e7    ends: partition\n",
+        "  Leader  ",
+    ] {
+        assert!(turns.contains(line) && all.contains(line), "{line}{turns}");
+    }
+    let (few, many) = (turns.lines().count(), all.lines().count());
+    assert!(few < 60 && many > 4 * few, "{few} lines, and {many} with -vv");
+    let mut rest = all.lines();
+    for line in turns.lines() {
+        assert!(rest.any(|other| other == line), "-vv does not tell what -v tells: {line}");
+    }
+}
+
+#[test]
+fn a_run_names_the_situations_it_reached_only_if_asked() {
+    let run = ["run", "--profile", "lite", "--seed", "7"];
+    let reached = json(&[&run[..], &["--json"]].concat())["marks"].as_array().expect("a list").len();
+    let (brief, full) = (succeed(0, &run), succeed(0, &[&run[..], &["-v"]].concat()));
+    assert!(brief.contains(&format!("\n  {reached} of ")), "{brief}");
+    assert!(brief.contains(" situations reached; -v and --json name them\n"), "{brief}");
+    let named = full.split("\nSituations:\n").nth(1).expect("they come last");
+    assert_eq!(named.lines().count(), reached, "{full}");
+}
+
 #[test]
 fn a_log_that_nobody_reads_changes_no_verdict() {
     let scenario = path("unheard.scn");

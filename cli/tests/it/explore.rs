@@ -1,6 +1,6 @@
 //! Exhaustive searches: bounds that are wrong, what is told of a search, steps that replay.
 
-use crate::{file, json, refused, squall, succeed};
+use crate::{file, json, path, refused, squall, succeed};
 
 /// How `n0` is elected in term 1.
 const ELECTION: &str = "squall-scenario 1\nexplore nodes=3\ns1 campaign n0\ns2 persisted n0\ns3 deliver n0>n1#1\n\
@@ -53,6 +53,8 @@ fn steps_are_replayed_and_told_one_by_one() {
         story.contains("s5 deliver n1>n0#1 (n1>n0 term 1 RequestVoteResponse granted): n0 Leader"),
         "{story}"
     );
+    let said = refused(&["replay", "--trace", &path("election.trace"), &election]);
+    assert!(said.contains("is made of steps, which have no time and leave no trace"), "{said}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arbitrary::{Arbitrary, Unstructured};
+use squall_scenarios::log::Detail;
 use squall_scenarios::oracles::Oracles;
 use squall_scenarios::profile::Plan;
 use squall_scenarios::run::{self, Outcome, RunOptions};
@@ -85,7 +86,7 @@ impl World {
     /// Runs it and tells of each abstract state that the cluster comes to.
     pub(crate) fn go(&self, ignored: &Arc<[&'static str]>, reached: &mut dyn FnMut(u64)) -> Verdict {
         let Plan { setup, parameters, workload, faults } = self.plan();
-        let oracles = Oracles::new(&setup, false).ignoring(Arc::clone(ignored));
+        let oracles = Oracles::new(&setup, Detail::Nothing).ignoring(Arc::clone(ignored));
         let clients = Clients::new(workload, parameters.clients.count, parameters.processes(), 0);
         let recorder = Recorder::new(Keep::Hash);
         let world = Cluster::new(setup, parameters, faults, self.choice(), oracles, clients, recorder);

@@ -102,8 +102,8 @@ fn shrink(system: &System<Replica, Promises, Clients>, seed: u64, file: &str) ->
     std::fs::write(file, scenario.to_string()).map_err(|error| format!("{file}: {error}"))?;
     let [before, after] = [&failed.scenario, &scenario].map(Size::of);
     println!("\nseed {seed}, made small in {runs} runs; in {file}:");
-    println!("  before      {} lines of events, {} parameters", before.events, before.parameters);
-    println!("  after       {} lines of events, {} parameters\n", after.events, after.parameters);
+    println!("  before      {} faults and decisions, {} parameters", before.events, before.parameters);
+    println!("  after       {} faults and decisions, {} parameters\n", after.events, after.parameters);
     print!("{scenario}");
     Ok(())
 }

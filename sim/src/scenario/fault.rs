@@ -104,6 +104,13 @@ impl fmt::Display for Written<'_> {
     }
 }
 
+/// Prints as in a scenario: its name, whom it strikes, its figures.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Written(self))
+    }
+}
+
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -171,6 +171,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
 
     /// A fault has begun, or has ended.
     pub(super) fn turn(&mut self, turn: Turn) {
+        if let Some(event) = self.plan.iter().find(|event| event.id == turn.event()) {
+            self.oracle.fault_turned(self.now, turn, event);
+        }
         self.reach(|waiting| waiting.notes(turn));
     }
 
