@@ -98,7 +98,14 @@ fn many(arguments: &Arguments) -> Result<Exit, String> {
 fn one(arguments: &Arguments, seed: u64) -> Result<Exit, String> {
     let profile = load(&arguments.profile)?;
     let options = RunOptions { record: arguments.emit.is_some(), ..RunOptions::default() };
-    let outcome = run::run_seed(&profile, seed, arguments.manners(), &options)?;
+    let run = || run::run_seed(&profile, seed, arguments.manners(), &options);
+    let outcome = match sweep::caught(run) {
+        Ok(outcome) => outcome?,
+        Err(message) => {
+            println!("failed Panic: {message}");
+            return Ok(Exit::Violated);
+        }
+    };
     if let (Some(file), Some(scenario)) = (&arguments.emit, &outcome.scenario) {
         fs::write(file, scenario.to_string()).map_err(|error| format!("{file}: {error}"))?;
     }

@@ -73,17 +73,23 @@ fn judge(profile: &Profile, seed: u64, manners: Manners) -> Result<Row, String> 
 }
 
 fn run_once(profile: &Profile, seed: u64, manners: Manners) -> Result<Row, String> {
-    // Whatever the run left half-done is dropped with its world.
-    let run = || run_seed(profile, seed, manners, &RunOptions::default());
-    match panic::catch_unwind(AssertUnwindSafe(run)) {
+    match caught(|| run_seed(profile, seed, manners, &RunOptions::default())) {
         Ok(outcome) => outcome.map(|outcome| Row::of(seed, outcome)),
-        Err(payload) => {
-            let words = payload.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| payload.downcast_ref::<&str>().copied());
-            let message = words.unwrap_or("a panic that is not text").to_owned();
-            Ok(Row { failure: Some(("Panic".to_owned(), message)), ..Row::empty(seed) })
-        }
+        Err(message) => Ok(Row { failure: Some(("Panic".to_owned(), message)), ..Row::empty(seed) }),
     }
+}
+
+/// Runs something that may panic.
+///
+/// # Errors
+/// The words of its panic.
+pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    // Whatever the run left half-done is dropped with its world.
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let words = payload.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| payload.downcast_ref::<&str>().copied());
+        words.unwrap_or("a panic that is not text").to_owned()
+    })
 }
 
 impl Row {
@@ -177,6 +183,12 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_leaves_its_words() {
+        assert_eq!(caught(|| 7), Ok(7));
+        assert_eq!(caught(|| assert!(7 > 8, "raft log is {}", "short")), Err("raft log is short".to_owned()));
+    }
 
     #[test]
     fn a_seed_may_fail_and_be_in_doubt() {
