@@ -54,7 +54,7 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     } else if !summary.doubts.is_empty() {
         doubts(&mut out, summary);
     } else if !missed.is_empty() {
-        line!(out, "No invariant was violated, but {} never reached:", situations(missed.len()));
+        line!(out, "No invariant was violated, but {} never reached:", so_many_were(missed.len()));
         missed.iter().for_each(|name| line!(out, "  {name}"));
     } else if summary.seeds == 0 {
         line!(out, "Nothing was run.");
@@ -207,7 +207,7 @@ pub(crate) fn situations(out: &mut String, marks: &[(&'static str, u64)]) {
 }
 
 /// How many situations, with the verb that goes with them.
-fn situations(count: usize) -> String {
+fn so_many_were(count: usize) -> String {
     format!("{} {}", words::count(count as u64, "situation"), if count == 1 { "was" } else { "were" })
 }
 

@@ -74,13 +74,15 @@ fn a_leader_that_was_deposed_serves_a_read_on_answers_that_are_older_than_the_re
     let answer = copy_of(MessageType::MsgHeartbeatResponse, 2);
     assert_eq!(answer.get_context(), b"of n3");
 
-    // n1 hears nobody any more; the others elect n2, which commits another entry.
-    for _ in 0..30 {
+    // n1 hears nobody any more; the others elect one of themselves, which commits another entry. The crate draws its timeouts from
+    // a generator that cannot be seeded, so that they may meet, and more than one campaign be needed.
+    let elected = (0..10_000).find_map(|_| {
         nodes[1].tick();
         nodes[2].tick();
         settle(&mut nodes, &[2, 3], &mut served);
-    }
-    let leader = (1..3).find(|place| nodes[*place].raft.state == StateRole::Leader).expect("one was elected");
+        (1..3).find(|place| nodes[*place].raft.state == StateRole::Leader)
+    });
+    let leader = elected.expect("one was elected");
     nodes[leader].propose(Vec::new(), b"new".to_vec()).expect("it leads");
     settle(&mut nodes, &[2, 3], &mut served);
     let committed = nodes[leader].raft.raft_log.committed;

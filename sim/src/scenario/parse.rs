@@ -29,7 +29,8 @@ pub fn parse(text: &str, file: &str) -> Result<Scenario, ScenarioError> {
         }
     }
     if is_first {
-        read_version(&mut Line::new(file, text.lines().count() + 1, ""))?;
+        // The line behind the last line break: there is one, if only an empty one.
+        read_version(&mut Line::new(file, text.split('\n').count(), ""))?;
     }
     parser.scenario.sort_decisions();
     Ok(parser.scenario)
