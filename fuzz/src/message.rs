@@ -6,10 +6,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use squall_raft::{
     AppendEntries, AppendEntriesResponse, AppendResult, Body, Configuration, Entries, Entry, Forward,
-    ForwardResponse, Found, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member, Message,
-    NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
-    RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Standing,
-    Term,
+    ForwardResponse, Found, Heartbeat, HeartbeatResponse, InstallSnapshot, LogIndex, LogPosition, Member,
+    Message, NodeId, Payload, PreVote, PreVoteResponse, ProposeError, ReadId, ReadIndex, ReadIndexResponse,
+    RepairRequest, RepairResponse, RequestVote, RequestVoteResponse, Round, Session, SnapshotChunk,
+    SnapshotId, SnapshotRequest, Standing, Term,
 };
 
 /// What a voter promises by default, in ticks.
@@ -195,7 +195,11 @@ impl Position {
 }
 
 impl HostileMessage {
-    pub(crate) fn resolve(self, context: &Context<'_>, term_at: impl Fn(LogIndex) -> Option<Term>) -> Message {
+    pub(crate) fn resolve(
+        self,
+        context: &Context<'_>,
+        term_at: impl Fn(LogIndex) -> Option<Term>,
+    ) -> Message {
         let Context {
             receiver,
             term,
@@ -282,7 +286,8 @@ impl HostileMessage {
                 let of = lacking.last().copied().unwrap_or(last_log);
                 let prev_log = LogPosition { index: LogIndex(of.index.0.saturating_sub(1)), ..of };
                 let entries = resolve_entries(&entries, prev_log, of.term);
-                let snapshot = (found.len() % 2 == 1).then_some(SnapshotId { last: of, bytes: 1, checksum: 0 });
+                let snapshot =
+                    (found.len() % 2 == 1).then_some(SnapshotId { last: of, bytes: 1, checksum: 0 });
                 Body::RepairResponse(Box::new(RepairResponse { answers, entries, snapshot }))
             }
             HostileBody::Heartbeat { session: number, round: theirs, commit, outranked } => {

@@ -45,7 +45,8 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
                     "{message:?} acknowledges what is not durable"
                 );
                 let covered = durable.snapshot.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
-                let mut lost = durable.faulty.iter().map(|faulty| faulty.index).filter(|lost| *lost > covered);
+                let mut lost =
+                    durable.faulty.iter().map(|faulty| faulty.index).filter(|lost| *lost > covered);
                 assert!(lost.all(|lost| lost > index), "{message:?} acknowledges what is lost");
             }
             AppendResult::Lacking { first, named } => {
@@ -69,10 +70,9 @@ pub(crate) fn check_promise(message: &Message, durable: &Disk) {
             voted_for(SELF);
             assert!(durable.snapshot.is_some(), "{message:?} offers what is not there: {:?}", offer.snapshot);
         }
-        Body::Heartbeat(_)
-        | Body::TimeoutNow
-        | Body::ReadIndexResponse(_)
-        | Body::RepairRequest(_) => voted_for(SELF),
+        Body::Heartbeat(_) | Body::TimeoutNow | Body::ReadIndexResponse(_) | Body::RepairRequest(_) => {
+            voted_for(SELF)
+        }
         Body::HeartbeatResponse(response) => {
             let kept = durable.hard_state.longest_promise;
             assert!(response.promise <= kept, "{message:?} promises what a restart forgets");

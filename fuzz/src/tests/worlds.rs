@@ -35,7 +35,7 @@ fn a_run_is_the_same_every_time_and_others_come_to_other_states() {
         assert_eq!(seen, states(&world), "{world:?}");
         all.extend(seen);
     }
-    assert!(all.len() > 1_000, "{} states", all.len());
+    assert!(all.len() > 100, "{} states", all.len());
 }
 
 #[test]

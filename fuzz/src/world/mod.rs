@@ -4,8 +4,9 @@
 //! told besides the code that a run came through are the abstract states that the cluster came through (`state.rs`).
 //! A violation is a panic; the run that led to it prints itself as a scenario, which `squall replay` replays.
 //!
-//! Two words of the environment are for measurements. `SQUALL_IGNORE` names classes of violations that do not count, with commas in
-//! between; `spec` is every rule of the specification. `SQUALL_STATES=off` tells the fuzzer nothing of the states.
+//! Three words of the environment are for measurements. `SQUALL_IGNORE` names classes of violations that do not count, with commas in
+//! between; `spec` is every rule of the specification. `SQUALL_STATES=off` tells the fuzzer nothing of the states. `SQUALL_VOTERS=4` makes every
+//! cluster begin with four voters, whatever the bytes say.
 
 mod counters;
 mod input;
@@ -37,11 +38,15 @@ type Cluster = squall_sim::World<Server, Oracles, Clients>;
 /// A run that takes more events is given up.
 pub(crate) const EVENTS_MAX: u64 = 100_000;
 
+/// How many voters a cluster begins with, at most.
+const VOTERS_MAX: u8 = 5;
+
 /// What the environment says.
 #[derive(Default)]
 struct Settings {
     ignored: Arc<[&'static str]>,
     tells_states: bool,
+    voters: Option<u8>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "what a run is does not depend on it, only what is made of it")]
@@ -53,8 +58,12 @@ fn settings() -> &'static Settings {
             let is_rule = spec::rules().any(|rule| rule == *class);
             words.split(',').any(|word| word == *class || (word == "spec" && is_rule))
         };
-        let tells_states = std::env::var("SQUALL_STATES").is_ok_and(|word| word == "off");
-        Settings { ignored: classes::all().filter(named).collect(), tells_states: !tells_states }
+        let is_off = std::env::var("SQUALL_STATES").is_ok_and(|word| word == "off");
+        let voters = std::env::var("SQUALL_VOTERS").ok().map(|word| {
+            let number = word.parse().ok().filter(|voters| (1..=VOTERS_MAX).contains(voters));
+            number.unwrap_or_else(|| panic!("SQUALL_VOTERS is `{word}`; expected 1 to {VOTERS_MAX}"))
+        });
+        Settings { ignored: classes::all().filter(named).collect(), tells_states: !is_off, voters }
     })
 }
 
@@ -64,7 +73,7 @@ impl World {
     /// # Panics
     /// Where the cluster breaks a promise, or an assertion.
     pub fn check(&self) {
-        let Settings { ignored, tells_states } = settings();
+        let Settings { ignored, tells_states, voters: _ } = settings();
         let mut reached = |state| {
             if *tells_states {
                 counters::reached(state);

@@ -1,6 +1,7 @@
 //! Mutations that know what the bytes mean: blows come, go, change places and times as wholes.
 
 use super::input::{BLOW_BYTES, BLOWS_MAX, SIZE_BYTES};
+use super::plan::WAITS_FROM;
 
 /// An input in its parts.
 struct Parts {
@@ -23,6 +24,16 @@ impl Draws {
 
     fn byte(&mut self) -> u8 {
         u8::try_from(self.below(256)).expect("it is below 256")
+    }
+
+    /// A blow. What waits for something mostly comes soon after it: that is when the window is open.
+    fn blow(&mut self) -> [u8; BLOW_BYTES] {
+        let mut blow: [u8; BLOW_BYTES] = std::array::from_fn(|_| self.byte());
+        let [.., waits, _, at] = &mut blow;
+        if *waits >= WAITS_FROM {
+            *at >>= self.below(8);
+        }
+        blow
     }
 }
 
@@ -52,9 +63,9 @@ impl Parts {
         let count = self.blows.len();
         let place = draws.below(count);
         match draws.below(8) {
-            _ if count == 0 => self.blows.push(std::array::from_fn(|_| draws.byte())),
+            _ if count == 0 => self.blows.push(draws.blow()),
             0 | 1 if count < BLOWS_MAX.into() => {
-                let new = std::array::from_fn(|_| draws.byte());
+                let new = draws.blow();
                 self.blows.insert(draws.below(count + 1), new);
             }
             2 => {

@@ -11,13 +11,18 @@ use squall_sim::scenario::{Scenario, Section};
 use squall_sim::{Link, ProcessId, ProcessSet, Ratio, Time};
 
 use super::input::{Blow, Size, World};
+use super::{VOTERS_MAX, settings};
 
 /// A request takes so long, and so does its answer: a busy client hides the little that happens.
-const CLIENT_DELAY_US: u64 = 20_000;
+const CLIENT_DELAY_US: u64 = 40_000;
 
 /// The times that a byte counts in: when a blow strikes, how long it lasts, how long after what it waited for it comes.
 const STEP_US: u64 = 16_000;
 const DELAY_US: u64 = 1_000;
+
+/// From this value of `Blow::waits` on a blow waits for something; from the second on it waits for another blow.
+pub(super) const WAITS_FROM: u8 = 96;
+const WAITS_FOR_BLOW_FROM: u8 = 176;
 
 /// The length of a run, at least, and by how much each 16 of a byte make it longer.
 const LENGTH_US: u64 = 1_500_000;
@@ -33,7 +38,8 @@ impl World {
     /// What the bytes say before the run begins.
     pub(super) fn plan(&self) -> Plan {
         let Size { voters, spares, seed, traits, loss, clients, length } = self.size;
-        let (voters, clients) = (u32::from(voters % 5) + 1, u32::from(clients % 3) + 1);
+        let voters = u32::from(settings().voters.unwrap_or(voters % VOTERS_MAX + 1));
+        let clients = u32::from(clients % 3) + 1;
         let servers = voters + u32::from(spares % 3);
         let mut plan =
             script::plan_of(&silent(servers, clients)).expect("numbers of processes are a scenario");
@@ -71,9 +77,9 @@ fn silent(servers: u32, clients: u32) -> Scenario {
 impl Blow {
     fn event(self, id: u32, servers: u32, before: &[FaultEvent]) -> FaultEvent {
         let (after, unit_us) = match self.waits {
-            0..96 => (None, STEP_US),
-            96..176 => (Some(self.milestone(servers, before)), DELAY_US),
-            176..=255 => (self.turn(before).map(Anchor::Turned), DELAY_US),
+            0..WAITS_FROM => (None, STEP_US),
+            WAITS_FROM..WAITS_FOR_BLOW_FROM => (Some(self.milestone(servers, before)), DELAY_US),
+            WAITS_FOR_BLOW_FROM..=255 => (self.turn(before).map(Anchor::Turned), DELAY_US),
         };
         let unit_us = if after.is_none() { STEP_US } else { unit_us };
         FaultEvent { id, after, at: Time(u64::from(self.at) * unit_us), fault: self.fault(servers) }
