@@ -30,6 +30,9 @@ use squall_sim::scenario::Scenario;
 use squall_sim::trace::{Keep, Recorder};
 use squall_sim::{Choice, Verdict};
 
+use plan::WEATHER;
+use xxhash_rust::xxh3::xxh3_64;
+
 pub use input::World;
 pub use mutate::{cross_over, mutate};
 
@@ -120,8 +123,14 @@ impl World {
         Self::arbitrary_take_rest(Unstructured::new(bytes)).expect("bytes that are missing are zeros")
     }
 
+    /// What decides: the bytes, each where it stands, and when they are used up everything goes as by default. Or, in bad weather, all
+    /// that a sweep would draw, of a seed that they make.
     fn choice(&self) -> Choice {
-        Choice::from_bytes(&self.decisions)
+        if self.size.traits & WEATHER == 0 {
+            Choice::from_bytes(&self.decisions)
+        } else {
+            Choice::from_seed(xxh3_64(&self.decisions))
+        }
     }
 
     /// What is known before the run: its parameters and its faults.

@@ -33,6 +33,10 @@ const WITHOUT_PRE_VOTE: u8 = 1;
 const LEASES: u8 = 2;
 const SNAPSHOTS: u8 = 4;
 const FORWARDS: u8 = 8;
+pub(super) const WEATHER: u8 = 16;
+
+/// In bad weather the mean delay of a message is so many times the rest of `Size::length`.
+const DELAY_MEAN_US: u64 = 2_000;
 
 impl World {
     /// What the bytes say before the run begins.
@@ -53,6 +57,9 @@ impl World {
         setup.snapshots = (traits & SNAPSHOTS != 0).then_some(policy);
         plan.parameters.clients.delay_us_min = CLIENT_DELAY_US;
         plan.parameters.network.loss = Ratio::new(u32::from(loss.saturating_sub(128)), 256);
+        if traits & WEATHER != 0 {
+            plan.parameters.network.delay_us_mean = u64::from(length % 16) * DELAY_MEAN_US;
+        }
         plan.parameters.limits.safety_us = LENGTH_US + u64::from(length / 16) * LONGER_US;
         plan.parameters.limits.liveness_us = 0;
         plan.workload.kinds = [0, 4, 2, 2, 1];
