@@ -51,6 +51,19 @@ fn a_run_is_written_down_as_a_scenario_that_replays_it() {
 }
 
 #[test]
+fn no_cluster_has_leases_where_a_clock_stands_still() {
+    let (mut leases, mut freezes) = (0, 0);
+    for seed in 0..RUNS {
+        let scenario = world(seed, 8).scenario().to_string();
+        let (has_leases, freezes_one) = (scenario.contains("leases=yes"), scenario.contains("clock-freeze"));
+        assert!(!has_leases || !freezes_one, "{scenario}");
+        leases += u64::from(has_leases);
+        freezes += u64::from(freezes_one);
+    }
+    assert!(leases > 0 && freezes > 0, "{leases} have leases, in {freezes} a clock stands still");
+}
+
+#[test]
 fn bytes_of_any_number_decide_a_run() {
     for length in 0..40 {
         World::from_bytes(&bytes(1, length)).check();
