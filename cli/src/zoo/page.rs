@@ -155,7 +155,7 @@ fn fired(bug: &Visit) -> String {
 fn shrunk(bug: &Visit) -> String {
     let Some(shrunk) = &bug.shrunk else { return String::new() };
     let ([before, after], seconds) = (shrunk.events, shrunk.wall_seconds);
-    format!("{} to {after}, {seconds:.1} s", thousands(before))
+    format!("{} to {}, {seconds:.1} s", thousands(before), thousands(after))
 }
 
 fn lost_without(bug: &Visit) -> String {
