@@ -370,7 +370,8 @@ impl Profile {
 }
 
 /// By how much a clock of this run is off at most, in parts of a million; `None` where one stands still.
-pub(crate) fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
+#[must_use]
+pub fn drift_ppm(clocks: &[ClockParameters], faults: &[FaultEvent]) -> Option<u32> {
     let of_fault = |event: &FaultEvent| match &event.fault {
         Fault::ClockRate { rate, .. } => Some(off_by_ppm(*rate)),
         Fault::Pause { clock: PausedClock::Frozen, .. } | Fault::ClockFreeze { .. } => None,

@@ -2,7 +2,7 @@
 //! here one by one, so that a mutation changes one thing.
 
 use squall_replica::SnapshotPolicy;
-use squall_scenarios::profile::Plan;
+use squall_scenarios::profile::{self, Plan};
 use squall_scenarios::server::DEEDS;
 use squall_scenarios::{milestones, script};
 use squall_sim::anchor::{Anchor, Turn};
@@ -67,9 +67,9 @@ impl World {
             let event = blow.event(id, servers, &plan.faults);
             plan.faults.push(event);
         }
-        // No lease bears a clock that stands still, and that one lets a stale read through is no fault of the cluster's.
-        let stands_still = plan.faults.iter().any(|event| matches!(event.fault, Fault::ClockFreeze { .. }));
-        plan.setup.raft.lease_drift_ppm = (traits & LEASES != 0 && !stands_still).then_some(0);
+        // Leases are told of no drift: that one lets a stale read through where a clock goes wrong is no fault of the cluster's.
+        let are_borne = profile::drift_ppm(&[], &plan.faults) == Some(0);
+        plan.setup.raft.lease_drift_ppm = (traits & LEASES != 0 && are_borne).then_some(0);
         plan
     }
 }

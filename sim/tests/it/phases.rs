@@ -219,18 +219,6 @@ fn what_cannot_be_is_refused_with_a_reason() {
 struct Strict;
 
 impl squall_sim::Oracle<crate::beacon::Beacon> for Strict {
-    fn started(
-        &mut self,
-        _: Time,
-        _: ProcessId,
-        _: &mut crate::beacon::Beacon,
-        _: &SimDisk,
-    ) -> Result<(), Violation> {
-        Ok(())
-    }
-
-    fn stopped(&mut self, _: Time, _: ProcessId, _: CrashKind) {}
-
     fn after(
         &mut self,
         _: Time,
@@ -262,28 +250,6 @@ fn a_run_stops_at_its_first_violation_or_goes_on_and_keeps_the_first_of_each_cla
 struct NeverContent;
 
 impl squall_sim::Oracle<crate::beacon::Beacon> for NeverContent {
-    fn started(
-        &mut self,
-        _: Time,
-        _: ProcessId,
-        _: &mut crate::beacon::Beacon,
-        _: &SimDisk,
-    ) -> Result<(), Violation> {
-        Ok(())
-    }
-
-    fn stopped(&mut self, _: Time, _: ProcessId, _: CrashKind) {}
-
-    fn after(
-        &mut self,
-        _: Time,
-        _: ProcessId,
-        _: &mut crate::beacon::Beacon,
-        _: &SimDisk,
-    ) -> Result<(), Violation> {
-        Ok(())
-    }
-
     fn standing(
         &mut self,
         _: Time,
