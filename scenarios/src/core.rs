@@ -22,8 +22,8 @@ use crate::invariants::Invariants;
 use crate::membership::{Membership, NodeSet};
 use crate::server::{Server, node_id};
 
-/// A core that is drawn, and of which nobody can be spared; `None` where the membership never changed, or where even
-/// all that can be healed are too few.
+/// A core that is drawn, and of which nobody can be spared; nobody where even all that can be healed are too few; `None` where
+/// any majority will do: the membership never changed, and nothing was lost.
 pub(crate) fn choose(
     invariants: &Invariants,
     is_alone: bool,
@@ -71,8 +71,7 @@ pub(crate) fn choose(
         }
         None if needs_all && holdings.lack_what_nobody_denies(invariants) => Some(ProcessSet::EMPTY),
         None if !are_whole || needs_all => Some(candidates.into_iter().collect()),
-        None if has_witnesses => Some(ProcessSet::EMPTY),
-        core => core,
+        core => Some(core.unwrap_or_default()),
     }
 }
 

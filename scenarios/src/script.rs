@@ -3,6 +3,7 @@
 use squall_raft::Config;
 use squall_replica::SessionLimits;
 use squall_sim::choice::Decision;
+use squall_sim::parameters::Limits;
 use squall_sim::scenario::{self, Expected, Fields, Misfit, Scenario, Section, Subject};
 use squall_sim::{Fault, ProcessId, Purpose, Ratio};
 use squall_storage::Options;
@@ -115,6 +116,7 @@ pub fn plan_of(scenario: &Scenario) -> Result<Plan, Misfit> {
     }
     workload.files = setup.files.is_some();
     check(&setup, &workload)?;
+    check_core(&setup, &parameters.limits)?;
     Ok(Plan { setup, parameters, workload, faults: scenario.events.clone() })
 }
 
@@ -211,6 +213,16 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
         }
         None => Ok(()),
     }
+}
+
+/// Of a core without a quorum nothing can be asked.
+fn check_core(setup: &Setup, limits: &Limits) -> Result<(), Misfit> {
+    let quorum = setup.voters / 2 + 1;
+    if limits.liveness_us == 0 || limits.core_size >= quorum {
+        return Ok(());
+    }
+    let expected = format!("{quorum} to {}: a quorum of {} voters, and more", setup.servers, setup.voters);
+    Err(Misfit::of_key("limits", "core_size", format!("it is {}", limits.core_size), expected))
 }
 
 fn cluster_fields(fields: &mut Fields, setup: &mut Setup) {

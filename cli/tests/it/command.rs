@@ -78,6 +78,10 @@ fn a_scenario_that_cannot_be_run_is_refused_by_its_line_with_what_would_be_right
         ("n3 wall_offset=1s", "2:1: section `n3`: there is no n3; expected `n0` to `n2`"),
         ("clients count=10001", "2:9: section `clients`, key `count`: it is 10001; expected 0 to 10000"),
         ("limits liveness=1s", "2:1: section `limits`, key `core_size`: it is 0; expected 1 to 3"),
+        (
+            "limits liveness=1s core_size=1",
+            "2:20: section `limits`, key `core_size`: it is 1; expected 2 to 3: a quorum of 3 voters, and more",
+        ),
         ("expect passed\ne7 @1s pause n3 for=1s clock=frozen", "3:14: event e7: there is no n3"),
         ("net n0>n3#1 delay=4", "2:5: decision `net n0>n3#1`: there is no n3; expected `n0` to `n2`"),
         ("disk n5#1 latency=4", "2:6: decision `disk n5#1`: there is no n5; expected `n0` to `n2`"),
