@@ -378,6 +378,7 @@ mod tests {
         let mut progress = progress();
         progress.acknowledge(LogIndex(20));
         progress.next_index = LogIndex(30);
+        assert!(!progress.acknowledge(LogIndex(20)), "it comes twice");
         assert!(!progress.acknowledge(LogIndex(15)));
         assert_eq!((progress.match_index, progress.next_index), (LogIndex(20), LogIndex(30)));
     }

@@ -478,4 +478,55 @@ mod tests {
         receiving.take(NodeId(4), 30, bytes(10), LEAST, 14).expect("it was asked for");
         assert_eq!(receiving.due_at(LEAST), Some(20), "of those that were asked for at 10");
     }
+
+    #[test]
+    fn a_damaged_copy_gives_what_it_still_has_and_nothing_else_skips_a_part() {
+        let snapshot = receiving(100).snapshot;
+        let mut whole = receiving(100);
+        let mut damaged = Receiving::of_damaged(snapshot, 0);
+        let mut begun_anew = damaged.clone();
+        begun_anew.begin_anew();
+        for (receiving, next) in [(&mut whole, 30), (&mut damaged, 60), (&mut begun_anew, 60)] {
+            asks(receiving, 0);
+            receiving.stored(60);
+            asks(receiving, 0);
+            let next_asked = receiving.parts.front().map(|part| part.offset);
+            assert_eq!(
+                (receiving.stored, next_asked),
+                if next == 60 { (60, Some(60)) } else { (0, Some(0)) }
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_stored_in_a_damaged_copy_makes_nobody_ask_again_for_the_next() {
+        let mut receiving = Receiving::of_damaged(receiving(100).snapshot, 0);
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
+        receiving.take(LEADER, 0, bytes(10), LEAST, 1).expect("it was asked for");
+        receiving.next_to_store().expect("the first part");
+        receiving.stored(10);
+        assert_eq!(asks(&mut receiving, 1), [(4, 30, 10)]);
+    }
+
+    #[test]
+    fn what_the_leader_does_not_offer_it_does_not_offer_because_it_is_begun_anew() {
+        let mut receiving = receiving(10);
+        receiving.other_offered();
+        receiving.begin_anew();
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10)]);
+        receiving.take(LEADER, 0, bytes(0), LEAST, 1).expect("the leader has it no more");
+        assert_eq!(asks(&mut receiving, 1_000_000), []);
+    }
+
+    #[test]
+    fn who_was_silent_for_long_is_not_forgiven_because_it_lacks_the_snapshot_too() {
+        let mut receiving = receiving(1_000);
+        for now in [0, 10, 30] {
+            receiving.give_up_waiting(LEAST, now);
+            asks(&mut receiving, now);
+        }
+        receiving.take(LEADER, 0, bytes(0), LEAST, 31).expect("nobody else was left to ask");
+        assert_eq!(is_asked(&receiving, 169), [], "it kept silent until 10");
+        assert_eq!(is_asked(&receiving, 170), [2, 3]);
+    }
 }

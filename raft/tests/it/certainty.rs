@@ -1,6 +1,6 @@
 //! A node whose log may lack what it acknowledged helps nobody to office who may lack it, too.
 
-use squall_raft::{HardState, LogIndex, NodeId, Raft, Recovered, RoleKind, Term};
+use squall_raft::{HardState, LogIndex, LogPosition, NodeId, Raft, Recovered, RoleKind, SnapshotId, Term};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -160,4 +160,29 @@ fn what_a_follower_lost_of_what_it_acknowledged_it_is_sent_again_within_the_term
     }
     assert_eq!((cluster.terms_on_disk(2), cluster.leader()), (vec![1, 3, 3], Some(1)));
     assert_eq!(cluster.data_on_disk(2), cluster.data_on_disk(1));
+}
+
+/// A log of three entries, the last of term 3, some of whose end may have been lost up to term 2.
+#[test]
+fn a_snapshot_takes_the_place_of_a_logs_head_only_where_the_log_does_not_lead_to_it() {
+    let last = |term, index| SnapshotId { last: LogPosition::new(term, index), bytes: 1, checksum: 7 };
+    let cases = [
+        (None, true),
+        (Some(last(1, 2)), true),  // Behind it the log goes on.
+        (Some(last(2, 2)), false), // The log has another entry there.
+        (Some(last(2, 9)), false),
+        (Some(last(3, 9)), true),
+    ];
+    for (snapshot, is_certain) in cases {
+        let log = Recovered {
+            terms: vec![LogPosition::new(1, 1), LogPosition::new(3, 3)],
+            last_index: LogIndex(3),
+            uncertain: Term(2),
+            ..Recovered::default()
+        };
+        let whole = Recovered { snapshot, ..log.clone() };
+        assert_eq!(whole.has_certain_head(), is_certain, "{snapshot:?}");
+        let lost = Recovered { lost_snapshot: snapshot, ..log };
+        assert_eq!(lost.has_certain_head(), is_certain, "lost: {snapshot:?}");
+    }
 }

@@ -2,7 +2,8 @@
 
 use squall_raft::{
     Action, AppendEntriesResponse, AppendResult, Body, Config, Entry, Fetch, FetchPurpose, HardState,
-    LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RequestVoteResponse, Session, Term,
+    LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RepairRequest, RequestVoteResponse, Session,
+    Term,
 };
 
 use crate::cluster::entry;
@@ -194,4 +195,35 @@ fn a_disk_that_holds_another_entry_than_the_committed_one_is_wrong() {
 #[should_panic(expected = "another entry was read from disk than the next to be applied")]
 fn a_driver_that_reads_from_another_place_than_the_next_to_be_applied_is_wrong() {
     Leader::asked_for_the_state_machine().fetched(FetchPurpose::Apply, vec![entry(1, 2), entry(2, 3)]);
+}
+
+#[test]
+fn a_leader_that_asks_again_for_what_it_lacks_has_nothing_read_twice_at_once() {
+    let recovered = Recovered {
+        boot: 1,
+        hard_state: HardState { current_term: Term(2), ..HardState::default() },
+        terms: vec![LogPosition::new(1, 1), LogPosition::new(2, 3)],
+        last_index: LogIndex(3),
+        ..Recovered::default()
+    };
+    let mut raft = Raft::new(Config::new(NodeId(1), vec![NodeId(1), NodeId(2)]), &recovered).expect("sound");
+    let mut reads = |entries: Option<Vec<Entry>>| {
+        if let Some(entries) = entries {
+            raft.fetched(FetchPurpose::Repair(NodeId(2)), entries);
+        }
+        let lacking = vec![LogPosition::new(1, 1), LogPosition::new(1, 2)];
+        let body = Body::RepairRequest(RepairRequest { lacking });
+        raft.receive(Message { from: NodeId(2), to: NodeId(1), term: Term(3), body })
+            .expect("a leader's request");
+        let mut reads = Vec::new();
+        while let Some(action) = raft.next_action() {
+            if let Action::Fetch(fetch) = action {
+                reads.push((fetch.first.0, fetch.last.0));
+            }
+        }
+        reads
+    };
+    assert_eq!(reads(None), [(1, 2)]);
+    assert_eq!(reads(None), [], "the first has not come back");
+    assert_eq!(reads(Some(vec![entry(1, 1), entry(1, 2)])), [(1, 2)], "the answer may have been lost");
 }

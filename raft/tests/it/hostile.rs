@@ -116,3 +116,22 @@ fn the_end_of_time_is_reached_without_a_panic() {
     cluster.settle();
     cluster.propose(1, "still here").expect("a cluster of one leads");
 }
+
+#[test]
+fn a_refusal_of_what_was_acknowledged_or_with_a_hint_beyond_itself_is_no_refusal() {
+    let mut cluster = Cluster::new(3);
+    cluster.campaign(1);
+    cluster.settle();
+    for _ in 0..4 {
+        cluster.propose(1, "x").expect("n1 leads");
+    }
+    cluster.network.clear(); // n2 has acknowledged one entry of five, and four are under way.
+    for (rejected, hint) in [(1, 1), (1, 0), (3, 4)] {
+        let hint = LogPosition::new(1.min(hint), hint);
+        let result = AppendResult::Conflict { rejected: LogIndex(rejected), hint, is_uncertain: false };
+        let answer = AppendEntriesResponse { session: Session::default(), result };
+        let result = cluster.deliver(from_n2(1, Body::AppendEntriesResponse(answer)));
+        assert_eq!(result, Err(Ignored::StaleResponse), "{rejected}, {hint}");
+    }
+    assert!(cluster.node(1).followers().all(|follower| follower.is_replicating));
+}

@@ -8,6 +8,7 @@ mod fetched;
 mod forward;
 mod golden;
 mod hostile;
+mod membership;
 mod offices;
 mod paper;
 mod random;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use squall_raft::{Body, Change, HandoverReason, Message, NodeId, RoleKind, Term};
+use squall_raft::{Body, Change, HandoverReason, LogPosition, Message, NodeId, RequestVote, RoleKind, Term};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -264,4 +264,32 @@ fn one_that_retires_campaigns_where_its_log_is_needed() {
     cluster.crash(NodeId(2));
     (0..200).for_each(|_| cluster.pass(1));
     assert_eq!(cluster.leader(), Some(3), "n1 was elected, and handed over once n3 had its log");
+}
+
+#[test]
+fn a_leader_that_is_deposed_lets_others_go_first_only_where_one_of_them_is_preferred() {
+    for (cluster, head_start) in [(Cluster::new(3), 0), (with_priorities(3), TIMEOUT)] {
+        let mut cluster = led_by_n1(cluster);
+        let body = Body::RequestVote(RequestVote { last_log: LogPosition::ZERO, leadership_transfer: true });
+        let of_n2 = Message { from: NodeId(2), to: NodeId(1), term: Term(2), body };
+        cluster.deliver(of_n2).expect("a request of a higher term");
+        assert_eq!((cluster.status(1).role, cluster.status(1).voted_for), (RoleKind::Follower, None));
+        let patience = cluster.node(1).ticks_until_due();
+        assert!((head_start + TIMEOUT..head_start + 2 * TIMEOUT).contains(&patience), "{patience} ticks");
+    }
+}
+
+#[test]
+fn a_promise_to_a_leader_holds_for_an_election_timeout_and_no_longer() {
+    for patience in [TIMEOUT - 1, TIMEOUT] {
+        let mut cluster = led_by_n1(Cluster::with(3, |config| config.lease_drift_ppm = Some(0)));
+        cluster.tick(2, patience);
+        cluster.network.clear();
+        let last_log = cluster.status(3).last_log;
+        let body = Body::RequestVote(RequestVote { last_log, leadership_transfer: false });
+        let request = Message { from: NodeId(3), to: NodeId(2), term: Term(2), body };
+        let _kept = cluster.deliver(request);
+        let vote = cluster.status(2).voted_for.filter(|_| cluster.status(2).current_term == Term(2));
+        assert_eq!(vote, (patience == TIMEOUT).then_some(NodeId(3)), "after {patience} ticks");
+    }
 }

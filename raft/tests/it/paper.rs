@@ -159,3 +159,26 @@ fn figure_8_e_an_entry_of_the_own_term_commits_what_stands_before_it() {
         assert_ne!(cluster.status(5).role, RoleKind::Leader, "S5 cannot win an election any more");
     }
 }
+
+/// §5.2: one vote in a term, first come first served, whatever the voter does meanwhile.
+#[test]
+fn one_that_asks_whether_it_could_win_keeps_the_vote_it_gave() {
+    let mut cluster = Cluster::new(3);
+    let ask = |cluster: &mut Cluster, from: u64| {
+        let body = Body::RequestVote(RequestVote { last_log: LogPosition::ZERO, leadership_transfer: false });
+        let request = Message { from: NodeId(from), to: NodeId(1), term: Term(1), body };
+        cluster.deliver(request).expect("a request of the present term");
+        let answer = |message: &Message| {
+            let Body::RequestVoteResponse(response) = &message.body else { return None };
+            Some((message.to.0, response.granted))
+        };
+        std::mem::take(&mut cluster.network).iter().find_map(answer)
+    };
+    assert_eq!(ask(&mut cluster, 2), Some((2, true)));
+    let timeout = cluster.node(1).config().election_timeout;
+    cluster.tick(1, 2 * timeout);
+    cluster.network.clear();
+    assert_eq!((cluster.status(1).role, cluster.status(1).current_term), (RoleKind::PreCandidate, Term(1)));
+    assert_eq!(ask(&mut cluster, 3), Some((3, false)));
+    assert_eq!(ask(&mut cluster, 2), Some((2, true)), "the answer may have been lost");
+}

@@ -373,3 +373,20 @@ fn nobody_takes_back_an_entry_of_another_kind_or_twice() {
     cluster.settle_among(&[1, 2, 3]);
     assert_eq!(cluster.data_on_disk(2), cluster.data_on_disk(1));
 }
+
+#[test]
+fn all_that_a_leader_lacks_comes_with_one_answer_where_it_is_in_memory_and_from_disk_where_it_is_not() {
+    for lacking in [[4, 5], [1, 2]] {
+        let mut cluster = with_logs(&[&[1, 1, 1, 2, 2], &[1, 1, 1, 2, 2], &[1]]);
+        lose(&mut cluster, 1, &lacking, false);
+        cluster.crash(NodeId(2));
+        cluster.restart(NodeId(2)); // With the last three entries in memory.
+        cluster.campaign(1);
+        cluster.settle_among(&[1, 3]);
+        goes_on(&mut cluster);
+        assert_eq!(names(&mut cluster, 1), [], "{lacking:?}");
+        let answers =
+            cluster.journal.iter().filter(|line| line.contains("n2>n1 ") && line.contains("RepairResponse"));
+        assert_eq!(answers.count(), 1, "{lacking:?}: {:#?}", cluster.journal);
+    }
+}

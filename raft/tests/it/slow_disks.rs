@@ -44,3 +44,23 @@ fn followers_whose_every_write_takes_longer_than_an_election_timeout_keep_their_
     assert_eq!((status.role, status.current_term), (RoleKind::Leader, Term(1)));
     assert!(status.commit_index.0 > 900, "all but the last groups: {status:?}");
 }
+
+#[test]
+fn what_is_durable_of_what_came_is_acknowledged_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.writes_at_once = false;
+    for data in ["one", "two"] {
+        cluster.propose(1, data).expect("n1 leads");
+        cluster.settle();
+    }
+    assert!(cluster.write_one(NodeId(2)), "the first of two writes");
+    let before = cluster.journal.len();
+    for _ in 0..3 {
+        cluster.tick(2, 1);
+    }
+    assert_eq!(cluster.journal[before..], [""; 0], "the other one is owed, and nothing is said twice");
+    let acknowledged = cluster.journal[..before].iter().rfind(|line| line.contains("n2>n1"));
+    assert!(acknowledged.is_some_and(|line| line.contains("matched 2")), "{:#?}", cluster.journal);
+}

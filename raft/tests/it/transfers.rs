@@ -340,3 +340,13 @@ fn drive(raft: &mut Raft) -> Option<Fetch> {
         }
     }
 }
+
+#[test]
+fn a_snapshot_on_its_way_is_told_with_what_is_stored_of_it() {
+    let mut raft = n3(&Recovered { receiving: Some((SNAPSHOT, 100)), ..in_term_1() });
+    raft.receive(offer(1, 1, SNAPSHOT)).expect("an offer of the leader");
+    assert_eq!(raft.receiving_snapshot(), Some((SNAPSHOT, 100)));
+    raft.snapshot_stored(SNAPSHOT, 150);
+    assert_eq!(raft.receiving_snapshot(), Some((SNAPSHOT, 100)), "nothing was handed out");
+    assert_eq!(n3(&in_term_1()).receiving_snapshot(), None);
+}
