@@ -4,9 +4,10 @@
 //! told besides the code that a run came through are the abstract states that the cluster came through (`state.rs`).
 //! A violation is a panic; the run that led to it prints itself as a scenario, which `squall replay` replays.
 //!
-//! Three words of the environment are for measurements. `SQUALL_IGNORE` names classes of violations that do not count, with commas in
-//! between; `spec` is every rule of the specification. `SQUALL_STATES=off` tells the fuzzer nothing of the states. `SQUALL_VOTERS=4` makes every
-//! cluster begin with four voters, whatever the bytes say.
+//! Three words of the environment say what to search, and for what. `SQUALL_PROFILE` names a profile: the cluster, its weather and its faults are those
+//! that it draws, of a seed that the first bytes make; the blows come on top, or change what was drawn. `SQUALL_IGNORE` names classes of
+//! violations that do not count, with commas in between; `spec` is every rule of the specification. `SQUALL_STATES=off` tells the fuzzer
+//! nothing of the states.
 
 mod counters;
 mod input;
@@ -20,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 use arbitrary::{Arbitrary, Unstructured};
 use squall_scenarios::log::Detail;
 use squall_scenarios::oracles::Oracles;
-use squall_scenarios::profile::Plan;
+use squall_scenarios::profile::{self, Plan, Profile};
 use squall_scenarios::run::{self, Outcome, RunOptions};
 use squall_scenarios::server::Server;
 use squall_scenarios::workload::Clients;
@@ -41,15 +42,12 @@ type Cluster = squall_sim::World<Server, Oracles, Clients>;
 /// A run that takes more events is given up.
 pub(crate) const EVENTS_MAX: u64 = 100_000;
 
-/// How many voters a cluster begins with, at most.
-const VOTERS_MAX: u8 = 5;
-
 /// What the environment says.
 #[derive(Default)]
 struct Settings {
     ignored: Arc<[&'static str]>,
     tells_states: bool,
-    voters: Option<u8>,
+    profile: Option<Profile>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "what a run is does not depend on it, only what is made of it")]
@@ -62,11 +60,9 @@ fn settings() -> &'static Settings {
             words.split(',').any(|word| word == *class || (word == "spec" && is_rule))
         };
         let is_off = std::env::var("SQUALL_STATES").is_ok_and(|word| word == "off");
-        let voters = std::env::var("SQUALL_VOTERS").ok().map(|word| {
-            let number = word.parse().ok().filter(|voters| (1..=VOTERS_MAX).contains(voters));
-            number.unwrap_or_else(|| panic!("SQUALL_VOTERS is `{word}`; expected 1 to {VOTERS_MAX}"))
-        });
-        Settings { ignored: classes::all().filter(named).collect(), tells_states: !is_off, voters }
+        let name = std::env::var("SQUALL_PROFILE").ok();
+        let profile = name.map(|name| profile::load(&name).unwrap_or_else(|complaint| panic!("{complaint}")));
+        Settings { ignored: classes::all().filter(named).collect(), tells_states: !is_off, profile }
     })
 }
 
@@ -76,14 +72,14 @@ impl World {
     /// # Panics
     /// Where the cluster breaks a promise, or an assertion.
     pub fn check(&self) {
-        let Settings { ignored, tells_states, voters: _ } = settings();
+        let Settings { ignored, tells_states, profile } = settings();
         let mut reached = |state| {
             if *tells_states {
                 counters::reached(state);
             }
         };
         let mut verdict = Verdict::Passed;
-        let mut go = || verdict = self.go(ignored, &mut reached);
+        let mut go = || verdict = self.go(profile.as_ref(), ignored, &mut reached);
         if ignored.contains(&"Panic") {
             // What an assertion ended has broken nothing that counts.
             let _ = caught(&mut go);
@@ -96,12 +92,17 @@ impl World {
     }
 
     /// Runs it and tells of each abstract state that the cluster comes to.
-    pub(crate) fn go(&self, ignored: &Arc<[&'static str]>, reached: &mut dyn FnMut(u64)) -> Verdict {
-        let Plan { setup, parameters, workload, faults } = self.plan();
+    pub(crate) fn go(
+        &self,
+        profile: Option<&Profile>,
+        ignored: &Arc<[&'static str]>,
+        reached: &mut dyn FnMut(u64),
+    ) -> Verdict {
+        let Plan { setup, parameters, workload, faults } = self.plan(profile);
         let oracles = Oracles::new(&setup, Detail::Nothing).ignoring(Arc::clone(ignored));
         let clients = Clients::new(workload, parameters.clients.count, parameters.processes(), 0);
         let recorder = Recorder::new(Keep::Hash);
-        let world = Cluster::new(setup, parameters, faults, self.choice(), oracles, clients, recorder);
+        let world = Cluster::new(setup, parameters, faults, self.choice(profile), oracles, clients, recorder);
         let mut world = world.expect("what the bytes say can be simulated").ignoring(Arc::clone(ignored));
         let (mut before, mut now) = (state::Statuses::new(), state::Statuses::new());
         for _ in 0..EVENTS_MAX {
@@ -123,10 +124,10 @@ impl World {
         Self::arbitrary_take_rest(Unstructured::new(bytes)).expect("bytes that are missing are zeros")
     }
 
-    /// What decides: the bytes, each where it stands, and when they are used up everything goes as by default. Or, in bad weather, all
-    /// that a sweep would draw, of a seed that they make.
-    fn choice(&self) -> Choice {
-        if self.size.traits & WEATHER == 0 {
+    /// What decides: the bytes, each where it stands, and when they are used up everything goes as by default. Or, in bad weather and in
+    /// that of a profile, all that a sweep would draw, of a seed that they make.
+    fn choice(&self, profile: Option<&Profile>) -> Choice {
+        if profile.is_none() && self.size.traits & WEATHER == 0 {
             Choice::from_bytes(&self.decisions)
         } else {
             Choice::from_seed(xxh3_64(&self.decisions))
@@ -134,8 +135,8 @@ impl World {
     }
 
     /// What is known before the run: its parameters and its faults.
-    fn stated(&self) -> Scenario {
-        let plan = self.plan();
+    fn stated(&self, profile: Option<&Profile>) -> Scenario {
+        let plan = self.plan(profile);
         let sections = script::without_defaults(&script::sections_of(&plan));
         Scenario { sections, events: plan.faults, ..Scenario::default() }
     }
@@ -143,6 +144,10 @@ impl World {
     /// The run as a scenario, with all that was decided and how it ended.
     #[must_use]
     pub fn scenario(&self) -> Scenario {
+        self.scenario_in(settings().profile.as_ref())
+    }
+
+    pub(crate) fn scenario_in(&self, profile: Option<&Profile>) -> Scenario {
         let options = RunOptions {
             record: true,
             events_max: Some(EVENTS_MAX),
@@ -150,7 +155,7 @@ impl World {
             ignored: settings().ignored.to_vec(),
             ..RunOptions::default()
         };
-        let outcome = run::replay_drawn(&self.stated(), self.choice(), &options);
+        let outcome = run::replay_drawn(&self.stated(profile), self.choice(profile), &options);
         let Outcome { scenario, .. } = outcome.expect("a plan that was stated is a scenario");
         let mut scenario = scenario.expect("it was recorded");
         scenario.sections = script::without_defaults(&scenario.sections);

@@ -1,17 +1,23 @@
-//! From bytes to a plan: a small cluster on calm links, and a few blows. What a sweep's profile draws by the thousand stands
-//! here one by one, so that a mutation changes one thing.
+//! From bytes to a plan: a small cluster on calm links, or what a profile draws, and a few blows. Each of these stands for itself, so that a mutation
+//! changes one thing.
 
 use squall_replica::SnapshotPolicy;
-use squall_scenarios::profile::{self, Plan};
+use squall_scenarios::profile::{self, Plan, Profile};
 use squall_scenarios::server::DEEDS;
 use squall_scenarios::{milestones, script};
 use squall_sim::anchor::{Anchor, Turn};
 use squall_sim::fault::{CrashKind, CrashWhen, Cut, Fault, FaultEvent, PausedClock, Target};
 use squall_sim::scenario::{Scenario, Section};
-use squall_sim::{Link, ProcessId, ProcessSet, Ratio, Time};
+use squall_sim::{Choice, Link, ProcessId, ProcessSet, Ratio, Time};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::input::{Blow, Size, World};
-use super::{VOTERS_MAX, settings};
+
+/// How many voters a cluster begins with, at most, where no profile says it.
+const VOTERS_MAX: u8 = 5;
+
+/// From this value of `Blow::kind` on a blow changes one of the faults that a profile drew.
+const CHANGES_FROM: u8 = 160;
 
 /// A request takes so long, and so does its answer: a busy client hides the little that happens.
 const CLIENT_DELAY_US: u64 = 40_000;
@@ -40,9 +46,39 @@ const DELAY_MEAN_US: u64 = 2_000;
 
 impl World {
     /// What the bytes say before the run begins.
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self, profile: Option<&Profile>) -> Plan {
+        let mut plan = profile.map_or_else(|| self.small(), |profile| self.drawn(profile));
+        let Plan { setup, parameters, faults, .. } = &mut plan;
+        // What was drawn is changed first: a blow may wait for it.
+        let (changes, blows): (Vec<Blow>, Vec<Blow>) =
+            self.blows.iter().partition(|blow| profile.is_some() && blow.kind >= CHANGES_FROM);
+        changes.iter().for_each(|change| change.apply(faults));
+        let free = faults.iter().map(|event| event.id + 1).max().unwrap_or(0);
+        for (blow, id) in blows.iter().zip(free..) {
+            let event = blow.event(id, setup.servers, faults);
+            faults.push(event);
+        }
+        // Leases are told how far clocks drift: that they let a stale read through where one goes wrong is no fault of the cluster's.
+        let drift_ppm = profile::drift_ppm(&parameters.clocks, faults);
+        setup.raft.lease_drift_ppm = setup.raft.lease_drift_ppm.and(drift_ppm);
+        if setup.raft.validate().is_err() {
+            setup.raft.lease_drift_ppm = None;
+        }
+        parameters.limits.liveness_us = 0;
+        plan
+    }
+
+    /// What a profile draws, of a seed that the bytes of the size make.
+    fn drawn(&self, profile: &Profile) -> Plan {
         let Size { voters, spares, seed, traits, loss, clients, length } = self.size;
-        let voters = u32::from(settings().voters.unwrap_or(voters % VOTERS_MAX + 1));
+        let bytes = [voters, spares, seed, traits, loss, clients, length];
+        profile.resolve(&mut Choice::from_seed(xxh3_64(&bytes)))
+    }
+
+    /// A small cluster.
+    fn small(&self) -> Plan {
+        let Size { voters, spares, seed, traits, loss, clients, length } = self.size;
+        let voters = u32::from(voters % VOTERS_MAX + 1);
         let clients = u32::from(clients % 3) + 1;
         let servers = voters + u32::from(spares % 3);
         let mut plan =
@@ -51,6 +87,7 @@ impl World {
         setup.voters = voters;
         setup.raft.seed = seed.into();
         setup.raft.pre_vote = traits & WITHOUT_PRE_VOTE == 0;
+        setup.raft.lease_drift_ppm = (traits & LEASES != 0).then_some(0);
         setup.forwards = traits & FORWARDS != 0;
         let policy = SnapshotPolicy { every_entries: 8, keep_entries: 2, ..SnapshotPolicy::default() };
         setup.snapshots = (traits & SNAPSHOTS != 0).then_some(policy);
@@ -60,16 +97,8 @@ impl World {
             plan.parameters.network.delay_us_mean = u64::from(length % 16) * DELAY_MEAN_US;
         }
         plan.parameters.limits.safety_us = LENGTH_US + u64::from(length / 16) * LONGER_US;
-        plan.parameters.limits.liveness_us = 0;
         plan.workload.kinds = [0, 4, 2, 2, 1];
         plan.workload.reads = Ratio::new(1, 4);
-        for (blow, id) in self.blows.iter().zip(0..) {
-            let event = blow.event(id, servers, &plan.faults);
-            plan.faults.push(event);
-        }
-        // Leases are told of no drift: that one lets a stale read through where a clock goes wrong is no fault of the cluster's.
-        let are_borne = profile::drift_ppm(&[], &plan.faults) == Some(0);
-        plan.setup.raft.lease_drift_ppm = (traits & LEASES != 0 && are_borne).then_some(0);
         plan
     }
 }
@@ -84,6 +113,16 @@ fn silent(servers: u32, clients: u32) -> Scenario {
 }
 
 impl Blow {
+    /// Leaves out one of the faults, or has it strike at another time.
+    fn apply(self, faults: &mut Vec<FaultEvent>) {
+        let Some(place) = usize::from(self.first).checked_rem(faults.len()) else { return };
+        if self.second.is_multiple_of(2) {
+            faults.remove(place);
+        } else {
+            faults[place].at = Time(u64::from(self.at) * STEP_US);
+        }
+    }
+
     fn event(self, id: u32, servers: u32, before: &[FaultEvent]) -> FaultEvent {
         let (after, unit_us) = match self.waits {
             0..WAITS_FROM => (None, STEP_US),
