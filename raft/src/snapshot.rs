@@ -383,6 +383,12 @@ impl Raft {
         self.snapshots.lost().is_some_and(|lost| lost.last.index <= last)
     }
 
+    /// Whether the state machine is being put into an older snapshot than one up to `last`. Whoever keeps snapshots keeps the newest, and
+    /// may have removed that one by the time that its next part is wanted.
+    fn restores_older_than(&self, last: LogIndex) -> bool {
+        self.snapshots.restoring.is_some_and(|restoring| restoring.last.index < last)
+    }
+
     /// Another node asks for this one's vote: where nobody can lead before this node has its snapshot again, that one may
     /// have it.
     pub(crate) fn note_neighbour(&mut self, from: NodeId) {
@@ -550,7 +556,10 @@ impl Raft {
             self.begin_log_anew(last);
             self.forget_configurations(last.index);
             self.restore(snapshot);
-        } else if self.lacks_state_of(last.index) || last.index > self.faults.sound_to() {
+        } else if self.lacks_state_of(last.index)
+            || self.restores_older_than(last.index)
+            || last.index > self.faults.sound_to()
+        {
             // A leader's office may begin with it, which goes by what is committed.
             self.restore(snapshot);
             self.forgive_up_to(last.index);

@@ -591,3 +591,37 @@ fn a_lost_snapshot_that_contradicts_the_log_counts_in_its_place() {
     let Some(Action::Persist(write)) = raft.next_action() else { panic!("the log begins anew") };
     assert_eq!((write.reset_to, write.entries), (Some(lost.last), (&[][..], &[][..])));
 }
+
+/// Whoever keeps snapshots keeps the last two: the one that the state machine is being put into is gone when two more have come.
+#[test]
+fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
+    let [older, newer] = [20, 25].map(|index| state::name(LogPosition::new(1, index), b"state"));
+    let recovered = Recovered {
+        boot: 1,
+        hard_state: hard_state(1),
+        snapshot: Some(older),
+        base: older.last,
+        last_index: older.last.index,
+        ..Recovered::default()
+    };
+    let voters: Vec<NodeId> = (1..=3).map(NodeId).collect();
+    let mut raft = Raft::new(Config::new(N3, voters.clone()), &recovered).expect("a sound start");
+    let restored = |raft: &mut Raft| {
+        let restored = |action: Action<'_>| {
+            let Action::Snapshot(SnapshotAction::Restore(snapshot)) = action else { return None };
+            Some(snapshot)
+        };
+        std::iter::from_fn(|| raft.next_action().map(restored)).flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(restored(&mut raft), [older]);
+    raft.receive(offer(1, 1, newer)).expect("n3 does not have entry 25");
+    let entries = (21..=26).map(|index| entry(1, index)).collect();
+    raft.receive(to_n3(1, 1, append((1, 20), entries, 20))).expect("they come by another way");
+    raft.snapshot_received(newer);
+    assert_eq!(restored(&mut raft), [newer]);
+    raft.configuration_restored(newer, LogIndex::ZERO, Configuration::first(&voters));
+    raft.restored(older);
+    raft.restored(newer);
+    let status = raft.status();
+    assert_eq!((status.last_applied, status.last_log), (LogIndex(25), LogPosition::new(1, 26)));
+}

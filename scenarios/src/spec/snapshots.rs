@@ -129,6 +129,13 @@ impl Model {
             self.durable_index = self.log.durable_from(last.index.max(self.durable_index), &self.disk);
             self.commit_index = self.commit_index.max(last.index);
             self.lost_snapshot = None;
+        } else if self.restores_older_than(last) && self.log.agrees_with(last) {
+            // That one may be gone before it is read to its end.
+            self.to_restore = Some(snapshot);
+            if self.configuration_is_unknown {
+                self.forget_configurations();
+            }
+            self.commit_index = self.commit_index.max(last.index);
         }
         self.learn_committed(last.index);
     }
@@ -136,6 +143,10 @@ impl Model {
     /// Whether a snapshot that ends there brings back the state that was lost.
     fn lacks_state_of(&self, last: LogPosition) -> bool {
         self.lost_snapshot.is_some_and(|lost| lost.last.index <= last.index)
+    }
+
+    fn restores_older_than(&self, last: LogPosition) -> bool {
+        self.to_restore.is_some_and(|restoring| restoring.last.index < last.index)
     }
 
     pub(super) fn reset(&mut self, base: LogPosition) {

@@ -2,6 +2,7 @@
 
 mod certainty;
 mod repair;
+mod snapshots;
 mod witnesses;
 
 use squall_raft::{HardState, LogIndex, LogPosition, NodeId, ReadId, RoleKind, Round, SnapshotId, Term};
@@ -127,6 +128,7 @@ fn n3_is_offered() -> Cast<Spec> {
     cast
 }
 
+#[track_caller]
 fn legal(verdict: Verdict) {
     assert_eq!(verdict, Ok(()));
 }
