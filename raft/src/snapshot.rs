@@ -144,7 +144,8 @@ impl Raft {
             self.maybe_take_position(up_to);
         }
         let Some(newest) = self.snapshots.newest else { return };
-        let to = up_to.min(newest.last.index).min(self.last_applied);
+        // A snapshot that was received may be ahead of what is durable of the log.
+        let to = up_to.min(newest.last.index).min(self.last_applied).min(self.ledger.named_index());
         if to <= self.log.base().index {
             return;
         }
@@ -652,6 +653,6 @@ impl Raft {
         self.last_applied = snapshot.last.index;
         self.note_machine_advanced();
         assert!(self.last_applied == self.applying, "nothing is applied while a snapshot is being restored");
-        self.log.evict(self.last_applied, self.config.cache_bytes);
+        self.log.evict(self.last_applied.min(self.ledger.named_index()), self.config.cache_bytes);
     }
 }

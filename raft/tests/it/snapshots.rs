@@ -606,12 +606,17 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
     };
     let voters: Vec<NodeId> = (1..=3).map(NodeId).collect();
     let mut raft = Raft::new(Config::new(N3, voters.clone()), &recovered).expect("a sound start");
-    let restored = |raft: &mut Raft| {
-        let restored = |action: Action<'_>| {
-            let Action::Snapshot(SnapshotAction::Restore(snapshot)) = action else { return None };
-            Some(snapshot)
-        };
-        std::iter::from_fn(|| raft.next_action().map(restored)).flatten().collect::<Vec<_>>()
+    let mut written = None;
+    let mut restored = |raft: &mut Raft| {
+        let mut restored = Vec::new();
+        while let Some(action) = raft.next_action() {
+            if let Action::Snapshot(SnapshotAction::Restore(snapshot)) = action {
+                restored.push(snapshot);
+            } else if let Action::Persist(write) = action {
+                written = Some(write.token);
+            }
+        }
+        restored
     };
     assert_eq!(restored(&mut raft), [older]);
     raft.receive(offer(1, 1, newer)).expect("n3 does not have entry 25");
@@ -624,4 +629,9 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
     raft.restored(newer);
     let status = raft.status();
     assert_eq!((status.last_applied, status.last_log), (LogIndex(25), LogPosition::new(1, 26)));
+    raft.compact(LogIndex(25));
+    assert_eq!(raft.base(), older.last, "of the entries up to the newer one none is durable yet");
+    raft.persisted(written.expect("the entries are to be written"));
+    raft.compact(LogIndex(25));
+    assert_eq!(raft.base(), newer.last);
 }
