@@ -5,8 +5,8 @@ use squall_raft::{AppendResult, Body, LogIndex, Message, Status};
 use crate::disk::Disk;
 use crate::driver::SELF;
 
-/// Between two looks at one life, some things only ever rise, and some never pass others.
-pub(crate) fn check_progress(before: &Status, now: &Status) {
+/// Between two looks at one life, some things only ever rise, and some never pass others. A durable snapshot stands for all up to `covered`.
+pub(crate) fn check_progress(before: &Status, now: &Status, covered: LogIndex) {
     assert!(before.current_term <= now.current_term, "terms never fall: {before:?} to {now:?}");
     let changed_mind = before.current_term == now.current_term
         && before.voted_for.is_some()
@@ -15,7 +15,7 @@ pub(crate) fn check_progress(before: &Status, now: &Status) {
     assert!(before.commit_index <= now.commit_index, "what is committed stays: {before:?} to {now:?}");
     assert!(before.last_applied <= now.last_applied, "what is applied stays: {before:?} to {now:?}");
     assert!(now.last_applied <= now.commit_index, "only what is committed is applied: {now:?}");
-    assert!(now.last_applied <= now.durable_index, "only what is durable is applied: {now:?}");
+    assert!(now.last_applied <= now.durable_index.max(covered), "only what is durable is applied: {now:?}");
     assert!(now.commit_index <= now.last_log.index, "what is committed is in the log: {now:?}");
     assert!(now.durable_index <= now.last_log.index, "what is durable is in the log: {now:?}");
     assert!(now.last_log.term <= now.current_term, "no entry is of the future: {now:?}");

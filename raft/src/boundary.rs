@@ -231,7 +231,8 @@ impl Raft {
         self.rouse().handle_snapshot_stored(snapshot, bytes);
     }
 
-    /// A snapshot that was being received is whole, verified and durable.
+    /// A snapshot that was being received is whole, verified and durable. Where the state machine is being put into an older one, that is
+    /// given up, and `Restore` asked for anew, unless this node has come to lead without what the newer one stands for.
     pub fn snapshot_received(&mut self, snapshot: SnapshotId) {
         self.rouse().handle_snapshot_received(snapshot);
     }
@@ -452,6 +453,12 @@ impl Raft {
     #[must_use]
     pub fn snapshot(&self) -> Option<SnapshotId> {
         self.snapshots.newest
+    }
+
+    /// The snapshot that the state machine is being put into. Another one was asked for in vain: a newer one takes its place.
+    #[must_use]
+    pub fn restoring_snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.restoring
     }
 
     /// The snapshot that is on its way here, and how many of its bytes are stored.

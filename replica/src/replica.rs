@@ -430,6 +430,8 @@ impl<S: StateMachine> Replica<S> {
     /// A snapshot that was being received is whole, verified and durable.
     pub fn snapshot_received(&mut self, snapshot: SnapshotId) {
         self.raft.snapshot_received(snapshot);
+        let restoring = self.raft.restoring_snapshot();
+        self.restoring.take_if(|overtaken| restoring != Some(overtaken.snapshot));
         if self.raft.base().index > self.applied {
             // What was to be applied is gone from the log: the snapshot takes its place.
             self.apply_until = self.applied;

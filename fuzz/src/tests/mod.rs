@@ -75,6 +75,7 @@ fn a_term_that_falls_is_found() {
     check_progress(
         &Status { current_term: Term(2), ..status() },
         &Status { current_term: Term(1), ..status() },
+        LogIndex::ZERO,
     );
 }
 
@@ -84,19 +85,20 @@ fn a_second_vote_is_found() {
     check_progress(
         &Status { voted_for: Some(NodeId(1)), ..status() },
         &Status { voted_for: Some(NodeId(2)), ..status() },
+        LogIndex::ZERO,
     );
 }
 
 #[test]
 #[should_panic(expected = "what is committed stays")]
 fn a_commit_that_falls_is_found() {
-    check_progress(&Status { commit_index: LogIndex(2), ..status() }, &status());
+    check_progress(&Status { commit_index: LogIndex(2), ..status() }, &status(), LogIndex::ZERO);
 }
 
 #[test]
 #[should_panic(expected = "what is committed is in the log")]
 fn a_commit_beyond_the_log_is_found() {
-    check_progress(&status(), &Status { commit_index: LogIndex(2), ..status() });
+    check_progress(&status(), &Status { commit_index: LogIndex(2), ..status() }, LogIndex::ZERO);
 }
 
 #[test]

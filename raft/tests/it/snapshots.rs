@@ -1,11 +1,12 @@
 //! Snapshots and compaction, where a script would not show it: races, restarts, refusals, hostile words.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use squall_raft::{
     Action, Body, Config, Configuration, Entries, HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex,
-    LogPosition, Member, Message, NodeId, PreVote, PreVoteResponse, Raft, Recovered, RepairResponse,
+    LogPosition, Member, Message, NodeId, Payload, PreVote, PreVoteResponse, Raft, Recovered, RepairResponse,
     RoleKind, Round, Session, SnapshotAction, SnapshotChunk, SnapshotId, SnapshotRequest, Standing, Term,
 };
 
@@ -592,9 +593,8 @@ fn a_lost_snapshot_that_contradicts_the_log_counts_in_its_place() {
     assert_eq!((write.reset_to, write.entries), (Some(lost.last), (&[][..], &[][..])));
 }
 
-/// Whoever keeps snapshots keeps the last two: the one that the state machine is being put into is gone when two more have come.
-#[test]
-fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
+/// n3 puts its state machine into the older of two snapshots, of entries 20 and 25, and has been offered the newer one.
+fn restoring_the_older_of_two() -> (Raft, [SnapshotId; 2]) {
     let [older, newer] = [20, 25].map(|index| state::name(LogPosition::new(1, index), b"state"));
     let recovered = Recovered {
         boot: 1,
@@ -604,8 +604,17 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
         last_index: older.last.index,
         ..Recovered::default()
     };
-    let voters: Vec<NodeId> = (1..=3).map(NodeId).collect();
-    let mut raft = Raft::new(Config::new(N3, voters.clone()), &recovered).expect("a sound start");
+    let mut config = Config::new(N3, (1..=3).map(NodeId).collect());
+    config.cache_bytes = 0;
+    let mut raft = Raft::new(config, &recovered).expect("a sound start");
+    raft.receive(offer(1, 1, newer)).expect("n3 does not have entry 25");
+    (raft, [older, newer])
+}
+
+/// Whoever keeps snapshots keeps the last two: the one that the state machine is being put into is gone when two more have come.
+#[test]
+fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
+    let (mut raft, [older, newer]) = restoring_the_older_of_two();
     let mut written = None;
     let mut restored = |raft: &mut Raft| {
         let mut restored = Vec::new();
@@ -618,13 +627,12 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
         }
         restored
     };
-    assert_eq!(restored(&mut raft), [older]);
-    raft.receive(offer(1, 1, newer)).expect("n3 does not have entry 25");
+    assert_eq!((restored(&mut raft), raft.restoring_snapshot()), (vec![older], Some(older)));
     let entries = (21..=26).map(|index| entry(1, index)).collect();
     raft.receive(to_n3(1, 1, append((1, 20), entries, 20))).expect("they come by another way");
     raft.snapshot_received(newer);
-    assert_eq!(restored(&mut raft), [newer]);
-    raft.configuration_restored(newer, LogIndex::ZERO, Configuration::first(&voters));
+    assert_eq!((restored(&mut raft), raft.restoring_snapshot()), (vec![newer], Some(newer)));
+    raft.configuration_restored(newer, LogIndex::ZERO, Configuration::first(&raft.config().voters.clone()));
     raft.restored(older);
     raft.restored(newer);
     let status = raft.status();
@@ -634,4 +642,26 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
     raft.persisted(written.expect("the entries are to be written"));
     raft.compact(LogIndex(25));
     assert_eq!(raft.base(), newer.last);
+}
+
+/// Which configuration is in force behind it is for the newer one to say, and nothing of what is still to be written goes from memory.
+#[test]
+fn a_newer_snapshot_that_takes_the_place_of_another_is_ahead_of_what_is_written() {
+    let (mut raft, [_, newer]) = restoring_the_older_of_two();
+    let mut entries: Vec<_> = (21..=26).map(|index| entry(1, index)).collect();
+    let two = Configuration::first(&[NodeId(1), N3]);
+    entries[3].payload = Payload::Configuration(Arc::new(two.clone()));
+    raft.receive(to_n3(1, 1, append((1, 20), entries.clone(), 20))).expect("they come by another way");
+    raft.snapshot_received(newer);
+    raft.configuration_restored(newer, LogIndex(24), two.clone());
+    raft.restored(newer);
+    let in_force = raft.configuration_at(LogIndex(26)).map(|(index, members)| (index, members.clone()));
+    assert_eq!(in_force, Some((LogIndex(24), two)));
+    let written = std::iter::from_fn(|| {
+        raft.next_action().map(|action| {
+            let Action::Persist(write) = action else { return Vec::new() };
+            [write.entries.0, write.entries.1].concat()
+        })
+    });
+    assert_eq!(written.flatten().collect::<Vec<_>>(), entries);
 }

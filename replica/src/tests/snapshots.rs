@@ -133,6 +133,27 @@ fn a_life_whose_snapshot_is_not_what_it_should_be_ends() {
     assert_eq!(start().loaded(snapshot, 50, None), Ok(()), "nobody asked for that part");
 }
 
+/// Its parts may be gone by then.
+#[test]
+fn a_snapshot_that_a_newer_one_overtook_is_not_asked_for_any_more() {
+    let [older, newer] =
+        [10, 20].map(|index| SnapshotId { last: LogPosition::new(1, index), bytes: 100, checksum: 7 });
+    let recovered = Recovered {
+        hard_state: HardState { current_term: Term(1), ..HardState::default() },
+        snapshot: Some(older),
+        base: older.last,
+        last_index: older.last.index,
+        ..Recovered::default()
+    };
+    let config = config(NodeId(1), &[1, 2, 3].map(NodeId));
+    let mut replica = Replica::new(config, &recovered, KeyValue::default()).unwrap();
+    let load = |snapshot| Output::Snapshot(SnapshotJob::Load { snapshot, offset: 0, max_bytes: 50 });
+    assert_eq!(replica.next_output(), Some(load(older)));
+    replica.snapshot_received(newer);
+    assert_eq!(replica.loaded(older, 0, None), Ok(()));
+    while replica.next_output().expect("the newer one has yet to be loaded") != load(newer) {}
+}
+
 #[test]
 fn a_request_that_a_snapshot_passes_over_is_answered_with_what_is_known_of_it() {
     let mut cluster = cluster(POLICY);
