@@ -137,6 +137,7 @@ fn make(change: Change, members: &mut Vec<Member>, index: LogIndex) -> Result<()
 #[cfg(test)]
 mod tests {
     use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
 
     use super::*;
 
@@ -164,6 +165,15 @@ mod tests {
     fn a_change_of_learners_alone_is_one_plain_step() {
         assert_eq!(after(&[&[ADD_N4]]).as_deref(), Ok("voters n1 n2 n3, learners n4"));
         assert_eq!(after(&[&[ADD_N4], &[Change::Remove { id: N4 }]]).as_deref(), Ok("voters n1 n2 n3"));
+    }
+
+    #[test]
+    fn there_are_64_members_at_most() {
+        let add = |last| {
+            (4..=last).map(|id| Change::AddLearner { id: NodeId(id), promote: false }).collect::<Vec<_>>()
+        };
+        assert!(after(&[&add(64)]).is_ok());
+        assert_eq!(after(&[&add(65)]), Err(ChangeError::TooManyMembers { max: 64 }));
     }
 
     #[test]

@@ -180,6 +180,15 @@ mod tests {
         assert_eq!(until(500 + 700), 0, "too slow");
     }
 
+    /// Ten ticks passed here, give or take the two that began and ended outside.
+    #[test]
+    fn each_number_of_ticks_may_hide_one_more_or_one_less() {
+        let first = Reading::new(0, 0, 100);
+        for (theirs, expected) in [(7, false), (8, true), (12, true), (13, false)] {
+            assert_eq!(agree(first, Reading::new(10, 10, 100 + theirs), 0), expected, "{theirs} there");
+        }
+    }
+
     #[test]
     fn a_restart_or_a_silence_is_no_misbehaviour() {
         let mut lease = Lease::default();

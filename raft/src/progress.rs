@@ -352,6 +352,12 @@ mod tests {
         Progress::new(&member(Standing::Voter), LogIndex(11), 0)
     }
 
+    #[test]
+    #[should_panic(expected = "n2: match 11 is not below next 11")]
+    fn what_is_to_be_sent_and_matches_already_is_a_contradiction() {
+        Progress { match_index: LogIndex(11), ..progress() }.check();
+    }
+
     fn member(standing: Standing) -> Member {
         Member { id: NodeId(2), session: Session(4), standing, outgoing: false }
     }

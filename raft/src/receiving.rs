@@ -331,6 +331,16 @@ mod tests {
     }
 
     #[test]
+    fn one_whose_parts_wait_for_the_disk_gets_on() {
+        let mut receiving = receiving(10);
+        assert!(!receiving.gets_on(), "nobody was asked");
+        assert_eq!(asks(&mut receiving, 0), [(2, 0, 10)]);
+        receiving.take(LEADER, 0, bytes(10), LEAST, 0).expect("it was asked for");
+        assert_eq!(receiving.next_to_store(), Some((0, bytes(10))));
+        assert!(receiving.gets_on());
+    }
+
+    #[test]
     fn what_was_not_asked_for_is_not_taken() {
         let mut receiving = receiving(100);
         asks(&mut receiving, 0);

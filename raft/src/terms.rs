@@ -111,6 +111,8 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     fn terms(of_entries: &[u64]) -> Terms {
@@ -130,6 +132,14 @@ mod tests {
             assert_eq!(terms.at(LogIndex(offset as u64 + 1)), Some(Term(*term)));
         }
         assert_eq!(terms.at(LogIndex(11)), None);
+    }
+
+    #[test]
+    fn runs_that_contradict_themselves_are_none() {
+        let begins_in =
+            |term| Terms::from_runs(LogPosition::ZERO, vec![LogPosition::new(term, 1)], LogIndex(1));
+        assert_eq!(begins_in(0), None, "no entry is of term 0");
+        assert!(begins_in(1).is_some());
     }
 
     #[test]

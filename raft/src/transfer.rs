@@ -81,7 +81,7 @@ impl Raft {
             Role::Follower(_) => {}
             Role::PreCandidate(_) | Role::Candidate(_) => self.become_follower(self.current_term()),
             Role::Leader(_) => {
-                let _is_alone = !self.let_go(self.likely_successor(|_| true), HandoverReason::Retiring);
+                self.let_go(self.likely_successor(|_| true), HandoverReason::Retiring);
             }
         }
     }

@@ -4,13 +4,15 @@
 //! Reading allocates nothing, and believes no length before it was compared with what is there.
 //!
 //! ```
-//! use bytes::BytesMut;
+//! use bytes::{BufMut, BytesMut};
 //! use squall_replica::codec::{Reader, put_bytes};
 //!
 //! let mut out = BytesMut::from(&[1][..]);
 //! put_bytes(&mut out, b"a name");
+//! out.put_u64_le(5_000_000_000);
 //! let mut reader = Reader::new(&out);
 //! assert_eq!((reader.tag("command", 4)?, reader.bytes("name")?), (1, &b"a name"[..]));
+//! assert_eq!(reader.u64("inode")?, 5_000_000_000);
 //! reader.finish()?;
 //! # Ok::<(), squall_replica::codec::DecodeError>(())
 //! ```

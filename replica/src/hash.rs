@@ -31,7 +31,26 @@ pub(crate) fn mix(hash: u64, word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::hash_bytes;
+    use super::{fold, hash_bytes, mix};
+
+    /// The first outputs of SplitMix64 from these states.
+    #[test]
+    fn a_word_is_stirred_as_published() {
+        assert_eq!([mix(0, 0), mix(0, 1_234_567)], [0xe220_a839_7b1d_cdaf, 6_457_827_717_110_365_317]);
+    }
+
+    /// Half of the bits, if all were left to chance.
+    #[test]
+    fn each_bit_of_a_word_changes_many_of_the_hash() {
+        for bit in 0..64 {
+            let changed = |round| {
+                let (hash, word) = (mix(7, round), mix(9, round));
+                (fold(hash, word) ^ fold(hash, word ^ (1 << bit))).count_ones()
+            };
+            let mean = (0..256).map(changed).sum::<u32>() / 256;
+            assert!((29..=35).contains(&mean), "bit {bit} changes {mean} of 64");
+        }
+    }
 
     /// This seed was found by a search of many: here a bare folded product is the same for both.
     #[test]

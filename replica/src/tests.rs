@@ -374,3 +374,14 @@ fn who_hears_no_leader_or_is_asked_too_much_refuses_to_read() {
     assert_eq!(read(&mut replica, b""), Ok(Some(ReadId(1))), "it leads, and has committed nothing yet");
     assert_eq!(read(&mut replica, b""), Err(ReadError::Busy));
 }
+
+#[test]
+fn an_operator_hands_the_office_to_another_at_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(1);
+    cluster.replica(1).transfer_leadership(NodeId(2)).unwrap();
+    cluster.settle();
+    assert_eq!(cluster.replica(2).status().role, RoleKind::Leader);
+    let due = cluster.replica(2).ticks_until_due();
+    assert!((1..=5).contains(&due), "its next heartbeat is due after {due} ticks");
+}

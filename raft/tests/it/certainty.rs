@@ -49,6 +49,7 @@ fn who_has_an_entry_of_a_later_term_is_certain_again_and_who_has_none_stays_as_i
     let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1, 2]]);
     lose_end(&mut cluster, 2, 2);
     assert!(!cluster.node(2).is_certain() && cluster.node(3).is_certain());
+    assert_eq!([2, 3].map(|id| cluster.node(id).uncertain()), [Some(Term(2)), None]);
     cluster.crash(NodeId(2));
     cluster.restart(NodeId(2));
     assert!(!cluster.node(2).is_certain(), "a start clears nothing");

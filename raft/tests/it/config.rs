@@ -12,7 +12,7 @@ fn refusal(change: Change) -> Option<ConfigError> {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_what_would() {
-    let cases: [(Change, &str); 24] = [
+    let cases: [(Change, &str); 26] = [
         (|c| c.voters = vec![NodeId(1), NodeId(1)], "voters is 1; expected sorted ids"),
         (|c| c.voters = vec![NodeId(2), NodeId(1)], "voters is 1; expected sorted ids"),
         (|c| c.voters = (1..=65).map(NodeId).collect(), "voters is 65; expected at most 64 voters"),
@@ -35,6 +35,14 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         (|c| c.max_apply_bytes = 0, "max_apply_bytes is 0; expected at least 1"),
         (|c| c.max_snapshot_chunk_bytes = 0, "max_snapshot_chunk_bytes is 0; expected at least 1"),
         (|c| c.max_snapshot_in_flight = 0, "max_snapshot_in_flight is 0; expected at least 1"),
+        (
+            |c| c.max_snapshot_chunk_bytes = (1 << 20) + 1,
+            "max_snapshot_chunk_bytes is 1048577; expected at most 2^20",
+        ),
+        (
+            |c| c.max_snapshot_in_flight = (1 << 10) + 1,
+            "max_snapshot_in_flight is 1025; expected at most 1,024",
+        ),
         (|c| c.cache_bytes = c.max_log_bytes + 1, "cache_bytes is 268435457; expected at most max_log_bytes"),
         (|c| c.max_proposal_bytes = (1 << 30) + 1, "max_proposal_bytes is 1073741825; expected at most 2^30"),
     ];
@@ -46,12 +54,14 @@ fn what_makes_no_sense_is_refused_with_what_would() {
 
 #[test]
 fn what_is_tight_and_works_is_accepted() {
-    let cases: [Change; 5] = [
+    let cases: [Change; 7] = [
         |_| {},
         |c| c.voters.clear(),
+        |c| c.voters = (1..=64).map(NodeId).collect(),
+        |c| (c.max_snapshot_chunk_bytes, c.max_snapshot_in_flight) = (1 << 20, 1 << 10),
         |c| (c.max_log_bytes, c.cache_bytes, c.max_uncommitted_bytes) = (1, 0, 1),
         |c| (c.heartbeat_interval, c.election_timeout) = ((1 << 32) - 1, 1 << 33),
         |c| (c.priority, c.max_proposal_bytes) = (u64::MAX, 0),
     ];
-    assert_eq!(cases.map(refusal), [const { None }; 5]);
+    assert_eq!(cases.map(refusal), [const { None }; 7]);
 }

@@ -1,6 +1,6 @@
 //! Who is a member, as of which entry.
 
-use squall_raft::{Change, LogIndex, NodeId};
+use squall_raft::{Change, ChangeError, LogIndex, NodeId};
 
 use crate::cluster::Cluster;
 
@@ -39,4 +39,14 @@ fn a_configuration_is_in_force_from_its_entry_on() {
     assert_eq!(in_force(&mut cluster, added.prev()), (LogIndex::ZERO, 3));
     assert_eq!(in_force(&mut cluster, added), (added, 4));
     assert_eq!(in_force(&mut cluster, added.next()), (added, 4));
+}
+
+#[test]
+fn a_change_waits_for_the_one_before_it_however_plain() {
+    let mut cluster = led_by_n1();
+    let learner = |id| Change::AddLearner { id: NodeId(id), promote: false };
+    let index = cluster.change(1, &[learner(4)]).expect("n1 leads").index;
+    assert_eq!(cluster.change(1, &[learner(5)]), Err(ChangeError::UnderWay { index }));
+    cluster.settle();
+    assert!(cluster.change(1, &[learner(5)]).is_ok());
 }

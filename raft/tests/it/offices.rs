@@ -193,6 +193,28 @@ fn one_that_is_preferred_and_lags_is_not_handed_the_office() {
 }
 
 #[test]
+fn a_change_of_the_membership_goes_before_who_is_preferred() {
+    for changes in [false, true] {
+        let mut cluster = led_by_n1(with_priorities(3));
+        cluster.transfer(1, 2).expect("a transfer that can begin");
+        cluster.settle();
+        pass_beats(&mut cluster, 11);
+        assert_eq!(cluster.leader(), Some(2), "it is given its time");
+        if changes {
+            let learner = Change::AddLearner { id: NodeId(4), promote: false };
+            cluster.change(2, &[learner]).expect("n2 leads");
+            cluster.network.clear();
+        }
+        let mut hands_over = false;
+        for _ in 0..8 {
+            pass_losing(&mut cluster, BEAT, |message| matches!(message.body, Body::AppendEntries(_)));
+            hands_over |= cluster.status(2).role != RoleKind::Leader || cluster.node(2).handover().is_some();
+        }
+        assert_eq!(hands_over, !changes);
+    }
+}
+
+#[test]
 fn a_preferred_node_that_never_takes_over_is_asked_after_ever_longer_times() {
     let mut cluster = led_by_n1(with_priorities(3));
     let mut began = Vec::new();

@@ -1,6 +1,9 @@
 //! Entries whose data was lost on disk come back, or are given up where nobody can have committed them.
 
-use squall_raft::{Body, Change, HardState, LogIndex, LogPosition, NodeId, RoleKind};
+use squall_raft::{
+    Body, Change, Config, Entries, Faulty, Found, HardState, Ignored, LogIndex, LogPosition, Message, NodeId,
+    Raft, Recovered, RepairRequest, RepairResponse, RoleKind, SnapshotId, Term,
+};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -241,6 +244,70 @@ fn a_leader_that_gets_no_further_lets_others_go_first() {
     }
     assert!((40..160).contains(&led), "it led for {led} of 200 ticks");
     assert_eq!(cluster.terms_on_disk(1), [1, 2], "two of five do not have it");
+}
+
+#[test]
+fn a_leader_that_lacks_entries_is_given_four_election_timeouts() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1]]);
+    lose(&mut cluster, 1, &[2], false);
+    elect(&mut cluster, 1, &[1, 3]);
+    let mut ticks = 0;
+    while cluster.status(1).role == RoleKind::Leader {
+        for id in [1, 3] {
+            cluster.tick(id, 1);
+        }
+        cluster.settle_among(&[1, 3]);
+        ticks += 1;
+    }
+    let timeout = cluster.node(1).config().election_timeout;
+    assert!((4 * timeout + 1..=6 * timeout).contains(&ticks), "it led for {ticks} ticks");
+}
+
+#[test]
+fn who_asks_for_more_than_64_entries_at_once_is_no_leader_of_this_kind() {
+    let mut cluster = with_logs(&[&[1], &[1], &[1]]);
+    for (asked, expected) in [(64, Ok(())), (65, Err(Ignored::Malformed)), (66, Err(Ignored::Malformed))] {
+        let lacking = (1..=asked).map(|index| LogPosition::new(1, index)).collect();
+        let body = Body::RepairRequest(RepairRequest { lacking });
+        let request = Message { from: NodeId(2), to: NodeId(1), term: Term(3), body };
+        assert_eq!(cluster.deliver(request), expected, "{asked}");
+    }
+}
+
+/// Who answers for entries and has a snapshot beside is heard on both.
+#[test]
+fn an_answer_counts_beside_a_snapshot_that_is_of_no_use() {
+    let mut cluster = with_logs(&[&[1, 2], &[1, 2], &[1]]);
+    lose(&mut cluster, 1, &[2], true);
+    elect(&mut cluster, 1, &[1, 3]);
+    let snapshot = SnapshotId { last: LogPosition::new(1, 1), bytes: 9, checksum: 9 };
+    let answers = vec![(LogPosition::new(2, 2), Found::Absent)];
+    let response = RepairResponse { answers, entries: Entries::default(), snapshot: Some(snapshot) };
+    let term = cluster.status(1).current_term;
+    let from_n2 =
+        Message { from: NodeId(2), to: NodeId(1), term, body: Body::RepairResponse(Box::new(response)) };
+    assert_eq!(cluster.deliver(from_n2), Ok(()));
+    assert_eq!(cluster.terms_on_disk(1), [1, term.0], "all have answered, and none has it");
+}
+
+#[test]
+fn a_start_is_refused_that_lost_an_entry_which_a_snapshot_stands_for() {
+    let snapshot = SnapshotId { last: LogPosition::new(1, 5), bytes: 9, checksum: 9 };
+    let start = |index| {
+        let recovered = Recovered {
+            boot: 1,
+            hard_state: hard_state(2),
+            snapshot: Some(snapshot),
+            base: snapshot.last,
+            terms: vec![LogPosition::new(2, 6)],
+            last_index: LogIndex(7),
+            faulty: vec![Faulty { index: LogIndex(index), is_doubtful: false }],
+            ..Recovered::default()
+        };
+        let voters = [1, 2, 3].map(NodeId).to_vec();
+        Raft::new(Config::new(NodeId(1), voters), &recovered).map(|_| ()).map_err(|error| error.field)
+    };
+    assert_eq!([5, 6].map(start), [Err("recovered.faulty"), Ok(())]);
 }
 
 #[test]

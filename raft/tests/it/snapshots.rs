@@ -644,6 +644,21 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
     assert_eq!(raft.base(), newer.last);
 }
 
+/// Nothing is asked for again of what the log holds, and nothing restored that the log leads to.
+#[test]
+fn a_snapshot_that_the_log_agrees_with_is_kept_and_no_more() {
+    let (mut raft, [older, newer]) = restoring_the_older_of_two();
+    raft.configuration_restored(older, LogIndex::ZERO, Configuration::first(&raft.config().voters.clone()));
+    raft.restored(older);
+    let entries = (21..=26).map(|index| entry(1, index)).collect();
+    raft.receive(to_n3(1, 1, append((1, 20), entries, 26))).expect("they come by another way");
+    raft.receive(offer(1, 1, newer)).expect("a late one");
+    raft.snapshot_received(newer);
+    assert_eq!((raft.snapshot(), raft.restoring_snapshot()), (Some(newer), None));
+    raft.receive(offer(1, 1, SnapshotId { last: LogPosition::new(1, 26), ..newer })).expect("another one");
+    assert_eq!(raft.receiving_snapshot(), None);
+}
+
 /// Which configuration is in force behind it is for the newer one to say, and nothing of what is still to be written goes from memory.
 #[test]
 fn a_newer_snapshot_that_takes_the_place_of_another_is_ahead_of_what_is_written() {

@@ -108,6 +108,7 @@ fn a_follower_passes_a_request_on_and_answers_it_when_it_applies_it() {
     let (mut cluster, session) = with_session();
     cluster.replica(2).forward_requests(true);
     assert_eq!(append(&mut cluster, 2, 7, session, 5), Ok(Submitted::Forwarded(NodeId(1))));
+    assert_eq!(cluster.replica(2).forwarded_requests(), 1);
     cluster.settle();
     assert_eq!(cluster.answers, [], "the leader has committed it, and node 2 does not know");
     cluster.heartbeat(1);

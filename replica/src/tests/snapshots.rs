@@ -1,7 +1,7 @@
 //! Snapshots: when they are taken, what they hold, who gets on with them.
 
 use bytes::{BufMut, BytesMut};
-use squall_raft::{Configuration, HardState};
+use squall_raft::{Change, Configuration, HardState};
 
 use super::*;
 use crate::image::{InForce, LogSummary, ReplicaImage, ReplicaLoader};
@@ -84,6 +84,28 @@ fn a_replica_that_was_away_for_long_is_put_into_the_state_of_the_others() {
         cluster.snapshots(1)[2..],
         "from there on it takes the same as they do"
     );
+}
+
+/// Its last entry is one that the sessions or the configuration in it name.
+#[test]
+fn a_snapshot_may_end_with_a_new_session_or_a_new_configuration() {
+    let newest: [fn(&mut Replica<KeyValue>); 2] = [
+        |leader| _ = leader.open_session(RequestId(1)).unwrap(),
+        |leader| _ = leader.change_membership(&[Change::Demote { id: NodeId(3) }]).unwrap(),
+    ];
+    for newest in newest {
+        let mut cluster = cluster(SnapshotPolicy { every_entries: 1, keep_entries: 0, ..POLICY });
+        cluster.cut_off(3);
+        newest(cluster.replica(1));
+        cluster.settle();
+        cluster.heartbeat(1);
+        let last = cluster.replica(1).status().last_log;
+        assert_eq!(cluster.replica(1).raft().snapshot().map(|snapshot| snapshot.last), Some(last));
+        cluster.cut.clear();
+        (0..5).for_each(|_| cluster.heartbeat(1));
+        let [first, third] = [0, 2].map(|place| cluster.replicas[place].state());
+        assert_eq!((third, cluster.replicas[2].status().last_applied), (first, last.index));
+    }
 }
 
 #[test]
