@@ -596,6 +596,7 @@ mod tests {
         };
         let error = |what, offset| Err(ConfigurationError { what, offset });
         assert_eq!(Configuration::decode(&[]), error("no voter", 0));
+        assert_eq!(error("no voter", 0).unwrap_err().to_string(), "no voter at byte 0");
         assert_eq!(Configuration::decode(&sound[..33]), error("half a member", 17));
         assert_eq!(with(33, 6), error("an unknown standing", 33));
         assert_eq!(with(33, 5), error("a member that leaves and had no vote", 17));

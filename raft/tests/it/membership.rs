@@ -42,6 +42,18 @@ fn a_configuration_is_in_force_from_its_entry_on() {
 }
 
 #[test]
+fn a_change_needs_room_in_memory() {
+    let mut cluster = Cluster::with(3, |config| (config.max_log_bytes, config.cache_bytes) = (100, 0));
+    cluster.campaign(1);
+    cluster.settle();
+    let learner = Change::AddLearner { id: NodeId(4), promote: false };
+    while cluster.propose(1, "more").is_ok() {}
+    assert_eq!(cluster.change(1, &[learner]), Err(ChangeError::Busy));
+    cluster.settle();
+    assert!(cluster.change(1, &[learner]).is_ok());
+}
+
+#[test]
 fn a_change_waits_for_the_one_before_it_however_plain() {
     let mut cluster = led_by_n1();
     let learner = |id| Change::AddLearner { id: NodeId(id), promote: false };

@@ -281,13 +281,16 @@ fn an_answer_counts_beside_a_snapshot_that_is_of_no_use() {
     lose(&mut cluster, 1, &[2], true);
     elect(&mut cluster, 1, &[1, 3]);
     let snapshot = SnapshotId { last: LogPosition::new(1, 1), bytes: 9, checksum: 9 };
-    let answers = vec![(LogPosition::new(2, 2), Found::Absent)];
-    let response = RepairResponse { answers, entries: Entries::default(), snapshot: Some(snapshot) };
     let term = cluster.status(1).current_term;
-    let from_n2 =
-        Message { from: NodeId(2), to: NodeId(1), term, body: Body::RepairResponse(Box::new(response)) };
-    assert_eq!(cluster.deliver(from_n2), Ok(()));
-    assert_eq!(cluster.terms_on_disk(1), [1, term.0], "all have answered, and none has it");
+    let mut says = |entry_term| {
+        let answers = vec![(LogPosition::new(entry_term, 2), Found::Absent)];
+        let response = RepairResponse { answers, entries: Entries::default(), snapshot: Some(snapshot) };
+        let body = Body::RepairResponse(Box::new(response));
+        assert_eq!(cluster.deliver(Message { from: NodeId(2), to: NodeId(1), term, body }), Ok(()));
+        cluster.terms_on_disk(1)
+    };
+    assert_eq!(says(1), [1, 2], "of another entry");
+    assert_eq!(says(2), [1, term.0], "all have answered, and none has it");
 }
 
 #[test]

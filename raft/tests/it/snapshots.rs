@@ -510,6 +510,7 @@ fn who_lost_its_snapshot_and_hears_nobody_asks_those_that_were_members_at_first(
     assert_eq!(nodes(&asked(&mut raft)), BTreeSet::from([silent]));
     assert_eq!(raft.receive(named_by(other, newer(40))), Ok(()), "n3 may keep silent for good");
     assert_eq!(asked(&mut raft), [(other, newer(40), 0)]);
+    assert_eq!(raft.receive(named_by(other, newer(40))), Err(Ignored::StaleResponse), "it is on its way");
 }
 
 /// It knows nobody that was a member at first; but the last change of the membership stands in its log.
@@ -651,12 +652,16 @@ fn a_snapshot_that_the_log_agrees_with_is_kept_and_no_more() {
     raft.configuration_restored(older, LogIndex::ZERO, Configuration::first(&raft.config().voters.clone()));
     raft.restored(older);
     let entries = (21..=26).map(|index| entry(1, index)).collect();
-    raft.receive(to_n3(1, 1, append((1, 20), entries, 26))).expect("they come by another way");
-    raft.receive(offer(1, 1, newer)).expect("a late one");
+    raft.receive(to_n3(1, 1, append((1, 20), entries, 20))).expect("they come by another way");
+    let newest = SnapshotId { last: LogPosition::new(1, 26), ..newer };
+    raft.receive(offer(1, 1, newest)).expect("another one");
+    assert_eq!((raft.receiving_snapshot(), raft.status().commit_index), (Some((newer, 0)), LogIndex(26)));
     raft.snapshot_received(newer);
     assert_eq!((raft.snapshot(), raft.restoring_snapshot()), (Some(newer), None));
-    raft.receive(offer(1, 1, SnapshotId { last: LogPosition::new(1, 26), ..newer })).expect("another one");
-    assert_eq!(raft.receiving_snapshot(), None);
+    raft.tick(raft.ticks_until_due());
+    assert_eq!(raft.status().role, RoleKind::PreCandidate);
+    raft.snapshot_received(newest);
+    assert_eq!((raft.snapshot(), raft.restoring_snapshot()), (Some(newest), None));
 }
 
 /// Which configuration is in force behind it is for the newer one to say, and nothing of what is still to be written goes from memory.
