@@ -54,14 +54,15 @@ fn what_makes_no_sense_is_refused_with_what_would() {
 
 #[test]
 fn what_is_tight_and_works_is_accepted() {
-    let cases: [Change; 7] = [
+    let cases: [Change; 8] = [
         |_| {},
         |c| c.voters.clear(),
+        |c| c.cache_bytes = c.max_log_bytes,
         |c| c.voters = (1..=64).map(NodeId).collect(),
         |c| (c.max_snapshot_chunk_bytes, c.max_snapshot_in_flight) = (1 << 20, 1 << 10),
         |c| (c.max_log_bytes, c.cache_bytes, c.max_uncommitted_bytes) = (1, 0, 1),
         |c| (c.heartbeat_interval, c.election_timeout) = ((1 << 32) - 1, 1 << 33),
         |c| (c.priority, c.max_proposal_bytes) = (u64::MAX, 0),
     ];
-    assert_eq!(cases.map(refusal), [const { None }; 7]);
+    assert_eq!(cases.map(refusal), [const { None }; 8]);
 }

@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use squall_raft::{Body, Change, HandoverReason, LogPosition, Message, NodeId, RequestVote, RoleKind, Term};
+use squall_raft::{
+    Body, Change, Config, HandoverReason, LogPosition, Message, NodeId, Raft, Recovered, RequestVote,
+    RoleKind, Term,
+};
 
 use crate::cluster::{Cluster, hard_state};
 
@@ -230,6 +233,16 @@ fn a_preferred_node_that_never_takes_over_is_asked_after_ever_longer_times() {
     assert_eq!(cluster.status(1).role, RoleKind::Leader);
     let timeouts: Vec<u64> = began.windows(2).map(|pair| (pair[1] - pair[0]) / TIMEOUT).collect();
     assert_eq!(timeouts, [8, 16, 32, 64, 64]);
+}
+
+#[test]
+fn who_forgets_its_draw_campaigns_after_the_shortest_timeout() {
+    for seed in 0..20 {
+        let config = Config { seed, ..Config::new(NodeId(1), [1, 2, 3].map(NodeId).to_vec()) };
+        let mut raft = Raft::new(config, &Recovered::default()).expect("a sound configuration");
+        raft.forget_draw();
+        assert_eq!(raft.ticks_until_due(), raft.config().election_timeout);
+    }
 }
 
 #[test]
