@@ -268,4 +268,29 @@ mod tests {
         }
         assert_eq!([0, 13, u32::MAX].map(Kind::of_number), [None; 3]);
     }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_none() {
+        let position = LogPosition::new(1, 4);
+        let sound = Header {
+            payload_bytes: 9,
+            kind: Kind::Command,
+            ordinal: 1,
+            count: 2,
+            sequence: 5,
+            group: 3,
+            position,
+        };
+        let read = |header: Header| Header::decode(&header.encode());
+        assert_eq!(read(sound), Some(sound));
+        for wrong in [
+            Header { ordinal: 2, ..sound },
+            Header { position: LogPosition::new(1, INDEX_END), ..sound },
+            Header { sequence: 1, ..sound },
+            Header { group: 0, ..sound },
+            Header { kind: Kind::Noop, ..sound },
+        ] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
 }
