@@ -218,6 +218,23 @@ fn whether_a_slot_arrived_is_asked_of_the_page_on_which_it_would_stand() {
     }
 }
 
+/// Of a group that was never durable only its last page of slots arrived.
+#[test]
+fn a_slot_on_a_later_page_is_what_remains_of_a_torn_group() {
+    let entries = (1..=332).map(|index| command(1, index, 3)).chain([noop(1, 333)]);
+    let (mut disk, _) = life_of(&[vec![command(1, 1, 9)], entries.skip(1).collect()]);
+    for piece in survey(&mut disk.clone()).unwrap() {
+        let (Part::Slot(named) | Part::Record(named)) = piece.part else { continue };
+        let arrived = matches!(piece.part, Part::Slot(_)) && piece.offset / PAGE_BYTES == 3;
+        if named.position.index.0 > 1 && !arrived {
+            disk.damage(&piece.file, |bytes| {
+                bytes[piece.offset as usize..(piece.offset + piece.bytes) as usize].fill(0);
+            });
+        }
+    }
+    assert_eq!(reopen(&mut disk).0.tail(), Tail::Torn { group: 2 });
+}
+
 const CASES: usize = 300;
 
 /// A life of so many groups of hundreds of entries of all kinds, and the state after each.
