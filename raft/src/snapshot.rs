@@ -68,6 +68,11 @@ impl Snapshots {
         self.receiving.as_ref().map(|receiving| (receiving.snapshot, receiving.stored))
     }
 
+    /// How many first bytes of it are here.
+    fn kept_of(&self, snapshot: SnapshotId) -> u64 {
+        self.kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes)
+    }
+
     pub(crate) fn lost(&self) -> Option<SnapshotId> {
         self.restoring.filter(|_| self.is_lost)
     }
@@ -114,8 +119,7 @@ impl Raft {
         self.forget_configurations(snapshot.last.index);
         if recovered.lost_snapshot.is_some() {
             self.snapshots.is_lost = true;
-            let stored = self.snapshots.kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);
-            self.snapshots.receiving = Some(Receiving::of_damaged(snapshot, stored));
+            self.begin_repairing(snapshot);
         } else {
             self.snapshots.newest = Some(snapshot);
             self.snapshots.actions.push_back(SnapshotAction::Restore(snapshot));
@@ -344,9 +348,23 @@ impl Raft {
     }
 
     fn begin_receiving(&mut self, snapshot: SnapshotId) {
-        let Snapshots { receiving, kept, .. } = &mut self.snapshots;
-        let stored = kept.filter(|(id, _)| *id == snapshot).map_or(0, |(_, bytes)| bytes);
-        *receiving = Some(Receiving::new(snapshot, stored));
+        self.snapshots.receiving = Some(Receiving::new(snapshot, self.snapshots.kept_of(snapshot), self.now));
+    }
+
+    fn begin_repairing(&mut self, lost: SnapshotId) {
+        self.snapshots.receiving = Some(Receiving::of_damaged(lost, self.snapshots.kept_of(lost), self.now));
+    }
+
+    /// Where a newer one than the one that is lost does not get on, that one is asked for again: whoever had the newer one may be
+    /// out of reach, and it may be that nobody else has it.
+    fn maybe_turn_back(&mut self) {
+        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
+        if let (Some(lost), Some(present)) = (self.snapshots.lost(), &self.snapshots.receiving)
+            && present.snapshot != lost
+            && present.is_stuck(patience, self.now)
+        {
+            self.begin_repairing(lost);
+        }
     }
 
     /// Whom to ask first: the leader, whose term the requests then speak of. Who repairs its log, or has lost its snapshot,
@@ -456,6 +474,7 @@ impl Raft {
 
     fn pull_snapshot(&mut self) {
         let Some(source) = self.snapshot_source() else { return };
+        self.maybe_turn_back();
         let Some(receiving) = &mut self.snapshots.receiving else { return };
         if !self.ledger.hard_state_is_durable() {
             // Of the requests that would be held back, only the last would be kept.

@@ -158,8 +158,10 @@ pub(crate) fn may_rot(
     // A witness may come to name it, and would never deny it; nor will one whose disk is lost. Who is a quorum by itself may
     // have committed it, and nobody else's word counts.
     let own: NodeSet = core::iter::once(node_id(id)).collect();
-    let is_quorum = invariants.configurations(node_id(id)).any(|membership| membership.has_quorum(own));
-    let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty() && !is_quorum;
+    let is_quorum = move |index: LogIndex| {
+        invariants.configurations_reaching(node_id(id), index).any(|membership| membership.has_quorum(own))
+    };
+    let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty();
     let is_witness = processes.setup().config(id).is_witness();
     move |place: usize| {
         let extent = &extents[place];
@@ -172,6 +174,7 @@ pub(crate) fn may_rot(
             let position = LogPosition::new(term, index);
             let can_be_denied = || {
                 may_be_denied
+                    && !is_quorum(position.index)
                     && position.index > committed_index
                     && !holdings.is_named_elsewhere(id, position)
             };

@@ -117,7 +117,7 @@ impl Holdings {
                 !faulty.is_doubtful
                     && position.index > invariants.committed_index()
                     && !is_there
-                    && invariants.configurations(node_id(id)).any(may_be_committed)
+                    && invariants.configurations_reaching(node_id(id), faulty.index).any(may_be_committed)
             };
             held.faulty.iter().any(is_open) && !self.can_elect_another(id, invariants)
         })

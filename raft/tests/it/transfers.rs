@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use squall_raft::{
-    Action, AppendEntriesResponse, AppendResult, Body, Change, Config, Configuration, Fetch, FetchPurpose,
-    HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Raft, Recovered,
-    RequestVoteResponse, RoleKind, Round, Session, SnapshotAction, SnapshotId, SnapshotRequest, Term,
-    TransferError,
+    Action, AppendEntriesResponse, AppendResult, Body, Change, Config, Configuration, Entries, Fetch,
+    FetchPurpose, HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId,
+    Raft, Recovered, RepairResponse, RequestVoteResponse, RoleKind, Round, Session, SnapshotAction,
+    SnapshotId, SnapshotRequest, Term, TransferError,
 };
 
 use crate::cluster::{Cluster, entry, hard_state};
@@ -349,4 +349,39 @@ fn a_snapshot_on_its_way_is_told_with_what_is_stored_of_it() {
     raft.snapshot_stored(SNAPSHOT, 150);
     assert_eq!(raft.receiving_snapshot(), Some((SNAPSHOT, 100)), "nothing was handed out");
     assert_eq!(n3(&in_term_1()).receiving_snapshot(), None);
+}
+
+/// Whoever had the newer one is out of reach, and nobody else has one as new; but some still have that which was lost.
+#[test]
+fn who_lost_its_snapshot_asks_for_that_one_again_where_a_newer_one_does_not_come() {
+    let snapshot = |index| SnapshotId { last: LogPosition::new(1, index), bytes: 60, checksum: index };
+    let (lost, newer) = (snapshot(20), snapshot(40));
+    let recovered =
+        Recovered { lost_snapshot: Some(lost), base: lost.last, last_index: LogIndex(20), ..in_term_1() };
+    let mut raft = n3(&recovered);
+    let named = || {
+        let (answers, entries) = (Vec::new(), Entries::default());
+        let named = RepairResponse { answers, entries, snapshot: Some(newer) };
+        to_n3(2, 1, Body::RepairResponse(Box::new(named)))
+    };
+    let asked_after = |raft: &mut Raft, ticks: u64| {
+        let mut asked = BTreeSet::new();
+        for _ in 0..ticks {
+            raft.tick(1);
+            while let Some(action) = raft.next_action() {
+                if let Action::Send(Message { body: Body::SnapshotRequest(request), .. }) = action {
+                    asked.insert(request.snapshot.last.index.0);
+                }
+            }
+        }
+        asked
+    };
+    let patience = raft.config().election_timeout * 4;
+    for _ in 0..2 {
+        raft.receive(named()).expect("it would do");
+        assert_eq!(asked_after(&mut raft, patience), BTreeSet::from([40]), "it may be on its way");
+        asked_after(&mut raft, patience);
+        assert_eq!(raft.receiving_snapshot(), Some((lost, 0)));
+        assert_eq!(asked_after(&mut raft, patience), BTreeSet::from([20]));
+    }
 }

@@ -225,6 +225,11 @@ impl Invariants {
         self.shadows[self.slot(node)].configurations_beyond_durable()
     }
 
+    /// The configurations by which an entry of this node's log may be committed: the one in force before it, and all that follow.
+    pub fn configurations_reaching(&self, node: NodeId, index: LogIndex) -> impl Iterator<Item = Membership> {
+        self.shadows[self.slot(node)].configurations_reaching(index)
+    }
+
     /// The nodes that keep no data.
     #[must_use]
     pub fn witnesses(&self) -> NodeSet {

@@ -256,6 +256,12 @@ impl Shadow {
         self.configurations[after.saturating_sub(1)..].iter().map(|(_, membership)| *membership)
     }
 
+    /// Those by which an entry at `index` may be committed: the one in force before it, and all that follow.
+    pub(super) fn configurations_reaching(&self, index: LogIndex) -> impl Iterator<Item = Membership> {
+        let before = self.configurations.partition_point(|(entry, _)| *entry < index);
+        self.configurations[before.saturating_sub(1)..].iter().map(|(_, membership)| *membership)
+    }
+
     /// The node was told that its log is durable up to `durable_index`.
     pub(super) fn persist(&mut self, durable_index: LogIndex) -> Result<(), Violation> {
         self.durable_index = durable_index.min(self.last_index());

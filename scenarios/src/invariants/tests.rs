@@ -1,7 +1,8 @@
 //! The invariants together: a right history is quiet, and what fires is kept by class.
 
-use squall_raft::{LogIndex, LogPosition, Round};
+use squall_raft::{LogIndex, LogPosition, NodeId, Round};
 
+use crate::membership::Membership;
 use crate::observation::{Content, Step};
 use crate::stage::{Cast, commit, commit_on_all, elect, replicate};
 
@@ -103,4 +104,18 @@ fn the_names_in_the_log_of_a_witness_are_held_against_the_other_logs() {
     let entries = [(1, 1), (2, 2)];
     let other = cast.event(3, |n| n.receives_entries(2, (0, 0), &entries, 0).appends(1, 1).appends(2, 2));
     assert_eq!(other, Err("LogMatching"), "2@2 follows 2@1");
+}
+
+/// A disk may lose an entry that is not known to be committed only where its server cannot have committed it alone.
+#[test]
+fn an_entry_may_be_committed_by_the_configuration_before_it_and_by_all_that_follow() {
+    let mut cast = Cast::of_invariants(3);
+    elect(&mut cast, 1);
+    commit_on_all(&mut cast, 1);
+    let three = Membership::first(&[1, 2, 3].map(NodeId));
+    let joint = Membership { outgoing: three.voters, ..Membership::first(&[1, 2].map(NodeId)) };
+    cast.event(1, |n| n.ticks().configures(1, 2, joint).appends(1, 3).persists()).expect("by the rules");
+    let reaching = |index| cast.judge.configurations_reaching(NodeId(1), LogIndex(index)).collect::<Vec<_>>();
+    assert_eq!([1, 2, 3].map(reaching), [vec![three, joint], vec![three, joint], vec![joint]]);
+    assert_eq!(cast.judge.configurations(NodeId(1)).collect::<Vec<_>>(), [joint], "what is durable");
 }
