@@ -41,8 +41,8 @@ pub(crate) struct Receiving {
     asked: u64,
     /// What is patient enough is learned on the way.
     patience: u64,
-    /// When something of it came last, or it began.
-    came_at: u64,
+    /// Since when whoever was asked was asked in vain: nothing has come since.
+    in_vain_since: Option<u64>,
 }
 
 /// Somebody who is better not asked for a time.
@@ -86,7 +86,7 @@ pub(crate) struct Ask {
 
 impl Receiving {
     /// Begins, or goes on where `stored` bytes are there already.
-    pub(crate) fn new(snapshot: SnapshotId, stored: u64, now: u64) -> Self {
+    pub(crate) fn new(snapshot: SnapshotId, stored: u64) -> Self {
         assert!(stored <= snapshot.bytes, "{stored} bytes of {snapshot:?} were kept");
         let (parts, avoided) = (VecDeque::new(), Vec::new());
         let (is_offered, leader_only, has_copy) = (true, false, false);
@@ -101,19 +101,19 @@ impl Receiving {
             has_copy,
             asked: 0,
             patience: 0,
-            came_at: now,
+            in_vain_since: None,
         }
     }
 
     /// Begins with what a damaged copy still has: `stored` bytes, and more behind what it lacks.
-    pub(crate) fn of_damaged(snapshot: SnapshotId, stored: u64, now: u64) -> Self {
-        Self { has_copy: true, ..Self::new(snapshot, stored, now) }
+    pub(crate) fn of_damaged(snapshot: SnapshotId, stored: u64) -> Self {
+        Self { has_copy: true, ..Self::new(snapshot, stored) }
     }
 
     /// What came from many was not what it should have been: it begins anew, and asks nobody but the leader.
     pub(crate) fn begin_anew(&mut self) {
-        let Self { is_offered, has_copy, came_at, .. } = *self;
-        *self = Self { is_offered, has_copy, leader_only: true, ..Self::new(self.snapshot, 0, came_at) };
+        let Self { is_offered, has_copy, .. } = *self;
+        *self = Self { is_offered, has_copy, leader_only: true, ..Self::new(self.snapshot, 0) };
     }
 
     /// The next request, where there is room for one and somebody to ask: the leader for every other part, the
@@ -186,13 +186,14 @@ impl Receiving {
             // Who answers within a tick is not asked again within it.
             let waited = (now - at).clamp(1, self.patience(least));
             self.avoid(Avoided { node: from, until: now + AVOIDED_TIMES * waited, lacks: true });
+            self.in_vain_since.get_or_insert(now);
             return Ok(());
         }
         if data.len() as u64 > part.offset + part.bytes - offset {
             return Err(Ignored::Malformed);
         }
         self.avoided.retain(|avoided| avoided.node != from);
-        self.came_at = now;
+        self.in_vain_since = None;
         part.here = if part.here.is_empty() { data } else { [&part.here[..], &data].concat().into() };
         // Where it was asked for more than once, this may be the answer to any of the requests (Karn and Partridge, 1987).
         if let (Some((_, at)), 1) = (part.asked.take(), part.times_asked) {
@@ -221,6 +222,7 @@ impl Receiving {
         }
         if bytes <= self.handed {
             self.stored = self.stored.max(bytes);
+            self.in_vain_since = None;
         }
     }
 
@@ -239,6 +241,7 @@ impl Receiving {
         }
         if is_given_up {
             self.patience = patience * 2;
+            self.in_vain_since.get_or_insert(now);
         }
     }
 
@@ -251,9 +254,11 @@ impl Receiving {
         self.stored < self.handed || self.parts.iter().any(|part| part.asked.is_some())
     }
 
-    /// Whether nothing has come for so long, and nothing waits for the disk.
-    pub(crate) fn is_stuck(&self, patience: u64, now: u64) -> bool {
-        self.stored == self.handed && self.came_at + patience < now
+    /// Whether whoever was asked was asked in vain for so long, and for longer than two requests are waited for, and nothing waits for
+    /// the disk.
+    pub(crate) fn is_stuck(&self, patience: u64, least: u64, now: u64) -> bool {
+        let patience = patience.max(2 * least * PATIENCE_MAX);
+        self.stored == self.handed && self.in_vain_since.is_some_and(|since| since + patience < now)
     }
 
     /// When the request that has waited longest has waited too long.
@@ -299,7 +304,7 @@ mod tests {
     }
 
     fn receiving(bytes: u64) -> Receiving {
-        Receiving::new(SnapshotId { last: LogPosition::new(1, 9), bytes, checksum: 7 }, 0, 0)
+        Receiving::new(SnapshotId { last: LogPosition::new(1, 9), bytes, checksum: 7 }, 0)
     }
 
     /// What is asked for next, as (node, offset, bytes).
@@ -457,7 +462,7 @@ mod tests {
     fn an_absurd_length_takes_no_room() {
         let mut receiving = receiving(u64::MAX);
         assert_eq!(asks(&mut receiving, 0).len(), 3);
-        let mut at_the_end = Receiving::new(receiving.snapshot, u64::MAX - 5, 0);
+        let mut at_the_end = Receiving::new(receiving.snapshot, u64::MAX - 5);
         assert_eq!(asks(&mut at_the_end, 0), [(2, u64::MAX - 5, 5)]);
     }
 
@@ -502,7 +507,7 @@ mod tests {
     fn a_damaged_copy_gives_what_it_still_has_and_nothing_else_skips_a_part() {
         let snapshot = receiving(100).snapshot;
         let mut whole = receiving(100);
-        let mut damaged = Receiving::of_damaged(snapshot, 0, 0);
+        let mut damaged = Receiving::of_damaged(snapshot, 0);
         let mut begun_anew = damaged.clone();
         begun_anew.begin_anew();
         for (receiving, next) in [(&mut whole, 30), (&mut damaged, 60), (&mut begun_anew, 60)] {
@@ -519,7 +524,7 @@ mod tests {
 
     #[test]
     fn a_part_that_is_stored_in_a_damaged_copy_makes_nobody_ask_again_for_the_next() {
-        let mut receiving = Receiving::of_damaged(receiving(100).snapshot, 0, 0);
+        let mut receiving = Receiving::of_damaged(receiving(100).snapshot, 0);
         assert_eq!(asks(&mut receiving, 0), [(2, 0, 10), (3, 10, 10), (2, 20, 10)]);
         receiving.take(LEADER, 0, bytes(10), LEAST, 1).expect("it was asked for");
         receiving.next_to_store().expect("the first part");

@@ -348,11 +348,11 @@ impl Raft {
     }
 
     fn begin_receiving(&mut self, snapshot: SnapshotId) {
-        self.snapshots.receiving = Some(Receiving::new(snapshot, self.snapshots.kept_of(snapshot), self.now));
+        self.snapshots.receiving = Some(Receiving::new(snapshot, self.snapshots.kept_of(snapshot)));
     }
 
     fn begin_repairing(&mut self, lost: SnapshotId) {
-        self.snapshots.receiving = Some(Receiving::of_damaged(lost, self.snapshots.kept_of(lost), self.now));
+        self.snapshots.receiving = Some(Receiving::of_damaged(lost, self.snapshots.kept_of(lost)));
     }
 
     /// Where a newer one than the one that is lost does not get on, that one is asked for again: whoever had the newer one may be
@@ -361,7 +361,7 @@ impl Raft {
         let patience = self.config.election_timeout * STUCK_TIMEOUTS;
         if let (Some(lost), Some(present)) = (self.snapshots.lost(), &self.snapshots.receiving)
             && present.snapshot != lost
-            && present.is_stuck(patience, self.now)
+            && present.is_stuck(patience, pull_patience(&self.config), self.now)
         {
             self.begin_repairing(lost);
         }
@@ -474,12 +474,12 @@ impl Raft {
 
     fn pull_snapshot(&mut self) {
         let Some(source) = self.snapshot_source() else { return };
-        self.maybe_turn_back();
-        let Some(receiving) = &mut self.snapshots.receiving else { return };
         if !self.ledger.hard_state_is_durable() {
             // Of the requests that would be held back, only the last would be kept.
             return;
         }
+        self.maybe_turn_back();
+        let Some(receiving) = &mut self.snapshots.receiving else { return };
         let snapshot = receiving.snapshot;
         let is_needed =
             self.snapshots.is_lost || snapshot.last.index > self.commit_index.min(self.faults.sound_to());

@@ -16,7 +16,7 @@ use squall_storage::{Named, Part, Piece, survey};
 
 use crate::holdings::{Holdings, asked_by};
 use crate::invariants::Invariants;
-use crate::membership::NodeSet;
+use crate::membership::{Membership, NodeSet};
 use crate::server::{Server, node_id};
 
 /// What a label says that an extent is; the other words are sequence, term, index and group of a record.
@@ -159,7 +159,9 @@ pub(crate) fn may_rot(
     // have committed it, and nobody else's word counts.
     let own: NodeSet = core::iter::once(node_id(id)).collect();
     let is_quorum = move |index: LogIndex| {
-        invariants.configurations_reaching(node_id(id), index).any(|membership| membership.has_quorum(own))
+        // By one without voters nothing is ruled out.
+        let is_quorum = |membership: Membership| membership.voters.is_empty() || membership.has_quorum(own);
+        invariants.configurations_reaching(node_id(id), index).any(is_quorum)
     };
     let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty();
     let is_witness = processes.setup().config(id).is_witness();

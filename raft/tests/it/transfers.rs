@@ -6,7 +6,7 @@ use squall_raft::{
     Action, AppendEntriesResponse, AppendResult, Body, Change, Config, Configuration, Entries, Fetch,
     FetchPurpose, HardState, Heartbeat, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId,
     Raft, Recovered, RepairResponse, RequestVoteResponse, RoleKind, Round, Session, SnapshotAction,
-    SnapshotId, SnapshotRequest, Term, TransferError,
+    SnapshotChunk, SnapshotId, SnapshotRequest, Term, TransferError,
 };
 
 use crate::cluster::{Cluster, entry, hard_state};
@@ -380,8 +380,42 @@ fn who_lost_its_snapshot_asks_for_that_one_again_where_a_newer_one_does_not_come
     for _ in 0..2 {
         raft.receive(named()).expect("it would do");
         assert_eq!(asked_after(&mut raft, patience), BTreeSet::from([40]), "it may be on its way");
-        asked_after(&mut raft, patience);
+        asked_after(&mut raft, 400);
         assert_eq!(raft.receiving_snapshot(), Some((lost, 0)));
         assert_eq!(asked_after(&mut raft, patience), BTreeSet::from([20]));
     }
+}
+
+/// Each part takes longer than four election timeouts to come, and comes.
+#[test]
+fn who_lost_its_snapshot_draws_a_newer_one_over_a_slow_link() {
+    let snapshot = |index| SnapshotId { last: LogPosition::new(1, index), bytes: 60, checksum: index };
+    let (lost, newer) = (snapshot(20), snapshot(40));
+    let recovered =
+        Recovered { lost_snapshot: Some(lost), base: lost.last, last_index: LogIndex(20), ..in_term_1() };
+    let config =
+        Config { max_snapshot_chunk_bytes: 10, ..Config::new(NodeId(3), (1..=3).map(NodeId).collect()) };
+    let mut raft = Raft::new(config, &recovered).expect("a sound start");
+    let named = RepairResponse { answers: Vec::new(), entries: Entries::default(), snapshot: Some(newer) };
+    raft.receive(to_n3(2, 1, Body::RepairResponse(Box::new(named)))).expect("it would do");
+    let (mut link, mut stored) = (VecDeque::new(), 0);
+    for now in 0..2_000 {
+        raft.tick(1);
+        while link.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, offset) = link.pop_front().expect("it was just looked at");
+            let chunk = SnapshotChunk { snapshot: newer, offset, data: vec![5; 10].into() };
+            let _late = raft.receive(to_n3(2, 1, Body::SnapshotChunk(chunk)));
+        }
+        while let Some(action) = raft.next_action() {
+            if let Action::Send(Message { to: NodeId(2), body: Body::SnapshotRequest(request), .. }) = action
+            {
+                assert_eq!(request.snapshot, newer);
+                link.push_back((now + 100, request.offset));
+            } else if let Action::Snapshot(SnapshotAction::Store { offset, data, .. }) = action {
+                stored = offset + data.len() as u64;
+                raft.snapshot_stored(newer, stored);
+            }
+        }
+    }
+    assert_eq!(stored, 60);
 }
