@@ -16,7 +16,7 @@ use squall_storage::{Named, Part, Piece, survey};
 
 use crate::holdings::{Holdings, asked_by};
 use crate::invariants::Invariants;
-use crate::membership::{Membership, NodeSet};
+use crate::membership::NodeSet;
 use crate::server::{Server, node_id};
 
 /// What a label says that an extent is; the other words are sequence, term, index and group of a record.
@@ -158,10 +158,8 @@ pub(crate) fn may_rot(
     // A witness may come to name it, and would never deny it; nor will one whose disk is lost. Who is a quorum by itself may
     // have committed it, and nobody else's word counts.
     let own: NodeSet = core::iter::once(node_id(id)).collect();
-    let is_quorum = move |index: LogIndex| {
-        // By one without voters nothing is ruled out.
-        let is_quorum = |membership: Membership| membership.voters.is_empty() || membership.has_quorum(own);
-        invariants.configurations_reaching(node_id(id), index).any(is_quorum)
+    let may_commit_alone = move |index: LogIndex| {
+        invariants.configurations_reaching(node_id(id), index).any(|membership| membership.may_commit(own))
     };
     let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty();
     let is_witness = processes.setup().config(id).is_witness();
@@ -176,7 +174,7 @@ pub(crate) fn may_rot(
             let position = LogPosition::new(term, index);
             let can_be_denied = || {
                 may_be_denied
-                    && !is_quorum(position.index)
+                    && !may_commit_alone(position.index)
                     && position.index > committed_index
                     && !holdings.is_named_elsewhere(id, position)
             };

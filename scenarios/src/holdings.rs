@@ -112,8 +112,7 @@ impl Holdings {
                 let denying = self.nodes(|other| other.denies(position));
                 let is_there = self.held().any(|(_, other)| other.has(position.index, Some(term)));
                 let may_be_committed = |membership: Membership| {
-                    membership.voters.is_empty()
-                        || membership.has_quorum(membership.voters.or(membership.outgoing).without(denying))
+                    membership.may_commit(membership.voters.or(membership.outgoing).without(denying))
                 };
                 !faulty.is_doubtful
                     && position.index > invariants.committed_index()

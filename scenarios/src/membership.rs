@@ -115,6 +115,12 @@ impl Membership {
         has_majority(self.voters) && (!self.is_joint() || has_majority(self.outgoing))
     }
 
+    /// Whether an entry that these have may be committed, for all that they can tell: a configuration without voters rules out nothing.
+    #[must_use]
+    pub fn may_commit(&self, having: NodeSet) -> bool {
+        self.voters.is_empty() || self.has_quorum(having)
+    }
+
     /// Whether these remain a majority whichever of the other learners become voters by themselves.
     #[must_use]
     pub fn has_lasting_quorum(&self, agreeing: NodeSet) -> bool {

@@ -351,19 +351,29 @@ fn a_snapshot_on_its_way_is_told_with_what_is_stored_of_it() {
     assert_eq!(n3(&in_term_1()).receiving_snapshot(), None);
 }
 
+/// n3 has lost the first of these snapshots, and draws the second, which is newer, in parts of ten bytes: n2 has said so.
+fn told_of_a_newer_one() -> (Raft, [SnapshotId; 2]) {
+    let [lost, newer] =
+        [20, 40].map(|index| SnapshotId { last: LogPosition::new(1, index), bytes: 60, checksum: index });
+    let recovered =
+        Recovered { lost_snapshot: Some(lost), base: lost.last, last_index: lost.last.index, ..in_term_1() };
+    let config =
+        Config { max_snapshot_chunk_bytes: 10, ..Config::new(NodeId(3), (1..=3).map(NodeId).collect()) };
+    let mut raft = Raft::new(config, &recovered).expect("a sound start");
+    raft.receive(named_by_n2(newer)).expect("it would do");
+    (raft, [lost, newer])
+}
+
+fn named_by_n2(snapshot: SnapshotId) -> Message {
+    let (answers, entries) = (Vec::new(), Entries::default());
+    let named = RepairResponse { answers, entries, snapshot: Some(snapshot) };
+    to_n3(2, 1, Body::RepairResponse(Box::new(named)))
+}
+
 /// Whoever had the newer one is out of reach, and nobody else has one as new; but some still have that which was lost.
 #[test]
 fn who_lost_its_snapshot_asks_for_that_one_again_where_a_newer_one_does_not_come() {
-    let snapshot = |index| SnapshotId { last: LogPosition::new(1, index), bytes: 60, checksum: index };
-    let (lost, newer) = (snapshot(20), snapshot(40));
-    let recovered =
-        Recovered { lost_snapshot: Some(lost), base: lost.last, last_index: LogIndex(20), ..in_term_1() };
-    let mut raft = n3(&recovered);
-    let named = || {
-        let (answers, entries) = (Vec::new(), Entries::default());
-        let named = RepairResponse { answers, entries, snapshot: Some(newer) };
-        to_n3(2, 1, Body::RepairResponse(Box::new(named)))
-    };
+    let (mut raft, [lost, newer]) = told_of_a_newer_one();
     let asked_after = |raft: &mut Raft, ticks: u64| {
         let mut asked = BTreeSet::new();
         for _ in 0..ticks {
@@ -378,26 +388,18 @@ fn who_lost_its_snapshot_asks_for_that_one_again_where_a_newer_one_does_not_come
     };
     let patience = raft.config().election_timeout * 4;
     for _ in 0..2 {
-        raft.receive(named()).expect("it would do");
         assert_eq!(asked_after(&mut raft, patience), BTreeSet::from([40]), "it may be on its way");
         asked_after(&mut raft, 400);
         assert_eq!(raft.receiving_snapshot(), Some((lost, 0)));
         assert_eq!(asked_after(&mut raft, patience), BTreeSet::from([20]));
+        raft.receive(named_by_n2(newer)).expect("it would do");
     }
 }
 
 /// Each part takes longer than four election timeouts to come, and comes.
 #[test]
 fn who_lost_its_snapshot_draws_a_newer_one_over_a_slow_link() {
-    let snapshot = |index| SnapshotId { last: LogPosition::new(1, index), bytes: 60, checksum: index };
-    let (lost, newer) = (snapshot(20), snapshot(40));
-    let recovered =
-        Recovered { lost_snapshot: Some(lost), base: lost.last, last_index: LogIndex(20), ..in_term_1() };
-    let config =
-        Config { max_snapshot_chunk_bytes: 10, ..Config::new(NodeId(3), (1..=3).map(NodeId).collect()) };
-    let mut raft = Raft::new(config, &recovered).expect("a sound start");
-    let named = RepairResponse { answers: Vec::new(), entries: Entries::default(), snapshot: Some(newer) };
-    raft.receive(to_n3(2, 1, Body::RepairResponse(Box::new(named)))).expect("it would do");
+    let (mut raft, [_, newer]) = told_of_a_newer_one();
     let (mut link, mut stored) = (VecDeque::new(), 0);
     for now in 0..2_000 {
         raft.tick(1);

@@ -108,19 +108,24 @@ fn a_snapshot_may_end_with_a_new_session_or_a_new_configuration() {
     }
 }
 
-#[test]
-fn a_life_begins_with_the_newest_snapshot() {
-    let mut cluster = cluster(POLICY);
-    cluster.put_many(1, 0..9);
-    let snapshot = cluster.snapshots(1)[0];
-    let recovered = Recovered {
+/// What is found where there is a snapshot of term 1, and nothing behind it.
+fn begins_with(snapshot: SnapshotId) -> Recovered {
+    Recovered {
         boot: 1,
         hard_state: HardState { current_term: Term(1), ..HardState::default() },
         snapshot: Some(snapshot),
         base: snapshot.last,
         last_index: snapshot.last.index,
         ..Recovered::default()
-    };
+    }
+}
+
+#[test]
+fn a_life_begins_with_the_newest_snapshot() {
+    let mut cluster = cluster(POLICY);
+    cluster.put_many(1, 0..9);
+    let snapshot = cluster.snapshots(1)[0];
+    let recovered = begins_with(snapshot);
     let before = cluster.replica(1).machine().clone();
     let nodes: Vec<NodeId> = (1..=3).map(NodeId).collect();
     *cluster.replica(1) = Replica::new(config(NodeId(1), &nodes), &recovered, KeyValue::default()).unwrap();
@@ -132,13 +137,7 @@ fn a_life_begins_with_the_newest_snapshot() {
 #[test]
 fn a_life_whose_snapshot_is_not_what_it_should_be_ends() {
     let snapshot = SnapshotId { last: LogPosition::new(1, 10), bytes: 100, checksum: 7 };
-    let recovered = Recovered {
-        hard_state: HardState { current_term: Term(1), ..HardState::default() },
-        snapshot: Some(snapshot),
-        base: snapshot.last,
-        last_index: snapshot.last.index,
-        ..Recovered::default()
-    };
+    let recovered = begins_with(snapshot);
     let start = || {
         let config = config(NodeId(1), &[NodeId(1)]);
         let mut replica = Replica::new(config, &recovered, KeyValue::default()).unwrap();
@@ -160,13 +159,7 @@ fn a_life_whose_snapshot_is_not_what_it_should_be_ends() {
 fn a_snapshot_that_a_newer_one_overtook_is_not_asked_for_any_more() {
     let [older, newer] =
         [10, 20].map(|index| SnapshotId { last: LogPosition::new(1, index), bytes: 100, checksum: 7 });
-    let recovered = Recovered {
-        hard_state: HardState { current_term: Term(1), ..HardState::default() },
-        snapshot: Some(older),
-        base: older.last,
-        last_index: older.last.index,
-        ..Recovered::default()
-    };
+    let recovered = begins_with(older);
     let config = config(NodeId(1), &[1, 2, 3].map(NodeId));
     let mut replica = Replica::new(config, &recovered, KeyValue::default()).unwrap();
     let load = |snapshot| Output::Snapshot(SnapshotJob::Load { snapshot, offset: 0, max_bytes: 50 });

@@ -2,7 +2,7 @@
 
 use squall_raft::{LogIndex, LogPosition, NodeId, Round};
 
-use crate::membership::Membership;
+use crate::membership::{Membership, NodeSet};
 use crate::observation::{Content, Step};
 use crate::stage::{Cast, commit, commit_on_all, elect, replicate};
 
@@ -118,4 +118,7 @@ fn an_entry_may_be_committed_by_the_configuration_before_it_and_by_all_that_foll
     let reaching = |index| cast.judge.configurations_reaching(NodeId(1), LogIndex(index)).collect::<Vec<_>>();
     assert_eq!([1, 2, 3].map(reaching), [vec![three, joint], vec![three, joint], vec![joint]]);
     assert_eq!(cast.judge.configurations(NodeId(1)).collect::<Vec<_>>(), [joint], "what is durable");
+    let alone = NodeSet::EMPTY.with(NodeId(1));
+    assert!(Membership::default().may_commit(alone), "by one without voters nothing is ruled out");
+    assert!(Membership::first(&[NodeId(1)]).may_commit(alone) && !joint.may_commit(alone));
 }
