@@ -36,6 +36,7 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     line!(out, "{}: {}, {wall} on {jobs}", summary.profile, seeds(summary, plan));
     line!(out);
     line!(out, "  verdicts    {}", verdicts(summary));
+    excuses(&mut out, &summary.marks);
     line!(out, "  simulated   {}", simulated(summary));
     line!(
         out,
@@ -191,6 +192,14 @@ fn simulated(summary: &Summary) -> String {
         words::count(summary.events, "event"),
         thousands(summary.events_per_second_per_job as u64),
     )
+}
+
+/// How many runs that passed were excused from something, and why.
+pub(crate) fn excuses(out: &mut String, marks: &[(&'static str, u64)]) {
+    let excused = marks.iter().filter(|(name, runs)| *runs > 0 && marks::EXCUSES.contains(name));
+    for (name, runs) in excused {
+        line!(out, "  excused     {}: {name}", words::count(*runs, "run"));
+    }
 }
 
 /// How many situations were reached, and the first that never were.
@@ -397,6 +406,23 @@ mod tests {
             "{report}"
         );
         assert!(report.contains("All invariants held."), "{report}");
+    }
+
+    #[test]
+    fn a_sweep_says_of_how_many_runs_it_excused_what() {
+        let excused = |runs: [u64; 3]| {
+            let mut out = String::new();
+            let mut marks: Vec<_> = marks::EXCUSES.into_iter().zip(runs).collect();
+            marks.push(("a witness took up a position", 9));
+            excuses(&mut out, &marks);
+            out
+        };
+        assert_eq!(excused([0, 0, 0]), "");
+        let told = "  excused     1 run: a member of the core was cut off from an outside leader
+  excused     1,200 runs: an uncertain head left no core that could go on
+";
+        assert_eq!(excused([1, 0, 1_200]), told);
+        assert!(marks::EXCUSES.iter().all(|excuse| marks::all().any(|mark| mark == *excuse)));
     }
 
     #[test]

@@ -51,28 +51,40 @@ pub(crate) fn choose(
     let order = draw.bits("spared");
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
     let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
-    let core = spare(&candidates, &memberships, |core, membership| {
+    // One that lacks what none of the others has would spoil every core that it is in.
+    let repairable = holdings.repairable(candidates.iter().copied().collect(), invariants);
+    let repairable: Vec<ProcessId> =
+        candidates.iter().copied().filter(|id| repairable.contains(*id)).collect();
+    let core = spare(&repairable, &memberships, |core, membership| {
         let certain = core.iter().map(node_id).collect::<NodeSet>().without(uncertain);
         membership.has_lasting_quorum(certain)
             && can_lead(invariants, heard, core, uncertain, membership)
             && holdings.can_repair_themselves(core, invariants)
     });
-    // Of a core that is drawn at random nothing is known where there are witnesses. To give an entry up it may take everybody, and
-    // so it may to elect somebody; but a witness grants nobody whose log is behind its own, and leads nobody itself.
-    let may_be_granted = |id: &ProcessId| {
-        !invariants.witnesses().has(node_id(*id)) && invariants.is_ahead_of_all(node_id(*id))
-    };
     let needs_all = !uncertain.is_empty();
     match core {
         // Whoever lost its disk will never say what it did not have, nor vote.
         None if !lost.is_empty() => Some(ProcessSet::EMPTY),
-        None if has_witnesses && needs_all && !candidates.iter().any(may_be_granted) => {
+        None if has_witnesses
+            && needs_all
+            && !candidates.iter().any(|id| may_be_granted(invariants, *id)) =>
+        {
             Some(ProcessSet::EMPTY)
         }
         None if needs_all && holdings.lack_what_nobody_denies(invariants) => Some(ProcessSet::EMPTY),
         None if !are_whole || needs_all => Some(candidates.into_iter().collect()),
         core => Some(core.unwrap_or_default()),
     }
+}
+
+/// Whether a witness may grant its vote to this one, whatever it knows of. Of a core that is drawn at random nothing is known where
+/// there are witnesses: to give an entry up it may take everybody, and so it may to elect somebody; but a witness grants nobody
+/// whose log is behind its own, and leads nobody itself. Nor does a learner, though it has what the voters miss.
+fn may_be_granted(invariants: &Invariants, id: ProcessId) -> bool {
+    let node = node_id(id);
+    !invariants.witnesses().has(node)
+        && invariants.is_ahead_of_all(node)
+        && invariants.configurations(node).any(|membership| membership.is_voter(node))
 }
 
 /// Whether some server may have lost the end of its log, and does not know.
@@ -197,5 +209,18 @@ mod tests {
         assert!(can(&cast, &[1, 3], &[1, 3]));
         assert!(!can(&cast, &[2, 3], &[2, 3]), "n2 lacks what the witness knows of");
         assert!(!can(&cast, &[2], &[2, 3]), "so it does where all else are down");
+    }
+
+    #[test]
+    fn a_learner_that_has_more_than_the_voters_is_granted_nothing() {
+        let mut cast = Cast::of_invariants_among(4, 3);
+        elect(&mut cast, 1);
+        commit_on_all(&mut cast, 1);
+        let granted = |cast: &Cast<Invariants>| {
+            (1..=4).map(ProcessId).filter(|id| may_be_granted(&cast.judge, *id)).collect::<Vec<_>>()
+        };
+        assert_eq!(granted(&cast), [1, 2, 3].map(ProcessId), "all have the same log");
+        replicate(&mut cast, 1, &[4]);
+        assert_eq!(granted(&cast), [ProcessId(1)]);
     }
 }

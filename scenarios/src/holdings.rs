@@ -180,19 +180,31 @@ impl Holdings {
 
     /// Whether whatever one of these servers lacks another of them has, which it would ask.
     pub(crate) fn can_repair_themselves(&self, core: ProcessSet, invariants: &Invariants) -> bool {
-        let members = || core.iter().filter_map(|id| Some((id, self.all[id.0 as usize].as_ref()?)));
-        members().filter(|(_, held)| !held.is_whole()).all(|(id, held)| {
-            let asked = asked_by(id, invariants);
-            let may_give = |other: ProcessId| core.contains(other) && asked.has(node_id(other));
-            let has_snapshot = |last| self.snapshot_returns(id, last, may_give);
-            let state_is_there = held.lacks_state.is_none_or(has_snapshot);
-            state_is_there
-                && held.faulty.iter().all(|faulty| {
-                    let term = held.term_at(faulty.index);
-                    let mut others = members().filter(|(other, _)| asked.has(node_id(*other)));
-                    others.any(|(_, other)| other.has(faulty.index, term))
-                })
-        })
+        core.iter().all(|id| self.is_repaired_by(id, core, invariants))
+    }
+
+    /// The largest part of these servers that can repair themselves.
+    pub(crate) fn repairable(&self, all: ProcessSet, invariants: &Invariants) -> ProcessSet {
+        let mut left = all;
+        while let Some(stuck) = left.iter().find(|id| !self.is_repaired_by(*id, left, invariants)) {
+            left = left.without(stuck);
+        }
+        left
+    }
+
+    /// Whether whatever this server lacks one of these has, which it would ask.
+    fn is_repaired_by(&self, id: ProcessId, core: ProcessSet, invariants: &Invariants) -> bool {
+        let Some(held) = self.all[id.0 as usize].as_ref().filter(|held| !held.is_whole()) else {
+            return true;
+        };
+        let asked = asked_by(id, invariants);
+        let may_give = |other: ProcessId| core.contains(other) && asked.has(node_id(other));
+        let is_given = |faulty: &Faulty| {
+            let term = held.term_at(faulty.index);
+            self.held().any(|(other, held)| may_give(other) && held.has(faulty.index, term))
+        };
+        held.lacks_state.is_none_or(|last| self.snapshot_returns(id, last, may_give))
+            && held.faulty.iter().all(is_given)
     }
 }
 
@@ -372,5 +384,29 @@ mod tests {
         let later = || Held { runs: vec![LogPosition::new(1, 1), LogPosition::new(3, 4)], ..held(3, 4) };
         assert!(!is_open(false, [later(), unsure(later(), 3)]), "n1 can be elected by n0");
         assert!(is_open(false, [unsure(later(), 3), unsure(later(), 3)]), "nor is anybody else certain");
+    }
+
+    #[test]
+    fn who_lacks_what_nobody_else_of_them_has_is_left_out_and_so_is_who_would_have_it_from_there() {
+        let lacking = |held: Held, indices: &[u64]| {
+            let faulty = indices.iter().map(|index| Faulty { index: LogIndex(*index), is_doubtful: false });
+            Held { faulty: faulty.collect(), ..held }
+        };
+        let repairable = |all: [Held; 4], among: &[u32]| {
+            let nodes = [0, 1, 2, 3].map(NodeId);
+            let holdings = Holdings { all: all.into_iter().map(Some).collect() };
+            let among = among.iter().copied().map(ProcessId).collect();
+            let left = holdings.repairable(among, &Invariants::new(&nodes, &nodes));
+            left.iter().map(|id| id.0).collect::<Vec<_>>()
+        };
+        let whole = || held(3, 5);
+        assert_eq!(repairable([whole(), whole(), whole(), whole()], &[0, 1, 3]), [0, 1, 3]);
+        let n0_alone_had_it = [lacking(whole(), &[5]), held(3, 4), held(3, 4), held(3, 4)];
+        assert_eq!(repairable(n0_alone_had_it, &[0, 1, 2, 3]), [1, 2, 3]);
+        let in_turn = || [lacking(whole(), &[2, 5]), lacking(whole(), &[3]), held(3, 4), held(2, 2)];
+        assert_eq!(repairable(in_turn(), &[0, 1, 2, 3]), [0, 1, 2, 3], "n1 has 5, n2 has 2 and 3");
+        assert_eq!(repairable(in_turn(), &[0, 2, 3]), [2, 3]);
+        let one_by_the_other = [lacking(whole(), &[4, 5]), lacking(whole(), &[3, 5]), held(2, 2), held(2, 2)];
+        assert_eq!(repairable(one_by_the_other, &[0, 1, 2, 3]), [2, 3], "without n0 nobody has 3");
     }
 }

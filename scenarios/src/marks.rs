@@ -113,6 +113,13 @@ pub const NAMES: &[&str] = &[
     "a change was refused: too many witnesses",
 ];
 
+/// Of these, what excuses a run from something that the liveness phase asks of it (docs/fault-model.md, "Two phases").
+pub const EXCUSES: [&str; 3] = [
+    "a member of the core was cut off from an outside leader",
+    "a lost disk left no core that could go on",
+    "an uncertain head left no core that could go on",
+];
+
 /// All marks of a run: the simulator's, then those of this crate.
 pub fn all() -> impl Iterator<Item = &'static str> {
     squall_sim::mark::FRAMEWORK.iter().chain(NAMES).copied()

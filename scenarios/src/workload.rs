@@ -125,8 +125,8 @@ pub struct Clients {
     next_number: Vec<u64>,
     /// The first operation that each client made up since the cluster was healed.
     first_fresh: Vec<u64>,
-    /// How many answers to such operations each client has yet to get; unbounded until the cluster is healed.
-    wanted: Vec<u64>,
+    /// Which answers to such operations each client has yet to get; unbounded until the cluster is healed.
+    wanted: Vec<Wanted>,
     sessions: ClientSessions,
     /// How long each client has waited, and waits now, for its operation.
     waited_us: Vec<u64>,
@@ -137,6 +137,36 @@ pub struct Clients {
     /// How many it wants of the healed cluster.
     wanted_of_healed: u64,
     marks: Marks,
+}
+
+/// What a client has yet to be answered before it asks no more.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    answers: u64,
+    /// None of them was to a command yet, through the log.
+    command: bool,
+    /// Nor to a read without an entry in the log.
+    read: bool,
+}
+
+impl Wanted {
+    const UNBOUNDED: Self = Self { answers: u64::MAX, command: false, read: false };
+
+    /// So many, of both kinds; one alone may be of either.
+    fn of_healed(answers: u64) -> Self {
+        Self { answers, command: true, read: true }
+    }
+
+    fn answered(&mut self, is_read: bool) {
+        self.answers = self.answers.saturating_sub(1);
+        *(if is_read { &mut self.read } else { &mut self.command }) = false;
+    }
+
+    /// Whether the next operation is to be a read, if that is not left to chance: the last one is of the kind that is missing. A
+    /// cluster that answers reads only, or commands only, serves nobody.
+    fn kind(&self) -> Option<bool> {
+        (self.answers == 1 && self.command != self.read).then_some(self.read)
+    }
 }
 
 /// How long a client waits, at the least, once the cluster is healed.
@@ -151,7 +181,7 @@ impl Clients {
     pub fn new(parameters: WorkloadParameters, clients: u32, servers: u32, wanted_of_healed: u64) -> Self {
         let believed = (0..clients).map(|client| ProcessId(client % servers)).collect();
         let (next_number, first_fresh) = (vec![0; clients as usize], vec![u64::MAX; clients as usize]);
-        let wanted = vec![u64::MAX; clients as usize];
+        let wanted = vec![Wanted::UNBOUNDED; clients as usize];
         let asked = (0..servers).map(ProcessId).collect();
         let patience_us = parameters.timeout_us;
         let WorkloadParameters { session_clients, session_sharers, close, .. } = parameters;
@@ -186,7 +216,7 @@ impl Clients {
             Response::Applied(_) | Response::Read { .. } | Response::Opened(_) | Response::Closed => {
                 let slot = operation.client.slot();
                 if operation.number >= self.first_fresh[slot] {
-                    self.wanted[slot] = self.wanted[slot].saturating_sub(1);
+                    self.wanted[slot].answered(matches!(response, Response::Read { .. }));
                 }
                 Answer::Done
             }
@@ -204,6 +234,8 @@ impl Clients {
                     "a client learned that its command was overwritten",
                     true
                 );
+                // A follower that the leader does not hear drops whatever it is asked to read.
+                self.believed[operation.client.slot()] = self.next_server(believed);
                 Answer::Refused
             }
             Response::Refused(ProposeError::NotLeader { leader: Some(leader) }) => {
@@ -297,7 +329,8 @@ fn value_of(operation: OperationId, bytes: u64) -> Bytes {
 /// The clients of any process that can be asked these questions.
 impl<P: Process<Request = Ask, Response = Response>> Workload<P> for Clients {
     fn next(&mut self, client: ClientId, number: u64, draw: &mut Draw<'_>) -> Option<Step<P>> {
-        if self.wanted[client.slot()] == 0 {
+        let wanted = self.wanted[client.slot()];
+        if wanted.answers == 0 {
             return None;
         }
         self.next_number[client.slot()] = number + 1;
@@ -310,7 +343,8 @@ impl<P: Process<Request = Ask, Response = Response>> Workload<P> for Clients {
             think_us = think_us.saturating_mul(20);
         }
         let believed = self.believed[client.slot()];
-        let is_read = draw.chance("read", parameters.reads);
+        let may_read = draw.chance("read", parameters.reads);
+        let is_read = wanted.kind().unwrap_or(may_read);
         let is_stray = draw.chance("stray", parameters.stray);
         let is_anywhere = is_read && draw.chance("anywhere", parameters.reads_anywhere);
         let mut target = believed;
@@ -365,13 +399,13 @@ impl<P: Process<Request = Ask, Response = Response>> Workload<P> for Clients {
         Patience::AsksAgain { target, timeout_us: waited_us }
     }
 
-    /// So that the cluster can come to rest, each client asks for so many answers more and then no more. It is in no
+    /// So that the cluster can come to rest, each client asks for so many answers more, of both kinds, and then no more. It is in no
     /// hurry: a leader whose own links are not healed may be slow, and clients that give up and ask anew would
     /// keep it busy with what nobody waits for. Nor does it try those that may be gone for good; where one of them
     /// leads, the core will say so. An answer to what it asked before says nothing of the healed core, and does not
     /// count.
     fn healed(&mut self, core: ProcessSet) {
-        self.wanted.fill(self.wanted_of_healed);
+        self.wanted.fill(Wanted::of_healed(self.wanted_of_healed));
         self.first_fresh.clone_from(&self.next_number);
         self.asked = core;
         for client in 0..self.believed.len() {

@@ -18,7 +18,9 @@ pub(super) fn soak(state: &State) -> String {
     for ledger in &state.profiles {
         line!(out, "  {:width$}  {}", ledger.profile, totals(ledger));
     }
-    report::situations(&mut out, &state.marks());
+    let marks = state.marks();
+    report::excuses(&mut out, &marks);
+    report::situations(&mut out, &marks);
     line!(out);
     for ledger in &state.profiles {
         ledger.doubts.iter().for_each(|doubt| tell_doubt(&mut out, &ledger.profile, doubt));

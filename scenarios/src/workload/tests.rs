@@ -1,6 +1,6 @@
 //! What clients ask of a healed cluster: whom, how patiently, and how much.
 
-use squall_raft::NodeId;
+use squall_raft::{LogIndex, NodeId};
 use squall_replica::SessionId;
 use squall_sim::process::Step;
 use squall_sim::{Choice, Purpose};
@@ -113,6 +113,38 @@ fn a_client_asks_the_healed_cluster_for_just_so_many_answers_whatever_it_got_bef
         applied(&mut clients, number);
     }
     assert!(next(&mut clients, 10 + WANTED).is_none());
+}
+
+/// Whether each operation of a client of a healed cluster that wants so many answers, and gets them, is a read.
+fn reads_asked(reads: Ratio, wanted: u64) -> Vec<bool> {
+    let parameters = WorkloadParameters { reads, ..WorkloadParameters::default() };
+    let mut clients = Clients::new(parameters, 1, 5, wanted);
+    Workload::<Server>::healed(&mut clients, core());
+    let asked = (0..).map_while(|number| {
+        let is_read = matches!(next(&mut clients, number)?.request, Ask::Read { .. });
+        let read = || Response::Read { applied: LogIndex(1), reply: Bytes::new() };
+        let response = if is_read { read() } else { Response::Applied(Bytes::new()) };
+        assert_eq!(answer(&mut clients, number, &response), Answer::Done);
+        Some(is_read)
+    });
+    asked.collect()
+}
+
+#[test]
+fn a_healed_cluster_is_asked_for_a_read_and_a_command_whatever_its_clients_prefer() {
+    assert_eq!(reads_asked(Ratio::ZERO, WANTED), [false, false, true]);
+    assert_eq!(reads_asked(Ratio::new(1, 1), WANTED), [true, true, false]);
+    assert_eq!(reads_asked(Ratio::ZERO, 1), [false], "one answer cannot be both");
+    let mut clients = Clients::new(WorkloadParameters::default(), 1, 5, 2);
+    Workload::<Server>::healed(&mut clients, core());
+    next(&mut clients, 0);
+    applied(&mut clients, 0);
+    for number in 1..10 {
+        let step = next(&mut clients, number).expect("it was answered no read");
+        assert!(matches!(step.request, Ask::Read { consistency: Consistency::Linearizable, .. }));
+        assert_eq!(step.target, ProcessId([3, 1][number as usize % 2]), "the other one of the core");
+        assert_eq!(answer(&mut clients, number, &Response::Dropped), Answer::Refused);
+    }
 }
 
 #[test]
