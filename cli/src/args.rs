@@ -418,7 +418,7 @@ pub(crate) struct ExploreArguments {
     /// Stop when a state is so many steps away.
     #[arg(long, value_name = "N")]
     pub(crate) depth_max: Option<u32>,
-    /// Stop at so many states; one takes some 100 bytes while it waits, and 20 for good.
+    /// Stop when there are so many states, and the step under way is done; one takes some 100 bytes while it waits, and 20 for good.
     #[arg(long, value_name = "N", default_value_t = 200_000_000)]
     pub(crate) states_max: u64,
     /// Stop after this time: 90s, 10m, 1h.

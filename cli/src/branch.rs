@@ -45,6 +45,11 @@ pub(crate) struct Branches {
     /// The first failure of each class.
     pub(crate) failed: BTreeMap<String, Failure>,
     pub(crate) inconclusive: u64,
+    /// In how many runs that passed something fired that does not count.
+    pub(crate) ignored: BTreeMap<&'static str, u64>,
+    /// What was switched off, as words of a command.
+    #[serde(skip)]
+    pub(crate) less: String,
 }
 
 /// A situation that few seeds come into.
@@ -77,6 +82,7 @@ struct Row {
     branch: Option<Branch>,
     seed: u64,
     verdict: Verdict,
+    ignored: Vec<&'static str>,
     marks: Vec<bool>,
     events: u64,
 }
@@ -112,6 +118,7 @@ pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
         interrupted: interrupt::requested() && (rows.len() as u64) < arguments.seeds,
         wall_seconds: clock.elapsed().as_secs_f64(),
         jobs,
+        less: arguments.less.words(),
         ..Branches::default()
     };
     summary.add(arguments, &rare, rows.into_iter().flatten().collect());
@@ -142,7 +149,10 @@ fn one(arguments: &BranchArguments, profile: &Profile, branch: Branch) -> Result
     }
     let file = arguments.emit.as_ref().map_or_else(|| FILE.to_owned(), |path| path.display().to_string());
     let (text, exit) = match &outcome.verdict {
-        Verdict::Passed => ("All invariants held.".to_owned(), Exit::Held),
+        Verdict::Passed => {
+            let ignored = summary::ignored(&outcome).iter().map(|class| (*class, 1)).collect();
+            (report::held(&ignored), Exit::Held)
+        }
         Verdict::Failed(violation) => {
             let mut text = format!("FAILED {}: {}\n\n", violation.class, violation.message);
             let (again, small) = (replay_command(arguments, branch, &file), shrink_command(arguments, &file));
@@ -177,8 +187,9 @@ fn rare(arguments: &BranchArguments, profile: &Profile, options: &RunOptions) ->
 }
 
 fn row(branch: Option<Branch>, outcome: Outcome) -> Row {
+    let ignored = summary::ignored(&outcome).to_vec();
     let Outcome { seed, verdict, marks, events, .. } = outcome;
-    Row { branch, seed, verdict, marks, events }
+    Row { branch, seed, verdict, ignored, marks, events }
 }
 
 fn branch_name(branch: Branch) -> String {
@@ -236,6 +247,9 @@ impl Branches {
         for row in rows {
             self.branches += u64::from(row.branch.is_some());
             self.events += row.events;
+            for class in row.ignored {
+                *self.ignored.entry(class).or_default() += 1;
+            }
             match row.verdict {
                 Verdict::Passed => {}
                 Verdict::Inconclusive(_) => self.inconclusive += 1,

@@ -33,7 +33,7 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     let mut out = String::new();
     let wall = words::duration(Duration::from_secs_f64(summary.wall_seconds));
     let jobs = words::jobs(summary.jobs, threads::cores());
-    line!(out, "{}: {}, {wall} on {jobs}", summary.profile, seeds(summary, plan));
+    line!(out, "{}{}: {}, {wall} on {jobs}", summary.profile, summary.less, seeds(summary, plan));
     line!(out);
     line!(out, "  verdicts    {}", verdicts(summary));
     excuses(&mut out, &summary.marks);
@@ -64,9 +64,19 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     } else if plan.check_determinism {
         line!(out, "All invariants held. Every seed was run twice, and went the same way both times.");
     } else {
-        line!(out, "All invariants held. The same seeds give the same hash on every machine.");
+        line!(out, "{} The same seeds give the same hash on every machine.", held(&summary.ignored));
     }
     out
+}
+
+/// That all held, or all that counted.
+pub(crate) fn held(ignored: &BTreeMap<&'static str, u64>) -> String {
+    if ignored.is_empty() {
+        return "All invariants held.".to_owned();
+    }
+    let fired = |(class, runs): (&&'static str, &u64)| format!("{class} in {}", words::count(*runs, "run"));
+    let fired: Vec<String> = ignored.iter().map(fired).collect();
+    format!("All invariants that count held; what fired, and was ignored: {}.", fired.join(", "))
 }
 
 /// The report of a shrunk failure.
@@ -102,6 +112,12 @@ pub(crate) fn shrunk(shrunk: &Shrunk) -> String {
     line!(out);
     line!(out, "It is in {}. See it again:", shrunk.file);
     line!(out, "  {}", shrunk.replay);
+    if let Some(test) = &shrunk.test {
+        line!(
+            out,
+            "The regression test, which passes once the bug is fixed, is {test}; tell its story there."
+        );
+    }
     out
 }
 
@@ -113,7 +129,8 @@ pub(crate) fn branches(summary: &Branches) -> String {
     let (profile, start) = (&summary.profile, summary.start);
     line!(
         out,
-        "{profile}: {seeds} from {start} on, and {} branches, {wall} on {jobs}",
+        "{profile}{}: {seeds} from {start} on, and {} branches, {wall} on {jobs}",
+        summary.less,
         thousands(summary.branches)
     );
     line!(out);
@@ -140,7 +157,7 @@ pub(crate) fn branches(summary: &Branches) -> String {
         (true, 0) if summary.interrupted => {
             line!(out, "Interrupted before the end: no invariant was violated by then.");
         }
-        (true, 0) => line!(out, "All invariants held."),
+        (true, 0) => line!(out, "{}", held(&summary.ignored)),
         (_, 1..) => line!(out, "{} had no verdict.", words::count(summary.inconclusive, "run")),
         (false, 0) => {}
     }
@@ -239,7 +256,7 @@ fn failures(out: &mut String, failed: &[Failure]) {
         );
         line!(out, "  {}", first.message);
         if !first.also_fired.is_empty() {
-            line!(out, "  after it fired: {}", first.also_fired.join(", "));
+            line!(out, "  also fired: {}", first.also_fired.join(", "));
         }
         line!(out);
     }
@@ -302,7 +319,7 @@ pub(crate) fn run(report: &Report) -> String {
         (_, None) => line!(out, "All invariants held."),
     }
     if !report.also_fired.is_empty() {
-        let what = if report.class.is_some() { "after it fired" } else { "fired, and was ignored" };
+        let what = if report.class.is_some() { "also fired" } else { "fired, and was ignored" };
         line!(out, "  {what}: {}", report.also_fired.join(", "));
     }
     if report.parting.is_some() {
@@ -426,6 +443,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_in_which_something_fired_that_does_not_count_says_what() {
+        let mut rows: Vec<Row> = (0..3).map(|seed| Row::new(seed, Err(String::new()))).collect();
+        for (row, ignored) in rows.iter_mut().zip([&["StaleRead"][..], &[], &["LogMatching", "StaleRead"]]) {
+            (row.judgement, row.ignored) = (Judgement::Passed, ignored.to_vec());
+        }
+        let plan = Plan { less: " --ignore StaleRead,LogMatching".to_owned(), ..PLAN };
+        let report = sweep(&Summary::new("storm", &plan, rows, Duration::from_secs(2)), &plan, &[]);
+        assert!(report.starts_with("storm --ignore StaleRead,LogMatching: 3 seeds from 0 on"), "{report}");
+        let held = "what fired, and was ignored: LogMatching in 1 run, StaleRead in 2 runs.";
+        assert!(report.contains(held) && !report.contains("All invariants held."), "{report}");
+    }
+
+    #[test]
     fn a_failing_sweep_tells_each_class_once_and_ends_with_the_command_that_reproduces() {
         let report = told(&summary(&[
             Judgement::Passed,
@@ -438,7 +468,7 @@ mod tests {
             report.contains("FAILED ElectionSafety, 2 seeds, first seed 1:\n  n1 and n3 lead term 4\n"),
             "{report}"
         );
-        assert!(report.contains("after it fired: LogMatching\n"), "{report}");
+        assert!(report.contains("also fired: LogMatching\n"), "{report}");
         assert!(!report.contains("lead term 9"), "{report}");
         assert!(report.ends_with("run --profile storm --seed 1\n"), "{report}");
     }

@@ -65,6 +65,8 @@ pub(crate) struct Shrunk {
     /// Whether an interrupt came, and not the end of its time.
     pub(crate) interrupted: bool,
     pub(crate) file: String,
+    /// The regression test.
+    pub(crate) test: Option<String>,
     /// The scenario itself.
     pub(crate) scenario: String,
     pub(crate) replay: String,
@@ -77,6 +79,9 @@ pub(crate) fn command(arguments: &ShrinkArguments) -> Result<Exit, Refusal> {
         ("--output", arguments.output.as_deref()),
         ("--test", arguments.test.as_deref()),
     ])?;
+    if let Some(path) = &arguments.test {
+        check_test(path)?;
+    }
     let options = options(arguments.less.ignore.classes());
     let (source, outcome) = failure(arguments, &options)?;
     let output = arguments.output.clone().map_or_else(|| own_name(arguments, &source, &outcome), Ok)?;
@@ -140,8 +145,20 @@ pub(crate) fn make_small(
         interrupted: interrupt::requested(),
         replay: format!("{} replay {}{}", words::program(), words::quoted(&file), request.ignore),
         file,
+        test: request.test.map(|path| path.display().to_string()),
         scenario: text,
     })
+}
+
+/// A test may be a story already, which somebody wrote: it is not overwritten.
+fn check_test(path: &Path) -> Result<(), Refusal> {
+    if path.symlink_metadata().is_ok() {
+        let path = path.display();
+        return Err(Refusal::bad_input(format!(
+            "{path} is there already, and a test is not overwritten: give --test another name, or remove it"
+        )));
+    }
+    output::check_place(path)
 }
 
 /// Where the simplest scenario goes if the user does not say: a file of this name must not be there.

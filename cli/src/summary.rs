@@ -1,5 +1,6 @@
 //! What a sweep found: one row for each run, and the totals that `--json` prints.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -37,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) marks: Vec<bool>,
     /// How long a thread was busy with it.
     pub(crate) busy: Duration,
+    /// What fired in a run that passed, for it does not count.
+    pub(crate) ignored: Vec<&'static str>,
     /// Where a second run of the seed went another way, if it did.
     pub(crate) parting: Option<String>,
 }
@@ -54,10 +57,12 @@ impl Row {
             operations: 0,
             marks: Vec::new(),
             busy: Duration::ZERO,
+            ignored: Vec::new(),
             parting: None,
         };
         match outcome {
             Ok(outcome) => {
+                row.ignored = ignored(&outcome).to_vec();
                 row.judgement = judgement(outcome.verdict, &outcome.also_fired);
                 row.hash = outcome.hash;
                 row.events = outcome.events;
@@ -70,6 +75,11 @@ impl Row {
         }
         row
     }
+}
+
+/// What fired in a run that passed.
+pub(crate) fn ignored(outcome: &Outcome) -> &[&'static str] {
+    if outcome.verdict == Verdict::Passed { &outcome.also_fired } else { &[] }
 }
 
 /// A verdict in the words of reports. `fired` may name the class that fired first too.
@@ -133,6 +143,8 @@ pub(crate) struct Summary {
     pub(crate) passed: u64,
     pub(crate) failed: Vec<Failure>,
     pub(crate) inconclusive: u64,
+    /// In how many runs that passed something fired that does not count.
+    pub(crate) ignored: BTreeMap<&'static str, u64>,
     /// Why runs were inconclusive, and which runs did not repeat.
     pub(crate) doubts: Vec<Doubt>,
     /// Combined over all runs: the same for the same seeds, whatever the threads and their order.
@@ -170,6 +182,7 @@ impl Summary {
             passed: 0,
             failed: Vec::new(),
             inconclusive: 0,
+            ignored: BTreeMap::new(),
             doubts: Vec::new(),
             hash: format!("{:032x}", combined_hash(&rows)),
             virtual_seconds: seconds(virtual_us),
@@ -196,6 +209,9 @@ impl Summary {
             let reason = "two runs of this seed went different ways".to_owned();
             let replay = format!("{replay} --check-determinism");
             self.doubts.push(Doubt { seed: row.seed, reason, parting: row.parting, replay });
+        }
+        for class in row.ignored {
+            *self.ignored.entry(class).or_default() += 1;
         }
         match row.judgement {
             Judgement::Passed => self.passed += 1,

@@ -245,7 +245,8 @@ fn share(state: &State, ledger: &Ledger, session: &Session) -> Option<u64> {
     .seeds()
 }
 
-/// Shrinks the fastest seed of each class, unless that was done before. An interrupt leaves the rest to the next time.
+/// Shrinks the fastest seed of each class, unless that was done to the end and the file is there. An interrupt leaves the rest to
+/// the next time.
 fn shrink_findings(
     state: &mut State,
     profiles: &[Profile],
@@ -258,7 +259,9 @@ fn shrink_findings(
             let finding = &ledger.findings[place];
             let is_doubted =
                 |doubt: &Doubt| doubt.kind == DoubtKind::NotRepeatable && doubt.seed == finding.fastest;
-            let is_done = finding.shrunk.is_some() || ledger.doubts.iter().any(is_doubted);
+            let is_small = |small: &Small| small.complete && Path::new(&small.file).exists();
+            let is_done =
+                finding.shrunk.as_ref().is_some_and(is_small) || ledger.doubts.iter().any(is_doubted);
             if is_done || interrupt::requested() {
                 continue;
             }
@@ -282,7 +285,7 @@ enum Shrinking {
     Small(Small),
     /// The seed does not fail as it did, but like this.
     Other(String),
-    /// It fails before there is a run to be shrunk, or an interrupt came.
+    /// It fails before there is a run to be shrunk.
     Early,
 }
 
@@ -309,7 +312,7 @@ fn shrunk(
     let folder = &arguments.output;
     fs::create_dir_all(folder)
         .map_err(|error| Refusal::harness(format!("{} cannot be made: {error}", folder.display())))?;
-    let file: PathBuf = folder.join(format!("{}-{}.scn", short(name), finding.class));
+    let file: PathBuf = folder.join(format!("{}-{}-{seed}.scn", short(name), finding.class));
     let request = shrink::Request {
         output: &file,
         test: None,
@@ -320,9 +323,6 @@ fn shrunk(
         ignore: String::new(),
     };
     let shrunk = shrink::make_small(format!("seed {seed} of {name}"), &outcome, &request)?;
-    if interrupt::requested() {
-        return Ok(Shrinking::Early);
-    }
     Ok(Shrinking::Small(Small { file: shrunk.file, events: shrunk.events[1], complete: shrunk.complete }))
 }
 

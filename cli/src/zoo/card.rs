@@ -109,10 +109,15 @@ impl<T: fmt::Display> fmt::Display for Cost<T> {
     }
 }
 
-/// The median, of two in the middle the worse, and the worst; none of nothing.
+/// The median, of two in the middle the worse, and the worst; none of nothing. What took longer than any other took longer than
+/// the longest of them, too.
 fn median_and_worst<T: Copy + PartialOrd>(mut costs: Vec<Cost<T>>) -> Option<[Cost<T>; 2]> {
     costs.sort_by(|left, right| left.partial_cmp(right).expect("what was measured is a number"));
-    Some([*costs.get(costs.len() / 2)?, *costs.last()?])
+    let (median, mut worst) = (*costs.get(costs.len() / 2)?, *costs.last()?);
+    for cost in &costs {
+        worst.than = if cost.than > worst.than { cost.than } else { worst.than };
+    }
+    Some([median, worst])
 }
 
 /// All bugs, and the totals; as JSON, the object that `--json` prints.
@@ -134,8 +139,8 @@ pub(crate) struct Card {
     /// Over the medians of the bugs that a seed showed.
     pub(crate) median_seeds: u64,
     pub(crate) median_cpu_seconds: f64,
-    /// Over all sweeps of these bugs. A sweep that ended without a catch counts as longer than any with one; what stands here is
-    /// then how long it was.
+    /// Over all sweeps of these bugs. A sweep that ended without a catch counts as longer than any with one; where there is such a
+    /// one, it took more than what stands here.
     pub(crate) worst_seeds: u64,
     pub(crate) worst_cpu_seconds: f64,
     /// How many sweeps of these bugs ended without a catch.
@@ -198,9 +203,10 @@ impl Card {
         if let Some(part) = self.part() {
             write!(out, "\n{part}").expect("writing to a string cannot fail");
         }
+        let more = if self.vain_sweeps > 0 { ">" } else { "" };
         write!(
             out,
-            "\n{} of {} caught, {} of these by a scenario alone; seeds to the catch: median {}, worst {}; CPU: median {:.1} s, worst {:.1} s\n",
+            "\n{} of {} caught, {} of these by a scenario alone; seeds to the catch: median {}, worst {more}{}; CPU: median {:.1} s, worst {more}{:.1} s\n",
             self.caught, self.total, self.by_scenario, self.median_seeds, self.worst_seeds, self.median_cpu_seconds, self.worst_cpu_seconds,
         )
         .expect("writing to a string cannot fail");
@@ -339,9 +345,10 @@ mod tests {
         let mut trial = trial(&[9, 1, 200], Some("ElectionSafety"));
         trial.sweeps[1] = sweep(150, None);
         let visit = Visit::of(&bug("V1"), trial);
-        assert!(line(&visit).contains(" 200..>150 seeds"), "{}", line(&visit));
+        assert!(line(&visit).contains(" 200..>200 seeds"), "{}", line(&visit));
         let card = Card::new(vec![visit]);
-        assert_eq!((card.caught, card.median_seeds, card.worst_seeds, card.vain_sweeps), (1, 200, 150, 1));
+        assert_eq!((card.caught, card.median_seeds, card.worst_seeds, card.vain_sweeps), (1, 200, 200, 1));
+        assert!(card.report(true).contains("worst >200; CPU: median 200.0 s, worst >200.0 s"));
         assert!(
             card.report(true).contains("\n1 sweep of bugs that another one caught"),
             "{}",

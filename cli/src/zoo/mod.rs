@@ -84,7 +84,7 @@ pub(crate) fn command(arguments: &ZooArguments) -> Result<Exit, Refusal> {
     let card = Card { untried, in_zoo, ..Card::new(results) };
     // What an interrupt cut short is no card: the bugs that are not on it might have escaped.
     if let Some(path) = arguments.card.as_ref().filter(|_| untried == 0) {
-        output::save(path, page::page(&card, &budget, &arguments.only).as_bytes())?;
+        output::save(path, page::page(&card, &budget, &arguments.only, path).as_bytes())?;
     }
     if arguments.json {
         output::print_json(&card)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::card::{Card, Visit};
 use super::families::{FAULT_FAMILIES, oracle_of, oracles};
@@ -15,9 +16,9 @@ macro_rules! line {
 }
 
 /// The page.
-pub(super) fn page(card: &Card, budget: &Budget, only: &[String]) -> String {
+pub(super) fn page(card: &Card, budget: &Budget, only: &[String], path: &Path) -> String {
     let mut out = String::new();
-    head(&mut out, card, &command(budget, only), budget);
+    head(&mut out, card, &command(budget, only, path), budget);
     bugs(&mut out, card);
     if card.bugs.iter().any(|bug| !bug.ablation.is_empty()) {
         faults(&mut out, card, budget);
@@ -27,13 +28,14 @@ pub(super) fn page(card: &Card, budget: &Budget, only: &[String]) -> String {
 }
 
 /// The command that made the page.
-fn command(budget: &Budget, only: &[String]) -> String {
+fn command(budget: &Budget, only: &[String], path: &Path) -> String {
     let Budget { seeds, time, jobs, sweeps, ablation_seeds, shrink } = budget;
     let only = if only.is_empty() { String::new() } else { format!(" --only {}", only.join(",")) };
     let shrink = shrink.map(|time| format!(" --shrink {}ms", time.as_millis())).unwrap_or_default();
     format!(
-        "cargo run --release -- zoo{only} --seeds {seeds} --time {}ms --jobs {jobs} --sweeps {sweeps} --ablation {ablation_seeds}{shrink} --card docs/score-card.md",
-        time.as_millis()
+        "cargo run --release -- zoo{only} --seeds {seeds} --time {}ms --jobs {jobs} --sweeps {sweeps} --ablation {ablation_seeds}{shrink} --card {}",
+        time.as_millis(),
+        words::quoted(&path.display().to_string())
     )
 }
 
@@ -277,7 +279,7 @@ mod tests {
         ]);
         let time = Duration::from_secs(60);
         let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 20, shrink: None };
-        let page = page(&card, &budget, &[]);
+        let page = page(&card, &budget, &[], Path::new("docs/score-card.md"));
         let has = |line: &str| assert!(page.lines().any(|other| other == line), "{line}\n{page}");
         has("| bugs of safety that are caught | 2 of 3 |");
         has(
@@ -303,7 +305,7 @@ mod tests {
         let card = Card { in_zoo: 150, ..Card::new(vec![bug]) };
         let time = Duration::from_secs(60);
         let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 0, shrink: None };
-        let page = page(&card, &budget, &["L1".to_owned()]);
+        let page = page(&card, &budget, &["L1".to_owned()], Path::new("my card.md"));
         assert!(page.contains("\n**Only 1 of 150 bugs tried**: "), "{page}");
         assert!(
             page.contains("| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |\n"),

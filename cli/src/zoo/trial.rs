@@ -95,6 +95,13 @@ struct Report {
     busy_seconds: f64,
     failed: Vec<Failure>,
     inconclusive: u64,
+    doubts: Vec<Doubt>,
+}
+
+#[derive(Deserialize)]
+struct Doubt {
+    seed: u64,
+    parting: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -239,6 +246,12 @@ impl Programs<'_> {
             .args(["--time", &format!("{}ms", budget.time.as_millis())])
             .args(off(without));
         let report: Report = report(command, &self.patched.with_extension("json"), budget.time + GRACE)?;
+        if let Some(doubt) = report.doubts.iter().find(|doubt| doubt.parting.is_some()) {
+            let (seed, profile) = (doubt.seed, &bug.profile);
+            return Err(format!(
+                "seed {seed} of {profile} goes another way each time: the patch breaks the seed"
+            ));
+        }
         let failure = report.failed.into_iter().next();
         let (seed, oracle) = failure.map(|failure| (failure.seed, failure.class)).unzip();
         if let (Some(seed), Some(oracle)) = (seed, &oracle)

@@ -22,8 +22,8 @@ const TOO_SHORT: &str = "squall-scenario 1\n\
 
 #[test]
 fn a_failure_becomes_a_few_lines_that_fail_alike_and_a_test_that_fails_until_it_is_mended() {
-    let (whole, small) = (file("too-short.scn", TOO_SHORT.as_bytes()), path("too-short-small.scn"));
-    let test = path("too-short-test.scn");
+    let (whole, folder) = (file("too-short.scn", TOO_SHORT.as_bytes()), folder("too-short-left"));
+    let (small, test) = (format!("{folder}/small.scn"), format!("{folder}/test.scn"));
     let report = json(&["shrink", &whole, "-o", &small, "--test", &test, "--json"]);
     assert_eq!((report["class"].as_str(), report["complete"].as_bool()), (Some("Liveness"), Some(true)));
     assert_eq!((report["events"][0].as_u64(), report["events"][1].as_u64()), (Some(4), Some(0)));
@@ -36,6 +36,10 @@ fn a_failure_becomes_a_few_lines_that_fail_alike_and_a_test_that_fails_until_it_
     assert!(again.contains("FAILED Liveness") && !again.contains("expects"), "{again}");
     let mended = succeed(1, &["replay", &test]);
     assert!(mended.contains("the scenario expects `passed`"), "{mended}");
+    let story = fs::read(&test).expect("it was written");
+    let said = refused(&["shrink", &whole, "-o", &small, "--test", &test]);
+    assert!(said.contains("test.scn is there already, and a test is not overwritten"), "{said}");
+    assert_eq!(fs::read(&test).expect("it is there"), story);
 }
 
 #[test]
@@ -61,16 +65,16 @@ fn when_there_is_no_time_the_whole_is_left_and_fails() {
 fn without_a_name_it_goes_to_one_that_tells_what_it_is_and_nothing_is_overwritten() {
     let folder = folder("shrink-unnamed");
     let whole = file("shrink-unnamed/short.scn", TOO_SHORT.as_bytes());
-    let shrink = || {
+    let shrink = |test: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
-        command.args(["shrink", &whole, "--test", "test.scn"]).current_dir(&folder);
+        command.args(["shrink", &whole, "--test", test]).current_dir(&folder);
         finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
     };
-    assert_eq!(shrink().status.code(), Some(0));
+    assert_eq!(shrink("test.scn").status.code(), Some(0));
     let small = format!("{folder}/short-Liveness.scn");
     let before = fs::read(&small).expect("it was written under its own name");
     assert!(fs::exists(format!("{folder}/test.scn")).expect("the folder can be read"));
-    let again = shrink();
+    let again = shrink("another.scn");
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stderr).contains("short-Liveness.scn is there already"));
     assert_eq!(fs::read(&small).expect("it is there"), before);

@@ -110,7 +110,7 @@ fn the_fastest_seed_of_each_class_is_shrunk_into_a_scenario_that_fails_alike() {
     let (fewest, seed) = (0..6).map(events).min().expect("six seeds were run");
     assert_eq!((finding["fastest"].as_u64(), finding["events"].as_u64()), (Some(seed), Some(fewest)));
 
-    let scenario = format!("{folder}/new/findings/too-short-Liveness.scn");
+    let scenario = format!("{folder}/new/findings/too-short-Liveness-{seed}.scn");
     assert_eq!(finding["shrunk"]["file"], Value::from(scenario.as_str()));
     assert!(
         report.contains(&format!("FAILED Liveness, 6 seeds; seed {seed} is the fastest, after")),
@@ -118,11 +118,16 @@ fn the_fastest_seed_of_each_class_is_shrunk_into_a_scenario_that_fails_alike() {
     );
     assert!(report.contains(&format!(" replay {scenario}\n")), "{report}");
     assert!(succeed(1, &["replay", &scenario]).contains("FAILED Liveness"));
-    // It is not shrunk again, nor is anything else done.
+    // It is not shrunk again, nor is anything else done; unless the file is gone.
+    let again = || {
+        let again = succeed(1, &soak(&state, &folder, &["--seeds", "6", "--json"]));
+        serde_json::from_str::<Value>(&again).expect("--json prints JSON")
+    };
+    assert_eq!(again(), known);
     fs::remove_file(&scenario).expect("it was written");
-    let again = succeed(1, &soak(&state, &folder, &["--seeds", "6", "--json"]));
-    assert_eq!(serde_json::from_str::<Value>(&again).expect("--json prints JSON"), known);
-    assert!(!fs::exists(&scenario).expect("the folder can be read"));
+    let moved = format!("{folder}/too-short-Liveness-{seed}.scn");
+    assert_eq!(again()["profiles"][0]["findings"][0]["shrunk"]["file"], Value::from(moved.as_str()));
+    assert!(succeed(1, &["replay", &moved]).contains("FAILED Liveness"));
 }
 
 #[test]
