@@ -8,6 +8,9 @@ use crate::args::DiffArguments;
 use crate::exit::{Exit, Refusal};
 use crate::output;
 
+/// What the trace of a scenario has in the place of a profile.
+const FILE: &str = "scenario";
+
 /// Runs the command. As for its namesake, a difference is an exit code of 1.
 pub(crate) fn command(arguments: &DiffArguments) -> Result<Exit, Refusal> {
     let (left, right) = (read(&arguments.left)?, read(&arguments.right)?);
@@ -20,7 +23,7 @@ pub(crate) fn command(arguments: &DiffArguments) -> Result<Exit, Refusal> {
             let [one, other] = [&left, &right].map(|trace| which_run(&trace.header));
             if one != other {
                 output::print(&format!(
-                    "these are of different runs, which need not agree in anything: {one}, and {other}\n\n"
+                    "these are of {one} and of {other}, which need not agree in anything unless one was written down from the other\n\n"
                 ))?;
             }
             output::print(&format!("{}\n", divergence.to_string().trim_end()))?;
@@ -32,7 +35,7 @@ pub(crate) fn command(arguments: &DiffArguments) -> Result<Exit, Refusal> {
 /// Which run a trace is of. The program is no part of that: whether another one runs it alike may be the question.
 fn which_run(header: &Header) -> String {
     let Header { program: _, profile, seed } = header;
-    format!("seed {seed} of {profile}")
+    if profile == FILE { "a scenario".to_owned() } else { format!("seed {seed} of {profile}") }
 }
 
 fn read(path: &Path) -> Result<Trace, Refusal> {

@@ -58,7 +58,8 @@ pub struct Outcome {
     pub operations: u64,
     /// For each of [`crate::marks::all`] whether it was reached.
     pub marks: Vec<bool>,
-    /// For each fault that waited for something in vain, what that was; and each step that could not be taken.
+    /// For each fault that waited for something in vain, what that was; each that did nothing when its turn came; and each step
+    /// that could not be taken.
     pub missed: Vec<String>,
     /// What a scenario decides, and nobody asked for, or took otherwise.
     pub unheeded: Unheeded,
@@ -294,7 +295,7 @@ where
         safety_us: result.safety_us,
         operations: result.operations,
         marks: reached.collect(),
-        missed: result.missed.iter().map(ToString::to_string).collect(),
+        missed: in_vain(&result),
         unheeded: result.unheeded,
         also_fired,
         verdict: result.verdict,
@@ -302,6 +303,12 @@ where
         trace: options.keep_trace.then(|| world.into_recorder().into_trace(header.clone())),
         scenario,
     }
+}
+
+/// What was planned and came to nothing.
+fn in_vain(result: &RunResult) -> Vec<String> {
+    let missed = result.missed.iter().map(ToString::to_string);
+    missed.chain(result.idle.iter().map(ToString::to_string)).collect()
 }
 
 /// Lets a world go on, and says what came of that; or, where a panic ended it and is to be caught, what is left of the run.

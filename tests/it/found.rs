@@ -75,6 +75,27 @@ fn a_scenario_that_ends_otherwise_than_it_says_is_told_apart() {
     let missed = format!("{text}e1 @n1:leads#99 rot n0\nexpect passed\n");
     let missed = check("quiet.scn", &missed).expect_err("nobody is elected so often");
     assert!(missed.starts_with("e1 did not strike: `n1:leads#99` was not reached"), "{missed}");
+    for (faults, idle) in [
+        (
+            "e1 @1s crash n0 kind=power outage=60s\ne2 @1100ms pause n0 for=1s clock=running",
+            "e2 did nothing: its process was down",
+        ),
+        (
+            "e1 @1s crash-all kind=power outage=60s\ne2 @1100ms partition isolate=most-prominent for=1s",
+            "e2 did nothing: no process was up",
+        ),
+        ("e1 @1s partition split=n0,n1,n2 for=1s", "e1 did nothing: there is no link that it would cut"),
+        (
+            "e1 @1s lose-disk n0 outage=60s\ne2 @1100ms lose-disk n1 outage=1s",
+            "e2 did nothing: the fault budget spares what it would strike",
+        ),
+        (
+            "e1 @1s crash n0 kind=power after-disk-operations=1000000 outage=1s",
+            "e1 did nothing: its disk did not complete so many operations before the end",
+        ),
+    ] {
+        assert_eq!(check("quiet.scn", &format!("{text}{faults}\nexpect passed\n")), Err(idle.to_owned()));
+    }
     let steps = "squall-scenario 1\n# An election.\nexplore nodes=3\ns1 campaign n0\ns2 persisted n0\ns3 deliver n0>n1#1\n";
     let check_steps = |text: &str| check("steps.scn", &format!("{text}expect passed\n"));
     assert_eq!(check_steps(steps), Ok(()));

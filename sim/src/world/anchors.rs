@@ -49,7 +49,7 @@ enum Progress {
     Struck,
 }
 
-/// A fault that never struck, for what it waited for did not come, or came when the storm was all but over.
+/// A fault that never struck, for what it waited for did not come, or came too shortly before the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Missed {
     /// The event's number.
@@ -80,7 +80,9 @@ impl fmt::Display for Missed {
             MissedWhy::Counted(0) => f.write_str("was not reached"),
             MissedWhy::Counted(1) => f.write_str("was not reached; it came once"),
             MissedWhy::Counted(times) => write!(f, "was not reached; it came {times} times"),
-            MissedWhy::TooLate => f.write_str("was reached when the safety phase was all but over"),
+            MissedWhy::TooLate => {
+                f.write_str("was reached, and before it was due the safety phase, or the run, was over")
+            }
         }
     }
 }

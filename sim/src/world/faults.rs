@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::act::Occasion;
+use super::idle::{Idle, IdleWhy};
 use super::slot::Trap;
 use crate::anchor::Turn;
 use crate::choice::Ratio;
@@ -87,18 +88,18 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     fn strike(&mut self, id: u32, fault: &Fault) {
         match fault {
             Fault::Partition { cut, duration_us } => {
-                let links = self.links_of(cut);
+                let links = self.links_of(id, cut);
                 self.cut(&links);
                 self.begin(id, *duration_us, *duration_us, Course::Cut(links));
             }
             Fault::Flapping { cut, down_us, up_us, duration_us } => {
-                let links = self.links_of(cut);
+                let links = self.links_of(id, cut);
                 self.cut(&links);
                 let course = Course::Flap { links, is_cut: true, down_us: *down_us, up_us: *up_us };
                 self.begin(id, *duration_us, *down_us, course);
             }
             Fault::Clog { cut, duration_us } => {
-                let links = self.links_of(cut);
+                let links = self.links_of(id, cut);
                 self.clog(links.iter().copied());
                 self.begin(id, *duration_us, *duration_us, Course::Clog(links));
             }
@@ -109,7 +110,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             }
             Fault::Crash { process, kind, when, outage_us } => {
                 let trap = Trap { operations_completed: 0, kind: *kind, outage_us: *outage_us, fault: id };
-                self.strike_one(*process, |world, process| world.crash_when(process, *when, trap));
+                self.strike_one(id, *process, |world, process| world.crash_when(process, *when, trap));
             }
             Fault::CrashAll { kind, outage_us } => {
                 for number in 0..self.parameters.processes() {
@@ -118,43 +119,45 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             }
             Fault::CrashLoop { process, kind, times, up_us, outage_us } => {
                 let (kind, crashes_left, up_us, outage_us) = (*kind, *times, *up_us, *outage_us);
-                self.strike_one(*process, |world, process| {
+                self.strike_one(id, *process, |world, process| {
                     let course = Course::CrashLoop { process, kind, crashes_left, up_us, outage_us };
                     world.begin(id, u64::MAX, 0, course);
                 });
             }
             Fault::Pause { process, duration_us, clock } => {
-                self.strike_one(*process, |world, process| world.pause(process, *duration_us, *clock, id));
+                self.strike_one(id, *process, |world, process| {
+                    world.pause(process, *duration_us, *clock, id);
+                });
             }
             Fault::DiskStall { process, duration_us } => {
-                self.strike_one(*process, |world, process| world.stall_disk(process, *duration_us));
+                self.strike_one(id, *process, |world, process| world.stall_disk(process, *duration_us));
             }
             Fault::DiskError { process, failure, after, times, duration_us, outage_us } => {
                 let (failure, after, times, outage_us) = (*failure, *after, *times, *outage_us);
                 let until = self.now.after(*duration_us);
                 let armed = ArmedFailure { failure, after, times, until, outage_us };
-                self.strike_one(*process, |world, process| world.slots[process.slot()].disk.arm(armed));
+                self.strike_one(id, *process, |world, process| world.slots[process.slot()].disk.arm(armed));
             }
             Fault::Rot { process } => {
-                self.strike_one(*process, |world, process| world.rot(process, id));
+                self.strike_one(id, *process, |world, process| world.rot(process, id));
             }
             Fault::Ruin { process, how } => {
                 let how = *how;
-                self.strike_one(*process, |world, process| world.ruin(process, how, id));
+                self.strike_one(id, *process, |world, process| world.ruin(process, how, id));
             }
             Fault::OldImage { process, duration_us, outage_us } => {
                 let (duration_us, outage_us) = (*duration_us, *outage_us);
-                self.strike_one(*process, |world, process| {
+                self.strike_one(id, *process, |world, process| {
                     world.keep_image(process);
                     world.begin(id, duration_us, duration_us, Course::OldImage { process, outage_us });
                 });
             }
             Fault::LoseDisk { process, outage_us } => {
                 let outage_us = *outage_us;
-                self.strike_one(*process, |world, process| world.lose_disk(process, outage_us, id));
+                self.strike_one(id, *process, |world, process| world.lose_disk(process, outage_us, id));
             }
             Fault::Administer { process, command } => {
-                self.strike_one(*process, |world, process| world.administer(process, *command, id));
+                self.strike_one(id, *process, |world, process| world.administer(process, *command, id));
             }
             Fault::ClockRate { process, rate } => self.set_clock_rate(*process, *rate),
             Fault::ClockJump { process, wall_delta_us } => {
@@ -169,10 +172,16 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
     }
 
-    fn strike_one(&mut self, target: Target, strike: impl FnOnce(&mut Self, ProcessId)) {
-        if let Some(process) = self.target(target) {
-            strike(self, process);
+    fn strike_one(&mut self, id: u32, target: Target, strike: impl FnOnce(&mut Self, ProcessId)) {
+        match self.target(target) {
+            Some(process) => strike(self, process),
+            None => self.does_nothing(id, IdleWhy::NobodyIsUp),
         }
+    }
+
+    /// A fault's turn came, and nothing comes of it.
+    pub(super) fn does_nothing(&mut self, event: u32, why: IdleWhy) {
+        self.idle.push(Idle { event, why });
     }
 
     fn crash_when(&mut self, id: ProcessId, when: CrashWhen, trap: Trap) {
@@ -215,12 +224,18 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
     }
 
-    fn links_of(&mut self, cut: &Cut) -> Vec<Link> {
-        let target = match cut {
-            Cut::Isolate(target) | Cut::Inbound(target) | Cut::Outbound(target) => self.target(*target),
-            Cut::Split(_) | Cut::Bridge { .. } | Cut::Ring | Cut::Links(_) => None,
+    fn links_of(&mut self, id: u32, cut: &Cut) -> Vec<Link> {
+        let (target, without) = match cut {
+            Cut::Isolate(target) | Cut::Inbound(target) | Cut::Outbound(target) => {
+                (self.target(*target), IdleWhy::NobodyIsUp)
+            }
+            Cut::Split(_) | Cut::Bridge { .. } | Cut::Ring | Cut::Links(_) => (None, IdleWhy::NoLink),
         };
-        self.network.resolve(cut, target)
+        let links = self.network.resolve(cut, target);
+        if links.is_empty() {
+            self.does_nothing(id, if target.is_some() { IdleWhy::NoLink } else { without });
+        }
+        links
     }
 
     fn administer(&mut self, id: ProcessId, command: u64, fault: u32) {
@@ -228,6 +243,8 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             let (a, b) = (u64::from(fault), command);
             let occasion = Occasion { kind: RecordKind::Administered, cause: self.step, a, b, digest: 0 };
             self.act(id, occasion, |process, env| process.administer(command, env));
+        } else {
+            self.does_nothing(fault, IdleWhy::IsDown);
         }
     }
 

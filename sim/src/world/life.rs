@@ -2,6 +2,7 @@
 
 use super::World;
 use super::act::Occasion;
+use super::idle::IdleWhy;
 use super::slot::{Pause, Schedule, Stage, Trap};
 use crate::disk::{CrashEffects, Failed};
 use crate::env::Env;
@@ -180,7 +181,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     pub(super) fn pause(&mut self, id: ProcessId, duration_us: u64, clock: PausedClock, fault: u32) {
         let slot = &mut self.slots[id.slot()];
         if slot.process.is_none() {
-            return;
+            return self.does_nothing(fault, IdleWhy::IsDown);
         }
         let asked = self.now.after(duration_us);
         let until = slot.pause.map_or(asked, |pause| pause.until.max(asked));

@@ -9,6 +9,7 @@ mod anchors;
 mod branch;
 mod calls;
 mod faults;
+mod idle;
 mod life;
 mod mail;
 mod phases;
@@ -38,6 +39,7 @@ use phases::Phase;
 use slot::Slot;
 
 pub use anchors::{Missed, MissedWhy};
+pub use idle::{Idle, IdleWhy};
 pub use slot::Processes;
 
 /// One run: processes of type `P`, judged by `O`, used by `W`.
@@ -50,6 +52,7 @@ pub struct World<P: Process, O: Oracle<P>, W: Workload<P>> {
     /// The place of the fault that is the next to strike at a time of its own.
     next_fault: u32,
     anchors: Anchors,
+    idle: Vec<Idle>,
     choice: Choice,
     oracle: O,
     workload: W,
@@ -118,6 +121,8 @@ pub struct RunResult {
     pub user_marks: Marks,
     /// The faults that waited for something that did not come.
     pub missed: Vec<Missed>,
+    /// The faults that did nothing when their turn came.
+    pub idle: Vec<Idle>,
     /// The stated decisions that nobody asked for, or that could not be as they are stated.
     pub unheeded: Unheeded,
 }
@@ -160,6 +165,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             setup,
             parameters,
             anchors: Anchors::new(&plan, P::MILESTONES),
+            idle: Vec::new(),
             plan: plan.into(),
             next_fault: 0,
             choice,
@@ -348,6 +354,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             marks,
             user_marks,
             missed: self.anchors.missed(&self.plan),
+            idle: self.idle.clone(),
             unheeded: Choice::unheeded(
                 core::iter::once(&self.choice).chain(self.slots.iter().map(|slot| slot.disk.choice())),
             ),

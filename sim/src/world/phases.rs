@@ -5,6 +5,7 @@
 //! down stays down, what was cut stays cut, a disk that hung goes on hanging, and the links between the core and
 //! the others lose and delay as before, or are cut for good.
 
+use super::idle::{Idle, IdleWhy};
 use super::slot::Processes;
 use super::{Verdict, World};
 use crate::choice::Purpose;
@@ -73,6 +74,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// The phase has come to its end.
     pub(super) fn end_phase(&mut self) {
         self.step += 1;
+        self.give_up_traps();
         match self.phase {
             Phase::Safety if self.parameters.limits.liveness_us == 0 => self.finish(),
             Phase::Safety => self.begin_liveness(),
@@ -106,6 +108,13 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
     }
 
+    /// The crashes that are still waited for do not come.
+    fn give_up_traps(&mut self) {
+        let unsprung = self.slots.iter_mut().filter_map(|slot| slot.trap.take());
+        let idle = unsprung.map(|trap| Idle { event: trap.fault, why: IdleWhy::TooFewOperations });
+        self.idle.extend(idle);
+    }
+
     fn begin_liveness(&mut self) {
         self.safety_us = self.now.0;
         let Some(core) = self.choose_core() else {
@@ -119,9 +128,6 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.phase = Phase::Liveness { core, began: self.now, progress: self.now, furthest: 0 };
         self.record(None, RecordKind::PhaseBegan, 0, 1, core.0, 0);
         self.active.clear();
-        for slot in &mut self.slots {
-            slot.trap = None;
-        }
         self.workload.healed(core);
         for id in (0..self.parameters.processes()).map(ProcessId) {
             if core.contains(id) {

@@ -2,6 +2,7 @@
 //! "Ruin", "Amnesia".
 
 use super::World;
+use super::idle::IdleWhy;
 use super::slot::Processes;
 use crate::choice::{Choice, Draw, Purpose};
 use crate::disk::SimDisk;
@@ -21,12 +22,16 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         let extents = P::extents(&self.setup, id, &self.slots[id.slot()].disk);
         let processes = Processes::new(&self.slots, &self.network, &self.setup);
         let may_rot = self.oracle.may_rot(id, &extents, &processes);
-        let Some(last) = (extents.len() as u64).checked_sub(1) else { return };
+        let Some(last) = (extents.len() as u64).checked_sub(1) else {
+            drop(may_rot);
+            return self.does_nothing(fault, IdleWhy::IsSpared);
+        };
         let mut draw = draw(&mut self.choice, id, fault);
         let first = draw.range("extent", 0, last);
         let mut order = (0..=last).map(|turn| ((first + turn * ROT_STRIDE) % (last + 1)) as usize);
-        let Some(place) = order.find(|place| may_rot(*place)) else { return };
+        let place = order.find(|place| may_rot(*place));
         drop(may_rot);
+        let Some(place) = place else { return self.does_nothing(fault, IdleWhy::IsSpared) };
         let extent = &extents[place];
         rot_extent(&mut self.slots[id.slot()].disk, extent, &mut draw);
         self.oracle.rotted(id, extent);
@@ -39,7 +44,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         let processes = Processes::new(&self.slots, &self.network, &self.setup);
         let strikes = self.oracle.may_ruin(id, how, extents, &processes);
         let mut draw = draw(&mut self.choice, id, fault);
-        let Some(extents) = pick(&mut draw, &strikes) else { return };
+        let Some(extents) = pick(&mut draw, &strikes) else {
+            return self.does_nothing(fault, IdleWhy::IsSpared);
+        };
         let disk = &mut self.slots[id.slot()].disk;
         if how == Ruin::MisdirectedWrite {
             misdirect(disk, extents);
@@ -60,7 +67,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     pub(super) fn lose_disk(&mut self, id: ProcessId, outage_us: u64, fault: u32) {
         let processes = Processes::new(&self.slots, &self.network, &self.setup);
         if self.slots[id.slot()].stays_down || !self.oracle.may_lose_disk(id, &processes) {
-            return;
+            return self.does_nothing(fault, IdleWhy::IsSpared);
         }
         self.crash(id, CrashKind::PowerLoss, outage_us, fault);
         self.slots[id.slot()].disk.lose();
@@ -78,7 +85,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     pub(super) fn restore_image(&mut self, id: ProcessId, outage_us: u64, fault: u32) {
         let Some(image) = self.slots[id.slot()].image.take().filter(|_| !self.slots[id.slot()].stays_down)
         else {
-            return;
+            return self.does_nothing(fault, IdleWhy::IsDown);
         };
         self.crash(id, CrashKind::PowerLoss, outage_us, fault);
         self.slots[id.slot()].disk.restore(&image);
