@@ -105,6 +105,11 @@ enum Step {
 /// Its name, the hard state, from where on the log is removed, and what is appended.
 type Write = (WriteToken, Option<HardState>, Option<LogIndex>, Vec<Entry>);
 
+/// Term and vote reach the disk before the log does.
+fn parts((_, hard_state, truncate_from, entries): &Write) -> usize {
+    1 + usize::from(hard_state.is_some() && (truncate_from.is_some() || !entries.is_empty()))
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Replica {
     raft: Raft,
@@ -136,6 +141,19 @@ impl Replica {
         self.disk.1.retain(|entry| truncate_from.is_none_or(|from| entry.index < from));
         self.disk.1.extend(entries);
         Some(token)
+    }
+
+    /// So many parts of the writes reach the disk; the others never do.
+    fn write_parts(&mut self, mut left: usize) {
+        while let Some(rest) = self.writes.front().and_then(|write| left.checked_sub(parts(write))) {
+            self.write();
+            left = rest;
+        }
+        if left > 0
+            && let Some((_, hard_state, ..)) = self.writes.front()
+        {
+            self.disk.0 = hard_state.unwrap_or(self.disk.0);
+        }
     }
 
     /// The log, with what is on its way to the disk.
@@ -210,7 +228,8 @@ impl Model for World {
             steps.extend([Step::Campaign(id), Step::Propose(id), Step::Persisted(id)]);
             // A node to which nothing happened has nothing to lose.
             let may_crash = state.left[2] > 0 && **replica != Replica::start(id, 1, Default::default());
-            let crashes = if may_crash { replica.writes.len().max(1) } else { 0 };
+            let parts: usize = replica.writes.iter().map(parts).sum();
+            let crashes = if may_crash { parts.max(1) } else { 0 };
             steps.extend((0..crashes).map(|done| Step::Crash(id, done)));
         }
         steps.extend(state.messages.keys().cloned().map(Step::Deliver));
@@ -246,9 +265,7 @@ impl Model for World {
                 let _ = replica.raft.receive(message);
             }
             Step::Crash(_, done) => {
-                for _ in 0..done {
-                    replica.write();
-                }
+                replica.write_parts(done);
                 *replica = Replica::start(id, replica.boot + 1, replica.disk.clone());
             }
         }

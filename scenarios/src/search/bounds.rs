@@ -43,7 +43,7 @@ pub enum Start {
 /// When writes are done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DiskPace {
-    /// Before the node's next input; a crash comes between any two writes of a step, or between two steps.
+    /// Before the node's next input; a crash comes between any two parts of a step's writes, or between two steps.
     Prompt,
     /// At any time, in order.
     Free,

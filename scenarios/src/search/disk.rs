@@ -1,7 +1,7 @@
 //! What a node's disk holds, and what a restart makes of it: the real storage recovers it.
 //!
 //! The search takes no snapshots and damages nothing, so that a disk is term and vote and the entries of the log. Which
-//! writes a crash leaves is for the search to decide; what they leave is written by `squall-storage` to a simulated disk, as
+//! writes a crash leaves, and which part of the next, is for the search to decide; what they leave is written by `squall-storage` to a simulated disk, as
 //! one group, and opened again. How storage comes to hold it, by truncations and segments, is not looked at here.
 
 use squall_raft::{Entry, HardState, LogIndex, NodeId, Recovered, Term, Write, WriteToken};
@@ -36,12 +36,24 @@ impl OwnedWrite {
             entries: write.iter().cloned().collect(),
         }
     }
+
+    /// In how many parts storage makes it durable: term and vote first, then what becomes of the log.
+    pub(super) fn parts(&self) -> u8 {
+        let has_both =
+            self.hard_state.is_some() && (self.truncate_from.is_some() || !self.entries.is_empty());
+        1 + u8::from(has_both)
+    }
 }
 
 impl Contents {
+    /// The power fails between the parts of this write.
+    pub(super) fn write_first_part(&mut self, write: &OwnedWrite) {
+        self.hard_state = write.hard_state.unwrap_or(self.hard_state);
+    }
+
     /// The write becomes durable.
     pub(super) fn write(&mut self, write: &OwnedWrite) {
-        self.hard_state = write.hard_state.unwrap_or(self.hard_state);
+        self.write_first_part(write);
         if let Some(from) = write.truncate_from {
             self.entries.retain(|entry| entry.index < from);
         }

@@ -3,7 +3,7 @@
 //!
 //! *What happens.* A node campaigns; a leader proposes, changes the membership, sends heartbeats; a message arrives, in
 //! any order with others, perhaps again; a write is done; the power fails on a node, which leaves any number of its
-//! writes under way done, in order, and it starts again from what the real storage recovers. After every step the ghost
+//! writes under way done, in order, and of the next one perhaps term and vote; it starts again from what the real storage recovers. After every step the ghost
 //! judges (`ghost`): who led, what is committed, whether logs match. See docs/exploration.md.
 //!
 //! *What does not.* No time passes but what a heartbeat takes, so that pre-votes, the check of the quorum, leases and reads are

@@ -49,8 +49,8 @@ struct Effect {
     /// In the order in which they were sent, and rising.
     sent: Vec<Id>,
     sorted: Vec<Id>,
-    /// Writes that the step gave rise to.
-    writes: u8,
+    /// Parts of the writes that the step gave rise to.
+    parts: u8,
     /// What it said when it panicked.
     panic: Option<String>,
 }
@@ -66,8 +66,8 @@ struct Address {
 struct Known {
     sight: Id,
     office: Office,
-    /// Writes under way.
-    writes: u8,
+    /// Parts of the writes under way.
+    parts: u8,
     /// The steps that were taken from it, sorted, with the number of what each came to; that of nothing is [`NOTHING`].
     steps: Vec<((Input, Fate), u32)>,
 }
@@ -180,9 +180,9 @@ impl Model {
         self.addresses[id as usize].to
     }
 
-    /// How many writes of a node are under way.
-    pub(super) fn writes_under_way(&self, state: &[u32], node: u8) -> u8 {
-        self.known[state[usize::from(node)] as usize].writes
+    /// How many parts of writes of a node are under way.
+    pub(super) fn parts_under_way(&self, state: &[u32], node: u8) -> u8 {
+        self.known[state[usize::from(node)] as usize].parts
     }
 
     /// How writes end where the power does not fail.
@@ -212,13 +212,13 @@ impl Model {
                 push(step(Input::Remove(other)));
                 push(step(Input::Add(other)));
             }
-            let writes = self.writes_under_way(state, node);
-            if writes > 0 {
+            let parts = self.parts_under_way(state, node);
+            if parts > 0 {
                 push(step(Input::Persisted));
             }
             if state[usize::from(node)] != self.first[usize::from(node)] {
                 // That all of them are done is covered by their being done, and a crash after that.
-                (0..writes.max(1)).for_each(|done| push(step(Input::Crash(done))));
+                (0..parts.max(1)).for_each(|done| push(step(Input::Crash(done))));
             }
         }
         let messages = &state[self.place_of_messages()..];
@@ -236,19 +236,19 @@ impl Model {
             for at in 0..steps.len() {
                 let step = steps[at];
                 steps.extend(
-                    (0..self.writes_of(state, step)).map(|done| Step { fate: Fate::Lost(done), ..step }),
+                    (0..self.parts_of(state, step)).map(|done| Step { fate: Fate::Lost(done), ..step }),
                 );
             }
         }
     }
 
-    /// How many writes of a step are done at once: after each of them, and before the first, the power may fail.
-    fn writes_of(&mut self, state: &[u32], step: Step) -> u8 {
+    /// How many parts of writes a step does at once: after each of them, and before the first, the power may fail.
+    fn parts_of(&mut self, state: &[u32], step: Step) -> u8 {
         let is_crash = matches!(step.input, Input::Crash(_));
         match step.fate {
             Fate::Done if !is_crash => {
                 let number = self.effect(state[usize::from(step.node)], step.input, step.fate);
-                self.effects.get(number as usize).map_or(0, |effect| effect.writes)
+                self.effects.get(number as usize).map_or(0, |effect| effect.parts)
             }
             Fate::Done | Fate::Wait | Fate::Lost(_) => 0,
         }
@@ -349,7 +349,7 @@ impl Model {
 
     fn note(&mut self, from: Id, stepped: Result<Stepped, String>) -> u32 {
         let effect = match stepped {
-            Ok(Stepped { node, sent, writes, shown }) => {
+            Ok(Stepped { node, sent, parts, shown }) => {
                 let node = self.know(node);
                 let shown: Vec<Id> = shown.into_iter().map(|sight| self.sights.intern(sight)).collect();
                 if node == from && sent.is_empty() && shown == [self.known[from as usize].sight] {
@@ -358,11 +358,11 @@ impl Model {
                 let sent: Vec<Id> = sent.into_iter().map(|message| self.message_id(message)).collect();
                 let mut sorted = sent.clone();
                 sorted.sort_unstable();
-                Effect { node, shown, sent, sorted, writes, panic: None }
+                Effect { node, shown, sent, sorted, parts, panic: None }
             }
             Err(said) => {
                 let (shown, sent, sorted) = (Vec::new(), Vec::new(), Vec::new());
-                Effect { node: from, shown, sent, sorted, writes: 0, panic: Some(said) }
+                Effect { node: from, shown, sent, sorted, parts: 0, panic: Some(said) }
             }
         };
         self.effects.push(effect);
@@ -380,11 +380,11 @@ impl Model {
     }
 
     fn know(&mut self, node: Node) -> Id {
-        let (sight, office, writes) = (node.sight(), node.office(), node.writes());
+        let (sight, office, parts) = (node.sight(), node.office(), node.parts());
         let id = self.nodes.intern(node);
         if id as usize == self.known.len() {
             let sight = self.sights.intern(sight);
-            self.known.push(Known { sight, office, writes, steps: Vec::new() });
+            self.known.push(Known { sight, office, parts, steps: Vec::new() });
         }
         id
     }

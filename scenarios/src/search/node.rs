@@ -25,7 +25,7 @@ pub(super) enum Input {
     Deliver(u32),
     /// The oldest write that is under way is done.
     Persisted,
-    /// The power fails, and so many of the writes under way were done; the node starts again.
+    /// The power fails, and so many parts of the writes under way were done; the node starts again.
     Crash(u8),
 }
 
@@ -107,8 +107,8 @@ pub(super) struct Stepped {
     pub(super) node: Node,
     /// What it sent, in order.
     pub(super) sent: Vec<Message>,
-    /// Writes that the step gave rise to.
-    pub(super) writes: u8,
+    /// Parts of the writes that the step gave rise to.
+    pub(super) parts: u8,
     /// What the node showed after each input that the core was given; at the end, that it has crashed.
     pub(super) shown: Vec<Sight>,
 }
@@ -162,9 +162,9 @@ impl Node {
         stepped.is_ok_and(|stepped| stepped.sent.is_empty() && stepped.node == *self)
     }
 
-    /// Writes under way: a handful, unless somebody wrote the steps by hand. More than 255 count as 255.
-    pub(super) fn writes(&self) -> u8 {
-        u8::try_from(self.writes.len()).unwrap_or(u8::MAX)
+    /// Parts of writes under way: a handful, unless somebody wrote the steps by hand. More than 255 count as 255.
+    pub(super) fn parts(&self) -> u8 {
+        self.writes.iter().map(OwnedWrite::parts).fold(0, u8::saturating_add)
     }
 
     /// What it shows.
@@ -205,12 +205,12 @@ impl Node {
         behaviour: Behaviour,
     ) -> Stepped {
         let (mut sent, mut shown) = (Vec::new(), Vec::new());
-        let mut writes = 0;
+        let mut parts = 0;
         if let Input::Crash(done) = input {
             self = self.crashed(done, behaviour);
         } else {
             self.feed(input, message);
-            writes = self.carry_out(&mut sent);
+            parts = self.carry_out(&mut sent);
         }
         shown.push(self.sight());
         let (mut left, crashes) = match fate {
@@ -218,19 +218,19 @@ impl Node {
             Fate::Done => (u8::MAX, false),
             Fate::Lost(done) => (done, true),
         };
-        while left > 0 && !self.writes.is_empty() {
+        while let Some(rest) = self.writes.front().and_then(|write| left.checked_sub(write.parts())) {
             self.feed(Input::Persisted, None);
-            writes = self.carry_out(&mut sent).saturating_add(writes);
+            parts = self.carry_out(&mut sent).saturating_add(parts);
             shown.push(self.sight());
-            left -= 1;
+            left = rest;
         }
         if crashes {
-            self = self.crashed(0, behaviour);
+            self = self.crashed(left, behaviour);
             shown.push(self.sight());
         }
         self.raft.forget_draw();
         shown.dedup();
-        Stepped { node: self, sent, writes, shown }
+        Stepped { node: self, sent, parts, shown }
     }
 
     /// Whether an input is refused is the core's to say; then it changes nothing.
@@ -262,15 +262,16 @@ impl Node {
         }
     }
 
-    /// Does what the core wants; returns how many writes it asked for.
+    /// Does what the core wants; returns how many parts the writes have that it asked for.
     fn carry_out(&mut self, sent: &mut Vec<Message>) -> u8 {
-        let mut writes = 0;
+        let mut parts: u8 = 0;
         while let Some(action) = self.raft.next_action() {
             match action {
                 Action::Send(message) => sent.push(message),
                 Action::Persist(write) => {
-                    self.writes.push_back(OwnedWrite::new(&write));
-                    writes += 1;
+                    let write = OwnedWrite::new(&write);
+                    parts = parts.saturating_add(write.parts());
+                    self.writes.push_back(write);
                 }
                 Action::Apply { last, .. } => self.raft.applied(last),
                 Action::Fetch(_)
@@ -281,12 +282,21 @@ impl Node {
                 }
             }
         }
-        writes
+        parts
     }
 
+    /// Of its writes under way so many parts were done.
     fn crashed(mut self, done: u8, behaviour: Behaviour) -> Self {
-        for write in self.writes.drain(..).take(usize::from(done)) {
+        let mut left = done;
+        for write in self.writes.drain(..) {
+            let Some(rest) = left.checked_sub(write.parts()) else {
+                if left > 0 {
+                    self.disk.write_first_part(&write);
+                }
+                break;
+            };
             self.disk.write(&write);
+            left = rest;
         }
         Self::start(self.raft.config().id, self.boot + 1, self.disk, behaviour)
     }

@@ -214,7 +214,7 @@ pub fn replay(scenario: &Scenario) -> Result<Replayed, Misfit> {
 
 /// A step again, or why the node's disk cannot do it.
 fn check_writes(step: Step, model: &Model, state: &[u32]) -> Result<Step, String> {
-    let writes = model.writes_under_way(state, step.node);
+    let parts = model.parts_under_way(state, step.node);
     let wanted = match step.input {
         Input::Persisted => 1,
         Input::Crash(done) => done,
@@ -225,13 +225,13 @@ fn check_writes(step: Step, model: &Model, state: &[u32]) -> Result<Step, String
         | Input::Add(_)
         | Input::Deliver(_) => 0,
     };
-    if wanted <= writes {
+    if wanted <= parts {
         return Ok(step);
     }
-    Err(match writes {
+    Err(match parts {
         0 => format!("n{} has no write under way", step.node),
-        1 => format!("n{} has one write under way", step.node),
-        _ => format!("n{} has {writes} writes under way", step.node),
+        1 => format!("n{} has a write of one part under way", step.node),
+        _ => format!("n{} has writes of {parts} parts under way", step.node),
     })
 }
 
@@ -247,7 +247,7 @@ fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Result
         let place = words.len() - 1;
         let done = done
             .parse()
-            .map_err(|_| misfit(place, "`crash=` and how many writes were done, as `crash=0`"))?;
+            .map_err(|_| misfit(place, "`crash=` and how many parts of writes were done, as `crash=0`"))?;
         (fate, words) = (Fate::Lost(done), &words[..place]);
     }
     let all = model.bounds().all_nodes();
@@ -265,7 +265,7 @@ fn read(line: &Line, model: &Model, sent: &Sent, proposals: u8) -> Result<Result
         Some("persisted") => (2, node(1)?, Input::Persisted),
         Some("crash") => {
             let done = words.get(2).and_then(|word| word.strip_prefix("done=")?.parse().ok());
-            let expected = "`done=` and how many of the writes under way were done, as `done=0`";
+            let expected = "`done=` and how many parts of the writes under way were done, as `done=0`";
             (3, node(1)?, Input::Crash(done.ok_or_else(|| misfit(2, expected))?))
         }
         Some("deliver") => {
