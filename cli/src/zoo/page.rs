@@ -78,7 +78,7 @@ fn head(out: &mut String, card: &Card, command: &str, budget: &Budget) {
     line!(out);
     line!(
         out,
-        "Each bug has {}, each from seeds of its own on and up to the first that fails, but for those of which the first sweep shows nothing in {} or {}. A seed counts only if",
+        "Each bug has {}, each from seeds of its own on and up to the first that fails, or to the end of {} or {}; what none of them shows is tried with its own scenario. A seed counts only if",
         words::count(budget.sweeps, "sweep"),
         words::count(budget.seeds, "seed"),
         words::duration(budget.time),
@@ -141,7 +141,10 @@ fn costs(bug: &Visit) -> (String, String) {
         (Some([median, worst]), Some(cpu), _) => {
             (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu[0], cpu[1]))
         }
-        (_, _, Some(scenario)) => (format!("`{scenario}` alone"), String::new()),
+        (_, _, Some(scenario)) => {
+            let in_vain = thousands(bug.sweeps.iter().map(|sweep| sweep.seeds).sum());
+            (format!("`{scenario}` alone; no seed of {in_vain}"), String::new())
+        }
         (_, _, None) if bug.broken.is_some() => ("**not tried**".to_owned(), String::new()),
         (_, _, None) => ("**escaped**".to_owned(), String::new()),
     }
@@ -276,20 +279,29 @@ mod tests {
             ),
             visit("L2", Some("LogMatching"), &["LogMatching"], &[]),
             visit("L3", None, &[], &[]),
+            Visit {
+                caught: true,
+                oracle: Some("StaleRead".to_owned()),
+                scenario: Some("StaleRead".to_owned()),
+                ..visit("L4", None, &["StaleRead"], &[])
+            },
         ]);
         let time = Duration::from_secs(60);
         let budget = Budget { seeds: 100, time, jobs: 2, sweeps: 3, ablation_seeds: 20, shrink: None };
         let page = page(&card, &budget, &[], Path::new("docs/score-card.md"));
         let has = |line: &str| assert!(page.lines().any(|other| other == line), "{line}\n{page}");
-        has("| bugs of safety that are caught | 2 of 3 |");
+        has("| bugs of safety that are caught | 3 of 4 |");
         has(
             "| L1 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **CommitOldTerm**, LeaderCompleteness | clogs, crashes |",
         );
         has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |");
         has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |");
+        has(
+            "| L4 | something is wrong | LC | storm | `StaleRead` alone; no seed of 16 |  | **StaleRead** |  |",
+        );
         has("| nothing | | 2 |");
         has("| crashes | `crash,crash_all,crash_loop` | 1 |");
-        has("| LogMatching | 1 | 1 of 2 |");
+        has("| LogMatching | 1 | 2 of 3 |");
         let needless = page.lines().last().expect("the page has lines");
         assert!(
             needless.contains(": the specification 1, Codec, Halted, ")

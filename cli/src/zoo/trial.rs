@@ -167,8 +167,7 @@ impl Programs<'_> {
         let apart = budget.seeds.max(BETWEEN_SWEEPS);
         for start in (0..budget.sweeps).map(|number| number.saturating_mul(apart)) {
             let (sweep, inconclusive) = self.sweep(bug, start, budget.seeds, budget, &[])?;
-            let has_escaped = sweep.seed.is_none();
-            if has_escaped && inconclusive > 0 {
+            if sweep.seed.is_none() && inconclusive > 0 {
                 trial.remark = Some(format!("{inconclusive} runs without a verdict"));
             }
             trial.fired.extend(sweep.oracle.clone());
@@ -176,11 +175,6 @@ impl Programs<'_> {
                 trial.fired.extend(self.fired(bug, seed)?);
             }
             trial.sweeps.push(sweep);
-            // What the first sweep does not show is rare; its scenario shows it, or it has escaped. But where the first one
-            // shows it, all count, those too that show nothing.
-            if has_escaped && trial.sweeps.len() == 1 {
-                break;
-            }
         }
         let is_seen = trial.sweeps.iter().any(|sweep| sweep.seed.is_some());
         if let Some(path) = scenario.filter(|_| !is_seen) {
