@@ -55,14 +55,19 @@ pub(crate) fn sweep(summary: &Summary, plan: &Plan, missed: &[&str]) -> String {
     } else if !summary.doubts.is_empty() {
         doubts(&mut out, summary);
     } else if !missed.is_empty() {
-        line!(out, "No invariant was violated, but {} never reached:", so_many_were(missed.len()));
+        line!(
+            out,
+            "{}, but {} never reached:",
+            not_violated("No", &summary.ignored),
+            so_many_were(missed.len())
+        );
         missed.iter().for_each(|name| line!(out, "  {name}"));
     } else if summary.seeds == 0 {
         line!(out, "Nothing was run.");
     } else if summary.interrupted {
-        line!(out, "Interrupted before the end: no invariant was violated by then.");
+        line!(out, "Interrupted before the end: {} by then.", not_violated("no", &summary.ignored));
     } else if plan.check_determinism {
-        line!(out, "All invariants held. Every seed was run twice, and went the same way both times.");
+        line!(out, "{} Every seed was run twice, and went the same way both times.", held(&summary.ignored));
     } else {
         line!(out, "{} The same seeds give the same hash on every machine.", held(&summary.ignored));
     }
@@ -74,9 +79,20 @@ pub(crate) fn held(ignored: &BTreeMap<&'static str, u64>) -> String {
     if ignored.is_empty() {
         return "All invariants held.".to_owned();
     }
+    format!("All invariants that count held; what fired, and was ignored: {}.", fired_in(ignored))
+}
+
+/// That nothing was violated, or nothing that counted: the first half of a sentence, which begins with this `no`.
+fn not_violated(no: &str, ignored: &BTreeMap<&'static str, u64>) -> String {
+    if ignored.is_empty() {
+        return format!("{no} invariant was violated");
+    }
+    format!("{no} invariant that counts was violated (fired, and ignored: {})", fired_in(ignored))
+}
+
+fn fired_in(ignored: &BTreeMap<&'static str, u64>) -> String {
     let fired = |(class, runs): (&&'static str, &u64)| format!("{class} in {}", words::count(*runs, "run"));
-    let fired: Vec<String> = ignored.iter().map(fired).collect();
-    format!("All invariants that count held; what fired, and was ignored: {}.", fired.join(", "))
+    ignored.iter().map(fired).collect::<Vec<String>>().join(", ")
 }
 
 /// The report of a shrunk failure.
@@ -155,7 +171,7 @@ pub(crate) fn branches(summary: &Branches) -> String {
     }
     match (summary.failed.is_empty(), summary.inconclusive) {
         (true, 0) if summary.interrupted => {
-            line!(out, "Interrupted before the end: no invariant was violated by then.");
+            line!(out, "Interrupted before the end: {} by then.", not_violated("no", &summary.ignored));
         }
         (true, 0) => line!(out, "{}", held(&summary.ignored)),
         (_, 1..) => line!(out, "{} had no verdict.", words::count(summary.inconclusive, "run")),
@@ -296,7 +312,7 @@ fn parting(out: &mut String, parting: Option<&str>) {
 }
 
 fn doubts(out: &mut String, summary: &Summary) {
-    line!(out, "No invariant was violated, but the harness cannot vouch for every run:");
+    line!(out, "{}, but the harness cannot vouch for every run:", not_violated("No", &summary.ignored));
     for doubt in summary.doubts.iter().take(TOLD_IN_FULL) {
         line!(out, "  seed {}: {}", doubt.seed, doubt.reason);
     }
@@ -427,18 +443,18 @@ mod tests {
 
     #[test]
     fn a_sweep_says_of_how_many_runs_it_excused_what() {
-        let excused = |runs: [u64; 3]| {
+        let excused = |runs: [u64; 5]| {
             let mut out = String::new();
             let mut marks: Vec<_> = marks::EXCUSES.into_iter().zip(runs).collect();
             marks.push(("a witness took up a position", 9));
             excuses(&mut out, &marks);
             out
         };
-        assert_eq!(excused([0, 0, 0]), "");
+        assert_eq!(excused([0; 5]), "");
         let told = "  excused     1 run: a member of the core was cut off from an outside leader
   excused     1,200 runs: an uncertain head left no core that could go on
 ";
-        assert_eq!(excused([1, 0, 1_200]), told);
+        assert_eq!(excused([0, 1, 0, 1_200, 0]), told);
         assert!(marks::EXCUSES.iter().all(|excuse| marks::all().any(|mark| mark == *excuse)));
     }
 
@@ -505,5 +521,25 @@ mod tests {
             "{report}"
         );
         assert!(!report.contains("All invariants held"), "{report}");
+    }
+
+    #[test]
+    fn what_fired_and_was_ignored_is_told_however_a_sweep_ends() {
+        let mut summary = summary(&[Judgement::Passed]);
+        summary.ignored = BTreeMap::from([("StaleRead", 2)]);
+        let twice = Plan { check_determinism: true, ..PLAN };
+        let missed = sweep(&summary, &PLAN, &["a page is torn"]);
+        assert!(
+            missed.contains("violated (fired, and ignored: StaleRead in 2 runs), but 1 situation was"),
+            "{missed}"
+        );
+        for report in [told(&summary), sweep(&summary, &twice, &[])] {
+            assert!(
+                report.contains("All invariants that count held") && report.contains("StaleRead in 2 runs"),
+                "{report}"
+            );
+        }
+        summary.interrupted = true;
+        assert!(told(&summary).contains("ignored: StaleRead in 2 runs) by then."), "{}", told(&summary));
     }
 }

@@ -12,8 +12,9 @@
 //! could lengthen a witness's before that one leads. Anything less may wait for good for a node outside the core: an entry
 //! that a copy and a witness committed is out of reach while that copy is.
 
+use squall_raft::{LogPosition, NodeId};
 use squall_sim::world::Processes;
-use squall_sim::{Draw, ProcessId, ProcessSet};
+use squall_sim::{Draw, ProcessId, ProcessSet, Ratio};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::atlas::Damage;
@@ -51,8 +52,13 @@ pub(crate) fn choose(
     let order = draw.bits("spared");
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
     let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
-    // One that lacks what none of the others has would spoil every core that it is in.
-    let repairable = holdings.repairable(candidates.iter().copied().collect(), invariants);
+    // One that lacks what none of the others has would spoil every core that it is in: it is left out, or all are healed, who together
+    // may give that up.
+    let all_candidates = candidates.iter().copied().collect();
+    let mut repairable = holdings.repairable(all_candidates, invariants);
+    if repairable != all_candidates && draw.chance("heals-all", Ratio::new(1, 2)) {
+        repairable = all_candidates;
+    }
     let repairable: Vec<ProcessId> =
         candidates.iter().copied().filter(|id| repairable.contains(*id)).collect();
     let core = spare(&repairable, &memberships, |core, membership| {
@@ -65,26 +71,34 @@ pub(crate) fn choose(
     match core {
         // Whoever lost its disk will never say what it did not have, nor vote.
         None if !lost.is_empty() => Some(ProcessSet::EMPTY),
-        None if has_witnesses
-            && needs_all
-            && !candidates.iter().any(|id| may_be_granted(invariants, *id)) =>
-        {
-            Some(ProcessSet::EMPTY)
-        }
         None if needs_all && holdings.lack_what_nobody_denies(invariants) => Some(ProcessSet::EMPTY),
         None if !are_whole || needs_all => Some(candidates.into_iter().collect()),
         core => Some(core.unwrap_or_default()),
     }
 }
 
-/// Whether a witness may grant its vote to this one, whatever it knows of. Of a core that is drawn at random nothing is known where
-/// there are witnesses: to give an entry up it may take everybody, and so it may to elect somebody; but a witness grants nobody
-/// whose log is behind its own, and leads nobody itself. Nor does a learner, though it has what the voters miss.
-fn may_be_granted(invariants: &Invariants, id: ProcessId) -> bool {
-    let node = node_id(id);
-    !invariants.witnesses().has(node)
-        && invariants.is_ahead_of_all(node)
-        && invariants.configurations(node).any(|membership| membership.is_voter(node))
+/// Whether a witness of the core knows of an entry that no voter in it has which could lead, and somebody may have lost the end of its
+/// log. A witness grants nobody whose log is behind its own, and leads nobody itself; nor does a learner, though it has what the
+/// voters miss. The two that are left, the witness and whoever may have lost it, may have committed that entry.
+pub(crate) fn waits_for_what_a_witness_knows(
+    invariants: &Invariants,
+    core: ProcessSet,
+    processes: &Processes<'_, Server>,
+    damage: &Damage,
+) -> bool {
+    let log = |id: ProcessId| Some((node_id(id), processes.process(id)?.replica().raft().status().last_log));
+    a_witness_knows_most(invariants, core.iter().filter_map(log)) && has_uncertain_head(processes, damage)
+}
+
+/// Whether of these logs one of a witness is ahead of those of all voters that keep data.
+fn a_witness_knows_most(invariants: &Invariants, logs: impl Iterator<Item = (NodeId, LogPosition)>) -> bool {
+    let is_voter = |node: NodeId| invariants.configurations(node).any(|membership| membership.is_voter(node));
+    let (mut known, mut held) = (None, None);
+    for (node, last) in logs.filter(|(node, _)| is_voter(*node)) {
+        let most = if invariants.witnesses().has(node) { &mut known } else { &mut held };
+        *most = (*most).max(Some(last));
+    }
+    known > held
 }
 
 /// Whether some server may have lost the end of its log, and does not know.
@@ -147,8 +161,6 @@ fn spare(
 
 #[cfg(test)]
 mod tests {
-    use squall_raft::NodeId;
-
     use super::*;
     use crate::stage::{Cast, commit_on_all, elect, replicate};
 
@@ -212,15 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn a_learner_that_has_more_than_the_voters_is_granted_nothing() {
-        let mut cast = Cast::of_invariants_among(4, 3);
-        elect(&mut cast, 1);
-        commit_on_all(&mut cast, 1);
-        let granted = |cast: &Cast<Invariants>| {
-            (1..=4).map(ProcessId).filter(|id| may_be_granted(&cast.judge, *id)).collect::<Vec<_>>()
+    fn a_witness_knows_most_where_no_voter_of_the_core_has_what_it_was_told_of() {
+        let nodes = [1, 2, 3, 4].map(NodeId);
+        let invariants = Invariants::new(&nodes, &nodes[..3]).with_witnesses(NodeSet::EMPTY.with(NodeId(3)));
+        let knows = |logs: &[(u64, u64)]| {
+            let logs = logs.iter().map(|(node, last)| (NodeId(*node), LogPosition::new(1, *last)));
+            a_witness_knows_most(&invariants, logs)
         };
-        assert_eq!(granted(&cast), [1, 2, 3].map(ProcessId), "all have the same log");
-        replicate(&mut cast, 1, &[4]);
-        assert_eq!(granted(&cast), [ProcessId(1)]);
+        assert!(knows(&[(2, 1), (3, 2)]));
+        assert!(knows(&[(2, 1), (3, 2), (4, 2)]), "n4 is a learner, and is granted nothing");
+        assert!(knows(&[(3, 1)]), "nobody else is up");
+        assert!(!knows(&[(2, 2), (3, 2)]) && !knows(&[(1, 2), (2, 1), (3, 2)]), "one of them may be granted");
+        assert!(!knows(&[(1, 1), (2, 2)]), "there is no witness");
     }
 }

@@ -183,11 +183,18 @@ impl Holdings {
         core.iter().all(|id| self.is_repaired_by(id, core, invariants))
     }
 
-    /// The largest part of these servers that can repair themselves.
+    /// A part of these servers that can repair themselves, to which none of the others can be added.
     pub(crate) fn repairable(&self, all: ProcessSet, invariants: &Invariants) -> ProcessSet {
         let mut left = all;
         while let Some(stuck) = left.iter().find(|id| !self.is_repaired_by(*id, left, invariants)) {
             left = left.without(stuck);
+        }
+        // A snapshot may come back from any of a few, and not where one of more lacks it: so who went early may be repaired now.
+        let fits = |id: &ProcessId, left: ProcessSet| {
+            !left.contains(*id) && self.can_repair_themselves(left.with(*id), invariants)
+        };
+        while let Some(more) = all.iter().find(|id| fits(id, left)) {
+            left = left.with(more);
         }
         left
     }

@@ -72,6 +72,7 @@ pub const NAMES: &[&str] = &[
     "a server lost bytes of its snapshot",
     "a snapshot that had lost bytes is whole again",
     "a server started with a part of a snapshot",
+    "the leader of a core at rest was none of it",
     "a member of the core was cut off from an outside leader",
     "an entry was committed with a witness's acknowledgement",
     "a witness's acknowledgement did not count while copies are in reach",
@@ -81,6 +82,7 @@ pub const NAMES: &[&str] = &[
     "a core rested on a witness",
     "a lost disk left no core that could go on",
     "an uncertain head left no core that could go on",
+    "a core waited for what a witness alone knows of",
     "a server gave up a disk that was ruined",
     "a joint configuration was entered",
     "a joint configuration was left",
@@ -114,10 +116,12 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// Of these, what excuses a run from something that the liveness phase asks of it (docs/fault-model.md, "Two phases").
-pub const EXCUSES: [&str; 3] = [
+pub const EXCUSES: [&str; 5] = [
+    "the leader of a core at rest was none of it",
     "a member of the core was cut off from an outside leader",
     "a lost disk left no core that could go on",
     "an uncertain head left no core that could go on",
+    "a core waited for what a witness alone knows of",
 ];
 
 /// All marks of a run: the simulator's, then those of this crate.

@@ -281,7 +281,8 @@ impl Oracle<Server> for Oracles {
     /// the end of its log, and without its word an entry can neither be given up nor counted as committed, everybody waits
     /// rightly: docs/fault-model.md, "Heads that are uncertain".
     fn excuses_missing_core(&mut self) -> bool {
-        let (disk_is_lost, head_is_missed) = (!self.damage.lost_disks().is_empty(), self.head_is_missed);
+        let disk_is_lost = !self.damage.lost_disks().is_empty();
+        let head_is_missed = !disk_is_lost && self.head_is_missed;
         sometimes!(self.marks, marks::NAMES, "a lost disk left no core that could go on", disk_is_lost);
         sometimes!(
             self.marks,
@@ -290,6 +291,13 @@ impl Oracle<Server> for Oracles {
             head_is_missed
         );
         disk_is_lost || head_is_missed
+    }
+
+    /// See [`core::waits_for_what_a_witness_knows`].
+    fn excuses_stall(&mut self, core: ProcessSet, processes: &Processes<'_, Server>) -> bool {
+        let waits = core::waits_for_what_a_witness_knows(&self.invariants, core, processes, &self.damage);
+        sometimes!(self.marks, marks::NAMES, "a core waited for what a witness alone knows of", waits);
+        waits
     }
 
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {

@@ -78,7 +78,25 @@ impl Rest {
         self.at_rest = Some((since, (leader, term)));
         let timeout_us = processes.process(leader).map_or(0, P::election_timeout_us);
         let is_lasting = now >= since.after(TIMEOUTS_AT_REST * timeout_us);
-        if is_lasting { Standing::AtRest } else { Standing::Advancing(reached) }
+        if !is_lasting {
+            return Standing::Advancing(reached);
+        }
+        self.mark_excuses(leader, core, processes);
+        Standing::AtRest
+    }
+
+    /// What this rest was excused from.
+    fn mark_excuses<P: Member>(&mut self, leader: ProcessId, core: ProcessSet, processes: &Processes<'_, P>) {
+        let is_outside = !core.contains(leader);
+        sometimes!(self.marks, marks::NAMES, "the leader of a core at rest was none of it", is_outside);
+        let is_member = |id| processes.process(leader).is_some_and(|led_by| led_by.knows(node_id(id)));
+        let is_cut = core.iter().any(|id| is_member(id) && is_cut_off(leader, core, id, processes));
+        sometimes!(
+            self.marks,
+            marks::NAMES,
+            "a member of the core was cut off from an outside leader",
+            is_cut
+        );
     }
 
     /// One leader, and all of the core with its log, committed and applied, in the same state. The leader may be
@@ -86,7 +104,7 @@ impl Rest {
     /// cannot hear, for good, is excused: no Raft can bring it in (thesis §4.2.3). But a core that is alone has a leader of
     /// its own.
     pub(crate) fn leader<P: Member>(
-        &mut self,
+        &self,
         core: ProcessSet,
         processes: &Processes<'_, P>,
     ) -> Option<(ProcessId, Term)> {
@@ -94,27 +112,28 @@ impl Rest {
         if self.core_is_alone && !core.contains(leader) {
             return None;
         }
-        let mut is_excused = |id: ProcessId| {
-            let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
-            let is_cut = !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from));
-            sometimes!(
-                self.marks,
-                marks::NAMES,
-                "a member of the core was cut off from an outside leader",
-                is_cut
-            );
-            is_cut
-        };
         // Whoever is no member is left alone.
         let led_by = processes.process(leader)?;
         let is_member = |id: &ProcessId| led_by.knows(node_id(*id));
-        let members = core.iter().filter(is_member).filter(|id| !is_excused(*id)).map(|id| {
+        let members = core.iter().filter(is_member).filter(|id| !is_cut_off(leader, core, *id, processes));
+        let members = members.map(|id| {
             let member = processes.process(id)?;
             Some((member.status(), member.state_digest()))
         });
         let is_at_rest = are_level(members, node_id(leader), last_log);
         is_at_rest.then_some((leader, led_by.status().current_term))
     }
+}
+
+/// Whether the leader is none of the core, and cannot reach this member of it, or cannot hear it.
+fn is_cut_off<P: Member>(
+    leader: ProcessId,
+    core: ProcessSet,
+    id: ProcessId,
+    processes: &Processes<'_, P>,
+) -> bool {
+    let (to, from) = (Link { from: leader, to: id }, Link { from: id, to: leader });
+    !core.contains(leader) && (processes.is_cut(to) || processes.is_cut(from))
 }
 
 /// Whether all of them are up, follow this leader, have all of its log, and those that have a state have made the same of

@@ -43,7 +43,6 @@ pub(crate) struct Client<P: Process> {
     pub(crate) state: ClientState<P>,
     /// Who is asked, at the next try.
     pub(crate) target: ProcessId,
-    /// How often this operation was tried.
     /// How many requests were ever sent; see `Purpose::ClientLink`.
     pub(crate) hops: u64,
     /// Whether the attempt under way was answered: the answer may still be on its way.
@@ -54,7 +53,9 @@ pub(crate) struct Client<P: Process> {
     pub(crate) timeout_event: Sequence,
     /// The step of the call, or of what led to it.
     pub(crate) cause: u64,
-    /// How many operations of the liveness phase were answered.
+    /// The first operation that is thought of in the liveness phase.
+    pub(crate) first_fresh: u64,
+    /// How many from that on were answered.
     pub(crate) fresh_answers: u64,
 }
 
@@ -80,6 +81,7 @@ impl<P: Process> Client<P> {
             call_event: Sequence::default(),
             timeout_event: Sequence::default(),
             cause: 0,
+            first_fresh: 0,
             fresh_answers: 0,
         }
     }

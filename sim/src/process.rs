@@ -226,6 +226,12 @@ pub trait Oracle<P: Process>: Clone {
         false
     }
 
+    /// Whether it is right that this healed core has come to a stand. The run then ends as if it were at rest.
+    fn excuses_stall(&mut self, core: ProcessSet, processes: &Processes<'_, P>) -> bool {
+        let _ = (core, processes);
+        false
+    }
+
     /// How the healed core stands. Asked again and again in the liveness phase; it ends once the core is at rest
     /// and every client has its answers.
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, P>) -> Standing {

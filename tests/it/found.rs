@@ -91,7 +91,27 @@ fn a_scenario_that_ends_otherwise_than_it_says_is_told_apart() {
         ),
         (
             "e1 @1s crash n0 kind=power after-disk-operations=1000000 outage=1s",
-            "e1 did nothing: its disk did not complete so many operations before the end",
+            "e1 did nothing: its disk did not complete so many operations before its process ended, or the storm",
+        ),
+        (
+            "e1 @1s crash n0 kind=power after-disk-operations=1000000 outage=1s\ne2 @1100ms crash n0 kind=power outage=1s",
+            "e1 did nothing: its disk did not complete so many operations before its process ended, or the storm",
+        ),
+        (
+            "e1 @1s crash n0 kind=power after-disk-operations=9 outage=1s\ne2 @1s crash n0 kind=power after-disk-operations=9 outage=1s",
+            "e1 did nothing: another crash that waits for the same disk took its place; e2 did nothing: its disk did not complete so many operations before its process ended, or the storm",
+        ),
+        (
+            "e1 @1s crash n0 kind=power outage=60s\ne2 @1100ms crash n0 kind=power after-disk-operations=1 outage=1s",
+            "e2 did nothing: its process was down",
+        ),
+        (
+            "e1 @1s disk-error n0 of=read after=1000000 times=1 for=500ms outage=1s",
+            "e1 did nothing: no operation of that sort was begun in its time",
+        ),
+        (
+            "e1 @1s old-image n0 for=60s outage=1s",
+            "e1 did nothing: the storm was over before the rest of it came",
         ),
     ] {
         assert_eq!(check("quiet.scn", &format!("{text}{faults}\nexpect passed\n")), Err(idle.to_owned()));

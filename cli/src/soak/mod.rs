@@ -25,7 +25,7 @@ use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
 use crate::summary::{self, Judgement};
 use crate::sweep::{self, Plan};
-use crate::{interrupt, output, panics, repeat, shrink};
+use crate::{interrupt, output, panics, repeat, replay, shrink};
 pub(crate) use merge::command as merge_command;
 use state::{Doubt, DoubtKind, Finding, Hash, Ledger, Small, State};
 
@@ -297,22 +297,22 @@ fn shrunk(
 ) -> Result<Shrinking, Refusal> {
     let seed = finding.fastest;
     let options = shrink::options(Vec::new());
-    let outcome = panics::catch(|| storm::run_seed(profile, seed, &options));
-    let Ok(outcome) = outcome else { return Ok(Shrinking::Early) };
-    let fails_alike = match summary::judgement(outcome.verdict.clone(), &[]) {
-        Judgement::Failed { class, .. } => class == finding.class,
-        Judgement::Passed | Judgement::Inconclusive(_) => false,
+    let (file, outcome) = if let Some(left) = left_over(finding, &options) {
+        left
+    } else {
+        let outcome = panics::catch(|| storm::run_seed(profile, seed, &options));
+        let Ok(outcome) = outcome else { return Ok(Shrinking::Early) };
+        if !fails_alike(finding, &outcome) {
+            return Ok(Shrinking::Other(format!(
+                "it failed {}, and then no more: {:?}",
+                finding.class, outcome.verdict
+            )));
+        }
+        let folder = &arguments.output;
+        fs::create_dir_all(folder)
+            .map_err(|error| Refusal::harness(format!("{} cannot be made: {error}", folder.display())))?;
+        (folder.join(format!("{}-{}-{seed}.scn", short(name), finding.class)), outcome)
     };
-    if !fails_alike {
-        return Ok(Shrinking::Other(format!(
-            "it failed {}, and then no more: {:?}",
-            finding.class, outcome.verdict
-        )));
-    }
-    let folder = &arguments.output;
-    fs::create_dir_all(folder)
-        .map_err(|error| Refusal::harness(format!("{} cannot be made: {error}", folder.display())))?;
-    let file: PathBuf = folder.join(format!("{}-{}-{seed}.scn", short(name), finding.class));
     let request = shrink::Request {
         output: &file,
         test: None,
@@ -324,6 +324,21 @@ fn shrunk(
     };
     let shrunk = shrink::make_small(format!("seed {seed} of {name}"), &outcome, &request)?;
     Ok(Shrinking::Small(Small { file: shrunk.file, events: shrunk.events[1], complete: shrunk.complete }))
+}
+
+/// The file that an earlier shrinking left, where it still fails so: what was gained is not lost.
+fn left_over(finding: &Finding, options: &RunOptions) -> Option<(PathBuf, Outcome)> {
+    let file = PathBuf::from(&finding.shrunk.as_ref()?.file);
+    let (_, _, scenario) = replay::load(&file).ok()?;
+    let outcome = panics::catch(|| storm::replay(&scenario, options)).ok()?.ok()?;
+    fails_alike(finding, &outcome).then_some((file, outcome))
+}
+
+fn fails_alike(finding: &Finding, outcome: &Outcome) -> bool {
+    match summary::judgement(outcome.verdict.clone(), &[]) {
+        Judgement::Failed { class, .. } => class == finding.class,
+        Judgement::Passed | Judgement::Inconclusive(_) => false,
+    }
 }
 
 /// The name of a profile, without its folder and its suffix where it is a file.

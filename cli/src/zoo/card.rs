@@ -289,6 +289,7 @@ mod tests {
         Sweep {
             start: 0,
             seeds,
+            inconclusive: 0,
             cpu_seconds: seeds as f64,
             seed: oracle.map(|_| seeds - 1),
             oracle: oracle.map(str::to_owned),

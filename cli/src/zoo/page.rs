@@ -142,7 +142,7 @@ fn costs(bug: &Visit) -> (String, String) {
             (format!("{median}, {worst}"), format!("{:.1}, {:.1}", cpu[0], cpu[1]))
         }
         (_, _, Some(scenario)) => {
-            let in_vain = thousands(bug.sweeps.iter().map(|sweep| sweep.seeds).sum());
+            let in_vain = thousands(bug.sweeps.iter().map(|sweep| sweep.seeds - sweep.inconclusive).sum());
             (format!("`{scenario}` alone; no seed of {in_vain}"), String::new())
         }
         (_, _, None) if bug.broken.is_some() => ("**not tried**".to_owned(), String::new()),
@@ -241,6 +241,7 @@ mod tests {
         let sweep = |seeds| Sweep {
             start: 0,
             seeds,
+            inconclusive: u64::from(oracle.is_none()),
             cpu_seconds: seeds as f64 / 2.0,
             seed: oracle.map(|_| seeds),
             oracle: oracle.map(str::to_owned),
@@ -297,7 +298,7 @@ mod tests {
         has("| L2 | something is wrong | LC | storm | 4, 10 | 2.0, 5.0 | **LogMatching** |  |");
         has("| L3 | something is wrong | LC | storm | **escaped** |  |  |  |");
         has(
-            "| L4 | something is wrong | LC | storm | `StaleRead` alone; no seed of 16 |  | **StaleRead** |  |",
+            "| L4 | something is wrong | LC | storm | `StaleRead` alone; no seed of 13 |  | **StaleRead** |  |",
         );
         has("| nothing | | 2 |");
         has("| crashes | `crash,crash_all,crash_loop` | 1 |");

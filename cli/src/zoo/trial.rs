@@ -66,6 +66,8 @@ pub(crate) struct Sweep {
     pub(crate) start: u64,
     /// How many seeds were run.
     pub(crate) seeds: u64,
+    /// How many of these runs had no verdict.
+    pub(crate) inconclusive: u64,
     pub(crate) cpu_seconds: f64,
     /// The seed that failed.
     pub(crate) seed: Option<u64>,
@@ -166,10 +168,7 @@ impl Programs<'_> {
         // Two sweeps have no seed in common.
         let apart = budget.seeds.max(BETWEEN_SWEEPS);
         for start in (0..budget.sweeps).map(|number| number.saturating_mul(apart)) {
-            let (sweep, inconclusive) = self.sweep(bug, start, budget.seeds, budget, &[])?;
-            if sweep.seed.is_none() && inconclusive > 0 {
-                trial.remark = Some(format!("{inconclusive} runs without a verdict"));
-            }
+            let sweep = self.sweep(bug, start, budget.seeds, budget, &[])?;
             trial.fired.extend(sweep.oracle.clone());
             if let Some(seed) = sweep.seed {
                 trial.fired.extend(self.fired(bug, seed)?);
@@ -177,14 +176,20 @@ impl Programs<'_> {
             trial.sweeps.push(sweep);
         }
         let is_seen = trial.sweeps.iter().any(|sweep| sweep.seed.is_some());
+        let unjudged: u64 = trial.sweeps.iter().map(|sweep| sweep.inconclusive).sum();
+        let mut remarks = Vec::new();
+        if !is_seen && unjudged > 0 {
+            remarks.push(format!("{unjudged} runs without a verdict"));
+        }
         if let Some(path) = scenario.filter(|_| !is_seen) {
             let Replayed { verdict, class, also_fired } = self.replay_on(self.patched, &path)?;
             if verdict != "failed" {
-                trial.remark = Some(format!("its scenario is {verdict}"));
+                remarks.push(format!("its scenario is {verdict}"));
             }
             trial.fired.extend(class.iter().cloned().chain(also_fired));
             trial.scenario = class;
         }
+        trial.remark = (!remarks.is_empty()).then(|| remarks.join("; "));
         if budget.ablation_seeds > 0 && is_seen {
             trial.ablation = self.ablate(bug, budget)?;
         }
@@ -200,7 +205,7 @@ impl Programs<'_> {
         let everything = FaultFamily { name: "", classes: &[] };
         let mut ablation = Vec::new();
         for family in [everything].iter().chain(&FAULT_FAMILIES) {
-            let (sweep, _) = self.sweep(bug, 0, budget.ablation_seeds, budget, family.classes)?;
+            let sweep = self.sweep(bug, 0, budget.ablation_seeds, budget, family.classes)?;
             let seeds = sweep.seed.map(|_| sweep.seeds);
             if seeds.is_none() && sweep.seeds < budget.ablation_seeds {
                 let (ran, all, name) = (sweep.seeds, budget.ablation_seeds, family.name);
@@ -216,7 +221,7 @@ impl Programs<'_> {
         Ok(ablation)
     }
 
-    /// One sweep of the patched program; and how many of its runs had no verdict.
+    /// One sweep of the patched program.
     fn sweep(
         &self,
         bug: &Bug,
@@ -224,7 +229,7 @@ impl Programs<'_> {
         seeds: u64,
         budget: &Budget,
         without: &[&str],
-    ) -> Result<(Sweep, u64), String> {
+    ) -> Result<Sweep, String> {
         let mut command = Command::new(self.patched);
         command
             .args([
@@ -256,8 +261,8 @@ impl Programs<'_> {
                 "seed {seed} of {profile} fails without the bug too ({oracle}): mend that first"
             ));
         }
-        let sweep = Sweep { start, seeds: report.seeds, cpu_seconds: report.busy_seconds, seed, oracle };
-        Ok((sweep, report.inconclusive))
+        let Report { seeds, inconclusive, busy_seconds: cpu_seconds, .. } = report;
+        Ok(Sweep { start, seeds, inconclusive, cpu_seconds, seed, oracle })
     }
 
     /// All that fires on a seed until the end of its run.

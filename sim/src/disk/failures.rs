@@ -18,6 +18,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Operations that are to fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ArmedFailure {
+    /// The number of the event that is the cause.
+    pub event: u32,
     /// Which ones.
     pub failure: DiskFailure,
     /// So many succeed first.
@@ -42,16 +44,35 @@ pub struct Failed {
 /// What fails on a disk, and what did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Failures {
-    armed: Vec<ArmedFailure>,
+    armed: Vec<Armed>,
+    /// The events of those that are over, and that no operation met.
+    idle: Vec<u32>,
     /// The first of this life.
     failed: Option<Failed>,
     /// How many there ever were: the draws for each are keyed by its number.
     count: u64,
 }
 
+#[derive(Clone, Debug)]
+struct Armed {
+    what: ArmedFailure,
+    has_struck: bool,
+}
+
 impl Failures {
     pub(super) fn disarm(&mut self) {
-        self.armed.clear();
+        self.keep(|_| false);
+    }
+
+    fn keep(&mut self, stays: impl Fn(&ArmedFailure) -> bool) {
+        let idle = &mut self.idle;
+        self.armed.retain(|armed| {
+            let stays = stays(&armed.what);
+            if !stays && !armed.has_struck {
+                idle.push(armed.what.event);
+            }
+            stays
+        });
     }
 
     /// The life is over.
@@ -61,14 +82,15 @@ impl Failures {
 
     /// Whether this operation fails, and how.
     fn strike(&mut self, now: Time, operation: Operation) -> Option<DiskFailure> {
-        self.armed.retain(|armed| armed.times > 0 && now <= armed.until);
+        self.keep(|armed| armed.times > 0 && now <= armed.until);
         let mut struck = None;
-        for armed in self.armed.iter_mut().filter(|armed| strikes(armed.failure, operation)) {
-            if armed.after > 0 {
-                armed.after -= 1;
+        for armed in self.armed.iter_mut().filter(|armed| strikes(armed.what.failure, operation)) {
+            if armed.what.after > 0 {
+                armed.what.after -= 1;
             } else if struck.is_none() {
-                armed.times -= 1;
-                struck = Some(Failed { failure: armed.failure, outage_us: armed.outage_us });
+                armed.what.times -= 1;
+                armed.has_struck = true;
+                struck = Some(Failed { failure: armed.what.failure, outage_us: armed.what.outage_us });
             }
         }
         let struck = struck?;
@@ -94,7 +116,13 @@ fn strikes(failure: DiskFailure, operation: Operation) -> bool {
 impl SimDisk {
     /// Operations are to fail.
     pub fn arm(&mut self, failure: ArmedFailure) {
-        self.failures.armed.push(failure);
+        self.failures.armed.push(Armed { what: failure, has_struck: false });
+    }
+
+    /// The events whose failures have met no operation.
+    pub(crate) fn idle_failures(&self) -> impl Iterator<Item = u32> {
+        let unmet = self.failures.armed.iter().filter(|armed| !armed.has_struck);
+        self.failures.idle.iter().copied().chain(unmet.map(|armed| armed.what.event))
     }
 
     /// What failed first in the present life, if anything did.

@@ -140,7 +140,7 @@ pub(super) const fn fields(purpose: Purpose) -> &'static [&'static str] {
             "sector",
             "writes_lost",
         ],
-        Purpose::Core => &["member", "spared"],
+        Purpose::Core => &["member", "spared", "heals-all"],
         Purpose::Rot => &["bits", "byte", "extent", "how"],
         Purpose::DiskError => &["kept", "pages", "part"],
         Purpose::Client | Purpose::Plan | Purpose::Parameter | Purpose::User => &[],

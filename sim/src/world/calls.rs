@@ -115,7 +115,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             }
             Answer::Done => {
                 self.answered += 1;
-                self.count_fresh_answer(id, place);
+                self.count_fresh_answer(id);
             }
             Answer::Refused => {}
         }

@@ -26,6 +26,13 @@ pub(super) struct ActiveFault {
     course: Course,
 }
 
+impl ActiveFault {
+    /// The number of its event, where all that it does comes at its end.
+    pub(super) fn only_prepared(&self) -> Option<u32> {
+        matches!(self.course, Course::OldImage { .. }).then_some(self.id)
+    }
+}
+
 /// What a fault has under way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Course {
@@ -135,7 +142,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             Fault::DiskError { process, failure, after, times, duration_us, outage_us } => {
                 let (failure, after, times, outage_us) = (*failure, *after, *times, *outage_us);
                 let until = self.now.after(*duration_us);
-                let armed = ArmedFailure { failure, after, times, until, outage_us };
+                let armed = ArmedFailure { event: id, failure, after, times, until, outage_us };
                 self.strike_one(id, *process, |world, process| world.slots[process.slot()].disk.arm(armed));
             }
             Fault::Rot { process } => {

@@ -22,8 +22,14 @@ pub enum IdleWhy {
     NoLink,
     /// Nothing on the disk may be struck so: the cluster could not be expected to get over it, or there is nothing.
     IsSpared,
-    /// A crash between two operations of a disk, of which there were not so many.
+    /// A crash between two operations of a disk, of which there were not so many in that life of its process.
     TooFewOperations,
+    /// A crash between two operations of a disk, and another one waited for the same disk after it.
+    IsReplaced,
+    /// Operations of a disk were to fail, of which there was none in its time.
+    NoOperation,
+    /// Its second half was to come when the storm was over.
+    StormIsOver,
 }
 
 impl fmt::Display for Idle {
@@ -33,7 +39,12 @@ impl fmt::Display for Idle {
             IdleWhy::IsDown => "its process was down",
             IdleWhy::NoLink => "there is no link that it would cut",
             IdleWhy::IsSpared => "the fault budget spares what it would strike",
-            IdleWhy::TooFewOperations => "its disk did not complete so many operations before the end",
+            IdleWhy::TooFewOperations => {
+                "its disk did not complete so many operations before its process ended, or the storm"
+            }
+            IdleWhy::IsReplaced => "another crash that waits for the same disk took its place",
+            IdleWhy::NoOperation => "no operation of that sort was begun in its time",
+            IdleWhy::StormIsOver => "the storm was over before the rest of it came",
         };
         write!(f, "e{} did nothing: {why}", self.event)
     }

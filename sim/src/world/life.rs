@@ -148,7 +148,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         slot.process = None;
         slot.stage = Stage::Down;
         slot.held_sends.clear();
-        slot.trap = None;
+        let unsprung = slot.trap.take();
         slot.owes_disk_done = false;
         slot.timer = None;
         slot.timer_schedule = Schedule::default();
@@ -160,6 +160,9 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.mark_crash(&effects);
         self.oracle.stopped(self.now, id, kind);
         self.empty_inbox(id);
+        if let Some(trap) = unsprung {
+            self.does_nothing(trap.fault, IdleWhy::TooFewOperations);
+        }
     }
 
     fn mark_crash(&mut self, effects: &CrashEffects) {
@@ -298,7 +301,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         let Some(done) = slot.disk.complete(self.now) else { return self.schedule_disk(id) };
         let cause = slot.disk_schedule.cause;
         let completed = slot.disk.operations_completed();
-        let trap = slot.trap.filter(|trap| trap.operations_completed <= completed);
+        let trap = slot.trap.take_if(|trap| trap.operations_completed <= completed);
         let is_idle = slot.disk.is_idle();
         self.step += 1;
         let file = done.file.map_or(NO_FILE, |file| u64::from(file.0));
@@ -350,9 +353,12 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// Arms a crash that waits for the process's disk; a second one replaces the first.
     pub(super) fn set_trap(&mut self, id: ProcessId, operations: u64, mut trap: Trap) {
         let slot = &mut self.slots[id.slot()];
-        if slot.process.is_some() {
-            trap.operations_completed = slot.disk.operations_completed().saturating_add(operations);
-            slot.trap = Some(trap);
+        if slot.process.is_none() {
+            return self.does_nothing(trap.fault, IdleWhy::IsDown);
+        }
+        trap.operations_completed = slot.disk.operations_completed().saturating_add(operations);
+        if let Some(replaced) = slot.trap.replace(trap) {
+            self.does_nothing(replaced.fault, IdleWhy::IsReplaced);
         }
     }
 }

@@ -338,6 +338,15 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         decisions
     }
 
+    /// The faults that came to nothing, those among them whose disks met no operation that was to fail.
+    fn idle(&self) -> Vec<Idle> {
+        let unmet = self.slots.iter().flat_map(|slot| slot.disk.idle_failures());
+        let unmet = unmet.map(|event| Idle { event, why: IdleWhy::NoOperation });
+        let mut idle: Vec<Idle> = self.idle.iter().copied().chain(unmet).collect();
+        idle.sort_by_key(|idle| idle.event);
+        idle
+    }
+
     /// The result so far; of a run that has not ended, inconclusive.
     #[must_use]
     pub fn result(&self) -> RunResult {
@@ -354,7 +363,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
             marks,
             user_marks,
             missed: self.anchors.missed(&self.plan),
-            idle: self.idle.clone(),
+            idle: self.idle(),
             unheeded: Choice::unheeded(
                 core::iter::once(&self.choice).chain(self.slots.iter().map(|slot| slot.disk.choice())),
             ),

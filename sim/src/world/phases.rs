@@ -5,6 +5,7 @@
 //! down stays down, what was cut stays cut, a disk that hung goes on hanging, and the links between the core and
 //! the others lose and delay as before, or are cut for good.
 
+use super::faults::ActiveFault;
 use super::idle::{Idle, IdleWhy};
 use super::slot::Processes;
 use super::{Verdict, World};
@@ -74,11 +75,15 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
     /// The phase has come to its end.
     pub(super) fn end_phase(&mut self) {
         self.step += 1;
-        self.give_up_traps();
+        self.give_up_what_waits();
         match self.phase {
             Phase::Safety if self.parameters.limits.liveness_us == 0 => self.finish(),
             Phase::Safety => self.begin_liveness(),
             Phase::Liveness { core, .. } => {
+                let processes = Processes::new(&self.slots, &self.network, &self.setup);
+                if self.oracle.excuses_stall(core, &processes) {
+                    return self.finish();
+                }
                 let length = Time(self.parameters.limits.liveness_us);
                 self.fail_liveness(core, &format!("and served nobody for {length}"));
             }
@@ -108,11 +113,13 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         }
     }
 
-    /// The crashes that are still waited for do not come.
-    fn give_up_traps(&mut self) {
+    /// The crashes that are still waited for do not come, nor do old images of disks.
+    fn give_up_what_waits(&mut self) {
         let unsprung = self.slots.iter_mut().filter_map(|slot| slot.trap.take());
-        let idle = unsprung.map(|trap| Idle { event: trap.fault, why: IdleWhy::TooFewOperations });
-        self.idle.extend(idle);
+        let unsprung = unsprung.map(|trap| Idle { event: trap.fault, why: IdleWhy::TooFewOperations });
+        let halves = self.active.iter().flatten().filter_map(ActiveFault::only_prepared);
+        let halves = halves.map(|event| Idle { event, why: IdleWhy::StormIsOver });
+        self.idle.extend(unsprung.chain(halves));
     }
 
     fn begin_liveness(&mut self) {
@@ -128,6 +135,7 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         self.phase = Phase::Liveness { core, began: self.now, progress: self.now, furthest: 0 };
         self.record(None, RecordKind::PhaseBegan, 0, 1, core.0, 0);
         self.active.clear();
+        self.clients.iter_mut().for_each(|client| client.first_fresh = client.number + 1);
         self.workload.healed(core);
         for id in (0..self.parameters.processes()).map(ProcessId) {
             if core.contains(id) {
@@ -187,12 +195,12 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         Some(core)
     }
 
-    /// Notes an answer to an operation that was called in the liveness phase.
-    pub(super) fn count_fresh_answer(&mut self, id: ClientId, place: usize) {
-        if let Phase::Liveness { began, progress, .. } = &mut self.phase
-            && self.history[place].called >= *began
+    /// Notes an answer to a client's present operation, if it was thought of in the liveness phase.
+    pub(super) fn count_fresh_answer(&mut self, id: ClientId) {
+        let client = &mut self.clients[id.slot()];
+        if let Phase::Liveness { progress, .. } = &mut self.phase
+            && client.number >= client.first_fresh
         {
-            let client = &mut self.clients[id.slot()];
             // An answer that nobody waits for is no progress: the phase must end.
             if client.fresh_answers < self.parameters.limits.liveness_operations {
                 *progress = self.now;

@@ -5,7 +5,7 @@ use crate::disk::{ArmedFailure, Failed};
 use crate::fault::DiskFailure;
 
 fn next(failure: DiskFailure) -> ArmedFailure {
-    ArmedFailure { failure, after: 0, times: 1, until: Time::END, outage_us: 7 }
+    ArmedFailure { event: 1, failure, after: 0, times: 1, until: Time::END, outage_us: 7 }
 }
 
 /// A disk whose file `a` was changed from `before` to `after` at its beginning, and the sync of that failed.
@@ -27,18 +27,19 @@ fn seeds_that_keep_nothing() -> impl Iterator<Item = u64> {
 fn those_of_the_sort_fail_after_so_many_so_often_and_so_long() {
     let (mut disk, file) = disk_with(1, calm(), b"abc");
     disk.set_now(Time(100));
-    disk.arm(ArmedFailure { failure: DiskFailure::Read, after: 1, times: 2, until: Time(200), outage_us: 7 });
+    disk.arm(ArmedFailure { after: 1, times: 2, until: Time(200), ..next(DiskFailure::Read) });
     let read = |disk: &mut SimDisk| disk.read_at(file, 0, &mut [0; 3]).is_ok();
     assert_eq!(disk.failed(), None);
     assert_eq!([(); 4].map(|()| read(&mut disk)), [true, false, false, true]);
     assert_eq!(disk.failed(), Some(Failed { failure: DiskFailure::Read, outage_us: 7 }));
     disk.crash(Time(100), CrashKind::Process);
     assert_eq!(disk.failed(), None, "that was another life");
-    disk.arm(ArmedFailure { until: Time(99), ..next(DiskFailure::Write) });
+    disk.arm(ArmedFailure { event: 2, until: Time(99), ..next(DiskFailure::Write) });
     disk.create("b").expect("the failure is over");
-    disk.arm(next(DiskFailure::Space));
+    disk.arm(ArmedFailure { event: 3, ..next(DiskFailure::Space) });
     disk.heal(Time(100), DiskLatency::NONE);
     disk.create("c").expect("the disk was healed");
+    assert_eq!(disk.idle_failures().collect::<Vec<_>>(), [2, 3], "the first one struck");
 }
 
 #[test]
