@@ -358,13 +358,18 @@ impl Raft {
     /// Where a newer one than the one that is lost does not get on, that one is asked for again: whoever had the newer one may be
     /// out of reach, and it may be that nobody else has it.
     fn maybe_turn_back(&mut self) {
-        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
         if let (Some(lost), Some(present)) = (self.snapshots.lost(), &self.snapshots.receiving)
             && present.snapshot != lost
-            && present.is_stuck(patience, pull_patience(&self.config), self.now)
+            && self.is_stuck(present)
         {
             self.begin_repairing(lost);
         }
+    }
+
+    /// Whether nothing has come of a snapshot that is drawn for so long that one that would do as well is better.
+    fn is_stuck(&self, present: &Receiving) -> bool {
+        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
+        present.is_stuck(patience, pull_patience(&self.config), self.now)
     }
 
     /// Whom to ask first: the leader, whose term the requests then speak of. Who repairs its log, or has lost its snapshot,
@@ -445,12 +450,13 @@ impl Raft {
             && self.faults.first().is_some_and(|first| first <= last.index)
             && self.log.contains(last);
         // One that nobody is asked for, since another office ended, does not get on; nor does one that gives way to a newer one at
-        // whoever is asked first, or at anybody where nobody leads, though others that keep silent may be asked for it.
+        // whoever is asked first, or at anybody where nobody leads, though others that keep silent may be asked for it; nor one that was
+        // asked for in vain for long, office after office: whoever had it may be out of reach.
         let source = self.snapshot_source();
         let is_first = source == Some(from) || self.leader().is_none();
         let gets_on = self.snapshots.receiving.as_ref().is_some_and(|present| {
             let gives_way = is_first && present.snapshot.last.index < last.index;
-            source.is_some() && present.gets_on() && !gives_way
+            source.is_some() && present.gets_on() && !gives_way && !self.is_stuck(present)
         });
         if self.config.is_witness() || !(lacks_entries || self.lacks_state_of(last.index)) || gets_on {
             return Err(Ignored::StaleResponse);

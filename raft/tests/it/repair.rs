@@ -293,6 +293,43 @@ fn an_answer_counts_beside_a_snapshot_that_is_of_no_use() {
     assert_eq!(says(2), [1, term.0], "all have answered, and none has it");
 }
 
+/// Whoever had the newer one is out of reach. An office ends sooner than a part is waited for, and in the next one it is asked for again.
+#[test]
+fn a_leader_turns_to_an_older_snapshot_that_would_do_where_a_newer_one_does_not_come() {
+    let mut cluster = with_logs(&[&[1; 6], &[1; 6], &[1; 6]]);
+    lose(&mut cluster, 1, &[2], false);
+    lose(&mut cluster, 3, &[2], false);
+    let [older, newer] =
+        [4, 6].map(|index| SnapshotId { last: LogPosition::new(1, index), bytes: 60, checksum: index });
+    let names = |cluster: &mut Cluster, from, snapshot| {
+        let term = cluster.status(1).current_term;
+        let response =
+            RepairResponse { answers: Vec::new(), entries: Entries::default(), snapshot: Some(snapshot) };
+        let body = Body::RepairResponse(Box::new(response));
+        let _no_use = cluster.deliver(Message { from: NodeId(from), to: NodeId(1), term, body });
+    };
+    elect(&mut cluster, 1, &[1, 3]);
+    names(&mut cluster, 2, newer);
+    let receiving = |cluster: &mut Cluster| cluster.node(1).receiving_snapshot();
+    let mut rounds = 0;
+    while receiving(&mut cluster) == Some((newer, 0)) {
+        rounds += 1;
+        assert!(rounds < 2_000, "it waits for good");
+        if cluster.status(1).role == RoleKind::Leader {
+            let interval = cluster.node(1).config().heartbeat_interval;
+            cluster.tick(1, interval);
+            cluster.settle_among(&[1, 3]);
+        } else {
+            let patience = cluster.node(3).config().election_timeout;
+            cluster.tick(3, patience);
+            elect(&mut cluster, 1, &[1, 3]);
+        }
+        names(&mut cluster, 3, older);
+    }
+    assert_eq!(receiving(&mut cluster), Some((older, 0)));
+    assert!(rounds > 4, "it may be on its way");
+}
+
 #[test]
 fn a_start_is_refused_that_lost_an_entry_which_a_snapshot_stands_for() {
     let snapshot = SnapshotId { last: LogPosition::new(1, 5), bytes: 9, checksum: 9 };
