@@ -289,8 +289,10 @@ impl Runs {
         })
     }
 
-    /// How the run went and how many events it took, if it still fails.
+    /// How the run went and how many events it took, if it still fails. What cannot be replayed is no simplification: rounder numbers may
+    /// ask for what there is not.
     fn failing(&self, candidate: &Candidate) -> Option<(Run, u64)> {
+        script::check_effects(&candidate.scenario).ok()?;
         let outcome = storm::replay_drawn(&candidate.scenario, candidate.choice(), &self.options).ok()?;
         let fails = matches!(&outcome.verdict, Verdict::Failed(violation) if violation.class == self.class);
         let run = run_of(&outcome);
