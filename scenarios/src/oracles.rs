@@ -293,7 +293,7 @@ impl Oracle<Server> for Oracles {
         disk_is_lost || head_is_missed
     }
 
-    /// See [`core::waits_for_what_a_witness_knows`].
+    /// Where a witness knows what no voter has that could lead.
     fn excuses_stall(&mut self, core: ProcessSet, processes: &Processes<'_, Server>) -> bool {
         let waits = core::waits_for_what_a_witness_knows(&self.invariants, core, processes, &self.damage);
         sometimes!(self.marks, marks::NAMES, "a core waited for what a witness alone knows of", waits);
