@@ -119,11 +119,7 @@ pub(crate) fn make_small(
 
     let again =
         storm::replay(&after, &request.options).map_err(|misfit| Refusal::harness(misfit.to_string()))?;
-    let less = without_idle_faults(&after, &again);
-    // It cannot go where others wait for it.
-    let without = storm::replay(&less, &request.options).ok();
-    let without = without.filter(|outcome| failing(outcome, runs.class).is_some());
-    let (after, again) = without.map_or((after, again), |outcome| (less, outcome));
+    let (after, again) = without_vain_faults(after, again, runs.class, &request.options);
     let Some(violation) = failing(&again, runs.class) else {
         return Err(Refusal::harness(format!("the shrunk run of {source} does not fail so any more")));
     };
@@ -160,11 +156,33 @@ fn failing<'a>(outcome: &'a Outcome, class: &str) -> Option<&'a Violation> {
     }
 }
 
-/// The scenario without the faults that did nothing: a test that holds such a one never passes.
-fn without_idle_faults(scenario: &Scenario, outcome: &Outcome) -> Scenario {
-    let mut scenario = scenario.clone();
-    scenario.events.retain(|event| outcome.idle.iter().all(|idle| idle.event != event.id));
-    scenario
+/// The scenario without the faults that came to nothing, and its run: a test that holds such a one never passes. One that others wait for
+/// cannot go, and what makes the run another one stays.
+fn without_vain_faults(
+    mut scenario: Scenario,
+    mut run: Outcome,
+    class: &str,
+    options: &RunOptions,
+) -> (Scenario, Outcome) {
+    let replay_without = |scenario: &Scenario, vain: &[u32]| {
+        let mut less = scenario.clone();
+        less.events.retain(|event| !vain.contains(&event.id));
+        let outcome = storm::replay(&less, options).ok()?;
+        failing(&outcome, class).is_some().then_some((less, outcome))
+    };
+    let vain = run.vain.clone();
+    if vain.is_empty() {
+        return (scenario, run);
+    }
+    if let Some(all_at_once) = replay_without(&scenario, &vain) {
+        return all_at_once;
+    }
+    for event in vain {
+        if let Some(less) = replay_without(&scenario, &[event]) {
+            (scenario, run) = less;
+        }
+    }
+    (scenario, run)
 }
 
 /// A test may be a story already, which somebody wrote: it is not overwritten.

@@ -12,7 +12,7 @@
 //! could lengthen a witness's before that one leads. Anything less may wait for good for a node outside the core: an entry
 //! that a copy and a witness committed is out of reach while that copy is.
 
-use squall_raft::{LogPosition, NodeId};
+use squall_raft::{LogPosition, NodeId, RoleKind};
 use squall_sim::world::Processes;
 use squall_sim::{Draw, ProcessId, ProcessSet, Ratio};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -52,42 +52,64 @@ pub(crate) fn choose(
     let order = draw.bits("spared");
     candidates.sort_by_key(|id| xxh3_64_with_seed(&id.0.to_le_bytes(), order));
     let heard: ProcessSet = all().filter(|id| !is_alone && processes.process(*id).is_some()).collect();
-    // One that lacks what none of the others has would spoil every core that it is in: it is left out, or all are healed, who together
-    // may give that up.
-    let all_candidates = candidates.iter().copied().collect();
-    let mut repairable = holdings.repairable(all_candidates, invariants);
-    if repairable != all_candidates && draw.chance("heals-all", Ratio::new(1, 2)) {
-        repairable = all_candidates;
-    }
-    let repairable: Vec<ProcessId> =
-        candidates.iter().copied().filter(|id| repairable.contains(*id)).collect();
-    let core = spare(&repairable, &memberships, |core, membership| {
+    // One that lacks what none of the others has would spoil every core that it is in.
+    let all_candidates: ProcessSet = candidates.iter().copied().collect();
+    let repairable = holdings.repairable(all_candidates, invariants);
+    let kept: Vec<ProcessId> = candidates.into_iter().filter(|id| repairable.contains(*id)).collect();
+    let core = spare(&kept, &memberships, |core, membership| {
         let certain = core.iter().map(node_id).collect::<NodeSet>().without(uncertain);
         membership.has_lasting_quorum(certain)
             && can_lead(invariants, heard, core, uncertain, membership)
             && holdings.can_repair_themselves(core, invariants)
     });
     let needs_all = !uncertain.is_empty();
+    // Whoever lost its disk will never say what it did not have, nor vote.
+    let would_wait = !lost.is_empty() || needs_all && holdings.lack_what_nobody_denies(invariants);
+    // All together may give up an entry that nobody has, though not a snapshot.
+    let may_heal_all =
+        !would_wait && repairable != all_candidates && holdings.regain_snapshots(all_candidates, invariants);
     match core {
-        // Whoever lost its disk will never say what it did not have, nor vote.
-        None if !lost.is_empty() => Some(ProcessSet::EMPTY),
-        None if needs_all && holdings.lack_what_nobody_denies(invariants) => Some(ProcessSet::EMPTY),
-        None if !are_whole || needs_all => Some(candidates.into_iter().collect()),
+        Some(_) if may_heal_all && draw.chance("heals-all", Ratio::new(1, 2)) => Some(all_candidates),
+        None if would_wait => Some(ProcessSet::EMPTY),
+        None if !are_whole || needs_all => Some(all_candidates),
         core => Some(core.unwrap_or_default()),
     }
 }
 
-/// Whether a witness of the core knows of an entry that no voter in it has which could lead, and somebody may have lost the end of its
+/// Whether a witness of the core knows of an entry that no voter in it has which could lead, and a voter may have lost the end of its
 /// log. A witness grants nobody whose log is behind its own, and leads nobody itself; nor does a learner, though it has what the
-/// voters miss. The two that are left, the witness and whoever may have lost it, may have committed that entry.
+/// voters miss. The two that are left, the witness and whoever may have lost it, may have committed that entry. But if the copies
+/// whose logs are certain are enough, they need neither of the two; and who leads already needs no vote.
 pub(crate) fn waits_for_what_a_witness_knows(
     invariants: &Invariants,
     core: ProcessSet,
     processes: &Processes<'_, Server>,
     damage: &Damage,
 ) -> bool {
-    let log = |id: ProcessId| Some((node_id(id), processes.process(id)?.replica().raft().status().last_log));
-    a_witness_knows_most(invariants, core.iter().filter_map(log)) && has_uncertain_head(processes, damage)
+    let status = |id: ProcessId| Some((node_id(id), processes.process(id)?.replica().raft().status()));
+    if core.iter().filter_map(status).any(|(_, status)| status.role == RoleKind::Leader) {
+        return false;
+    }
+    let logs = core.iter().filter_map(status).map(|(node, status)| (node, status.last_log));
+    let uncertain = Holdings::of(processes, damage).uncertain();
+    a_witness_knows_most(invariants, logs) && needs_an_uncertain_vote(invariants, core, uncertain)
+}
+
+/// Whether by some configuration that may be in force in the core one of these votes, whose logs are uncertain, and the copies whose logs
+/// are certain elect nobody by themselves.
+fn needs_an_uncertain_vote(invariants: &Invariants, core: ProcessSet, uncertain: NodeSet) -> bool {
+    let certain: NodeSet = core.iter().map(node_id).collect();
+    let certain = certain.without(invariants.witnesses()).without(uncertain);
+    memberships_in(invariants, core).any(|membership| {
+        let voting = membership.voters.or(membership.outgoing);
+        !voting.and(uncertain).is_empty() && !membership.has_lasting_quorum(certain)
+    })
+}
+
+/// The configurations that may be in force in a core, but for that of a node that was never told any.
+fn memberships_in(invariants: &Invariants, core: ProcessSet) -> impl Iterator<Item = Membership> {
+    let all = core.iter().flat_map(|id| invariants.configurations(node_id(id)));
+    all.filter(|membership| !membership.voters.is_empty())
 }
 
 /// Whether of these logs one of a witness is ahead of those of all voters that keep data.
@@ -130,8 +152,7 @@ fn can_lead(
 /// Whether the copies of a core are no majority without its witnesses.
 pub(crate) fn rests_on_witnesses(invariants: &Invariants, core: ProcessSet) -> bool {
     let copies: NodeSet = core.iter().map(node_id).collect::<NodeSet>().without(invariants.witnesses());
-    let mut memberships = core.iter().flat_map(|id| invariants.configurations(node_id(id)));
-    memberships.any(|membership| !membership.voters.is_empty() && !membership.has_lasting_quorum(copies))
+    memberships_in(invariants, core).any(|membership| !membership.has_lasting_quorum(copies))
 }
 
 /// Leaves each of the candidates out in turn, where the others suffice; `None` where not even all do.
@@ -236,5 +257,21 @@ mod tests {
         assert!(knows(&[(3, 1)]), "nobody else is up");
         assert!(!knows(&[(2, 2), (3, 2)]) && !knows(&[(1, 2), (2, 1), (3, 2)]), "one of them may be granted");
         assert!(!knows(&[(1, 1), (2, 2)]), "there is no witness");
+    }
+
+    #[test]
+    fn an_uncertain_vote_is_needed_where_the_certain_copies_are_too_few() {
+        let nodes = [1, 2, 3, 4, 5].map(NodeId);
+        let set = |nodes: &[u64]| nodes.iter().copied().map(NodeId).collect::<NodeSet>();
+        let needs = |voters: usize, core: &[u32], uncertain: &[u64]| {
+            let invariants = Invariants::new(&nodes, &nodes[..voters]).with_witnesses(set(&[3]));
+            let core = core.iter().copied().map(ProcessId).collect();
+            needs_an_uncertain_vote(&invariants, core, set(uncertain))
+        };
+        assert!(needs(3, &[1, 2, 3], &[2]), "n1 needs n2, or n3");
+        assert!(needs(3, &[1, 3], &[2]), "outside the core, too");
+        assert!(!needs(3, &[1, 2, 3], &[]) && !needs(3, &[1, 2, 3], &[4]), "n4 does not vote");
+        assert!(needs(5, &[1, 2, 3, 4, 5], &[4, 5]));
+        assert!(!needs(5, &[1, 2, 3, 4, 5], &[5]), "n1, n2 and n4 are enough");
     }
 }

@@ -183,6 +183,11 @@ impl Holdings {
         core.iter().all(|id| self.is_repaired_by(id, core, invariants))
     }
 
+    /// Whether each of these servers that lacks its snapshot gets one from the others.
+    pub(crate) fn regain_snapshots(&self, core: ProcessSet, invariants: &Invariants) -> bool {
+        core.iter().all(|id| self.regains_snapshot(id, core, invariants))
+    }
+
     /// A part of these servers that can repair themselves, to which none of the others can be added.
     pub(crate) fn repairable(&self, all: ProcessSet, invariants: &Invariants) -> ProcessSet {
         let mut left = all;
@@ -210,8 +215,15 @@ impl Holdings {
             let term = held.term_at(faulty.index);
             self.held().any(|(other, held)| may_give(other) && held.has(faulty.index, term))
         };
-        held.lacks_state.is_none_or(|last| self.snapshot_returns(id, last, may_give))
-            && held.faulty.iter().all(is_given)
+        held.faulty.iter().all(is_given) && self.regains_snapshot(id, core, invariants)
+    }
+
+    fn regains_snapshot(&self, id: ProcessId, core: ProcessSet, invariants: &Invariants) -> bool {
+        let Some(last) = self.all[id.0 as usize].as_ref().and_then(|held| held.lacks_state) else {
+            return true;
+        };
+        let asked = asked_by(id, invariants);
+        self.snapshot_returns(id, last, |other| core.contains(other) && asked.has(node_id(other)))
     }
 }
 
@@ -415,5 +427,22 @@ mod tests {
         assert_eq!(repairable(in_turn(), &[0, 2, 3]), [2, 3]);
         let one_by_the_other = [lacking(whole(), &[4, 5]), lacking(whole(), &[3, 5]), held(2, 2), held(2, 2)];
         assert_eq!(repairable(one_by_the_other, &[0, 1, 2, 3]), [2, 3], "without n0 nobody has 3");
+    }
+
+    #[test]
+    fn a_lost_snapshot_comes_back_from_whoever_was_a_member_at_first_or_from_all() {
+        let nodes = [0, 1, 2].map(NodeId);
+        let regains = |first: &[u64], snapshots: [u64; 2]| {
+            let first = first.iter().copied().map(NodeId).collect();
+            let lacking = Held { lacks_state: Some(LogIndex(3)), first, ..held(3, 5) };
+            let others = snapshots.map(|last| Held { snapshot: LogIndex(last), ..held(3, 5) });
+            let all = [lacking].into_iter().chain(others).map(Some).collect();
+            let core = [0, 1, 2].map(ProcessId).into_iter().collect();
+            Holdings { all }.regain_snapshots(core, &Invariants::new(&nodes, &nodes))
+        };
+        assert!(regains(&[0, 1, 2], [3, 0]) && regains(&[0, 1, 2], [0, 4]));
+        assert!(!regains(&[0, 1, 2], [2, 0]), "nobody has one that stands for as much");
+        assert!(regains(&[], [3, 4]), "its leader has it, whoever that is");
+        assert!(!regains(&[], [3, 0]), "n2 may lead");
     }
 }

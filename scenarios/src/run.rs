@@ -4,7 +4,7 @@ use squall_sim::choice::Unheeded;
 use squall_sim::process::Violation;
 use squall_sim::scenario::{Expected, Misfit, Scenario, Section};
 use squall_sim::trace::{Header, Keep, Recorder, Trace};
-use squall_sim::world::{Idle, RunResult, Verdict, World};
+use squall_sim::world::{RunResult, Verdict, World};
 use squall_sim::{Choice, Oracle, Process, mark};
 
 use crate::log::Detail;
@@ -61,8 +61,8 @@ pub struct Outcome {
     /// For each fault that waited for something in vain, what that was; each that did nothing when its turn came; and each step
     /// that could not be taken.
     pub missed: Vec<String>,
-    /// Of these, the faults that did nothing.
-    pub idle: Vec<Idle>,
+    /// The numbers of these faults.
+    pub vain: Vec<u32>,
     /// What a scenario decides, and nobody asked for, or took otherwise.
     pub unheeded: Unheeded,
     /// The resolved parameters.
@@ -149,7 +149,7 @@ fn replay_steps(scenario: &Scenario, options: &RunOptions) -> Result<Outcome, Mi
         safety_us: 0,
         operations: 0,
         missed: replayed.missed,
-        idle: Vec::new(),
+        vain: Vec::new(),
         unheeded: Unheeded::default(),
         marks: marks::all().map(|_| false).collect(),
         parameters: scenario.sections.clone(),
@@ -299,7 +299,7 @@ where
         operations: result.operations,
         marks: reached.collect(),
         missed: in_vain(&result),
-        idle: result.idle,
+        vain: vain(&result),
         unheeded: result.unheeded,
         also_fired,
         verdict: result.verdict,
@@ -313,6 +313,12 @@ where
 fn in_vain(result: &RunResult) -> Vec<String> {
     let missed = result.missed.iter().map(ToString::to_string);
     missed.chain(result.idle.iter().map(ToString::to_string)).collect()
+}
+
+/// The numbers of the faults among that.
+fn vain(result: &RunResult) -> Vec<u32> {
+    let missed = result.missed.iter().map(|missed| missed.event);
+    missed.chain(result.idle.iter().map(|idle| idle.event)).collect()
 }
 
 /// Lets a world go on, and says what came of that; or, where a panic ended it and is to be caught, what is left of the run.

@@ -25,7 +25,7 @@ fn outcome(seed: u64) -> Outcome {
         safety_us: 2_000_000,
         operations: seed,
         missed: Vec::new(),
-        idle: Vec::new(),
+        vain: Vec::new(),
         unheeded: Unheeded::default(),
         marks: marks::all().enumerate().map(|(mark, _)| mark as u64 % 5 == seed % 5).collect(),
         parameters: Vec::new(),

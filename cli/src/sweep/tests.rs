@@ -32,7 +32,7 @@ fn outcome(seed: u64, verdict: Verdict) -> Outcome {
         safety_us: seed * 1_000_000,
         operations: seed,
         missed: Vec::new(),
-        idle: Vec::new(),
+        vain: Vec::new(),
         unheeded: Unheeded::default(),
         marks: marks::all().enumerate().map(|(mark, _)| mark == 0).collect(),
         parameters: Vec::new(),

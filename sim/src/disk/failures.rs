@@ -119,9 +119,10 @@ impl SimDisk {
         self.failures.armed.push(Armed { what: failure, has_struck: false });
     }
 
-    /// The events whose failures have met no operation.
-    pub(crate) fn idle_failures(&self) -> impl Iterator<Item = u32> {
-        let unmet = self.failures.armed.iter().filter(|armed| !armed.has_struck);
+    /// The events whose failures have met no operation by their end, which came by this time.
+    pub(crate) fn idle_failures(&self, ended: Time) -> impl Iterator<Item = u32> {
+        let is_over = move |armed: &&Armed| !armed.has_struck && armed.what.until <= ended;
+        let unmet = self.failures.armed.iter().filter(is_over);
         self.failures.idle.iter().copied().chain(unmet.map(|armed| armed.what.event))
     }
 

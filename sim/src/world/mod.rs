@@ -338,9 +338,11 @@ impl<P: Process, O: Oracle<P>, W: Workload<P>> World<P, O, W> {
         decisions
     }
 
-    /// The faults that came to nothing, those among them whose disks met no operation that was to fail.
+    /// The faults that came to nothing, those among them whose disks met no operation that was to fail while they had time.
     fn idle(&self) -> Vec<Idle> {
-        let unmet = self.slots.iter().flat_map(|slot| slot.disk.idle_failures());
+        // A violation may have cut their time short.
+        let ended = if matches!(self.verdict, Some(Verdict::Failed(_))) { self.now } else { Time(u64::MAX) };
+        let unmet = self.slots.iter().flat_map(|slot| slot.disk.idle_failures(ended));
         let unmet = unmet.map(|event| Idle { event, why: IdleWhy::NoOperation });
         let mut idle: Vec<Idle> = self.idle.iter().copied().chain(unmet).collect();
         idle.sort_by_key(|idle| idle.event);

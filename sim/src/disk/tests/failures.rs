@@ -39,7 +39,10 @@ fn those_of_the_sort_fail_after_so_many_so_often_and_so_long() {
     disk.arm(ArmedFailure { event: 3, ..next(DiskFailure::Space) });
     disk.heal(Time(100), DiskLatency::NONE);
     disk.create("c").expect("the disk was healed");
-    assert_eq!(disk.idle_failures().collect::<Vec<_>>(), [2, 3], "the first one struck");
+    assert_eq!(disk.idle_failures(Time(100)).collect::<Vec<_>>(), [2, 3], "the first one struck");
+    disk.arm(ArmedFailure { event: 4, until: Time(300), ..next(DiskFailure::Sync) });
+    assert_eq!(disk.idle_failures(Time(299)).collect::<Vec<_>>(), [2, 3], "the fourth has time");
+    assert_eq!(disk.idle_failures(Time(300)).collect::<Vec<_>>(), [2, 3, 4]);
 }
 
 #[test]
