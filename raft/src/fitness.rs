@@ -15,6 +15,7 @@ impl Raft {
             || self.retires
             || self.machine_stands_still()
             || self.disk_hangs()
+            || self.reads_hang()
             || self.snapshots.restoring.is_some()
             || !self.faults.is_empty()
         {
@@ -41,6 +42,18 @@ impl Raft {
     /// Whether a write has waited longer than an election timeout: no vote of this node would get out either.
     pub(crate) fn disk_hangs(&self) -> bool {
         self.ledger.waiting_since().is_some_and(|since| since + self.config.election_timeout < self.now)
+    }
+
+    /// Whether it leads, and what a follower lacks has been read from the disk for so long without an end: with nothing to write, nobody
+    /// would notice otherwise.
+    fn reads_hang(&self) -> bool {
+        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
+        let Role::Leader(leader) = &self.role else { return false };
+        leader
+            .followers
+            .iter()
+            .filter_map(|progress| progress.fetching)
+            .any(|since| since + patience <= self.now)
     }
 
     /// What the state machine may be given.

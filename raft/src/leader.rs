@@ -86,14 +86,14 @@ impl Raft {
                 Mode::Replicate(window) => next <= last_index && window.has_room(&self.config),
                 Mode::Snapshot(_) => false,
             };
-            if !ready || progress.fetching {
+            if !ready || progress.fetching.is_some() {
                 return;
             }
             if next <= last_index && next < first_in_memory && !is_witness {
                 if self.fetches_pause {
                     return;
                 }
-                progress.fetching = true;
+                progress.fetching = Some(self.now);
                 let purpose = FetchPurpose::Replicate(progress.id);
                 let (last, max_bytes) = (first_in_memory.prev(), self.config.max_message_bytes);
                 self.fetches.push_back(Fetch { purpose, first: next, last, max_bytes });
@@ -245,7 +245,7 @@ impl Raft {
         let progress = &mut leader.followers[position];
         if response.round < progress.round
             || core::mem::replace(&mut progress.answered, true)
-            || progress.fetching
+            || progress.fetching.is_some()
         {
             return Ok(());
         }
@@ -361,7 +361,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Ok(position) = leader.followers.binary_search_by_key(&to, |progress| progress.id) else { return };
         let progress = &mut leader.followers[position];
-        if !core::mem::take(&mut progress.fetching) {
+        if progress.fetching.take().is_none() {
             return;
         }
         leader.replication_due = true;

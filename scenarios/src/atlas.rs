@@ -155,11 +155,12 @@ pub(crate) fn may_rot(
     let holdings = Holdings::of(processes, damage);
     let asked = asked_by(id, invariants);
     let committed_index = invariants.committed_index();
-    // A witness may come to name it, and would never deny it; nor will one whose disk is lost. Who is a quorum by itself may
-    // have committed it, and nobody else's word counts.
+    // A witness may come to name it, and would never deny it; nor will one whose disk is lost. Who is a quorum by itself, or
+    // will be when a joint configuration is left, may commit it, and nobody else's word counts.
     let own: NodeSet = core::iter::once(node_id(id)).collect();
     let may_commit_alone = move |index: LogIndex| {
-        invariants.configurations_reaching(node_id(id), index).any(|membership| membership.may_commit(own))
+        let mut reaching = invariants.configurations_reaching(node_id(id), index);
+        reaching.any(|membership| membership.may_come_to_commit(own))
     };
     let may_be_denied = invariants.witnesses().is_empty() && damage.lost_disks().is_empty();
     let is_witness = processes.setup().config(id).is_witness();

@@ -121,11 +121,23 @@ impl Membership {
         self.voters.is_empty() || self.has_quorum(having)
     }
 
+    /// Whether it may be, by this configuration or by the one that follows a joint one of itself.
+    #[must_use]
+    pub fn may_come_to_commit(&self, having: NodeSet) -> bool {
+        self.may_commit(having) || Self { outgoing: NodeSet::EMPTY, ..*self }.may_commit(having)
+    }
+
     /// Whether these remain a majority whichever of the other learners become voters by themselves.
     #[must_use]
     pub fn has_lasting_quorum(&self, agreeing: NodeSet) -> bool {
         let grown = Self { voters: self.voters.or(self.promoting.without(agreeing)), ..*self };
         self.has_quorum(agreeing) && grown.has_quorum(agreeing)
+    }
+
+    /// Whether the node is sent the log.
+    #[must_use]
+    pub fn is_member(&self, node: NodeId) -> bool {
+        self.is_voter(node) || self.learners.has(node)
     }
 
     /// Whether the node votes in either half.
@@ -212,6 +224,15 @@ mod tests {
         let (old, new) = (plain(&[0, 1, 2]), plain(&[3, 4, 5]));
         let between = joint(&[3, 4, 5], &[0, 1, 2]);
         assert!(old.always_meets(&between) && between.always_meets(&new) && !old.always_meets(&new));
+    }
+
+    #[test]
+    fn what_one_half_of_a_joint_configuration_has_may_be_committed_when_the_other_is_left() {
+        let leaves = joint(&[1], &[0, 1]);
+        assert!(!leaves.may_commit(set(&[1])) && leaves.may_come_to_commit(set(&[1])), "n0 leaves");
+        assert!(!leaves.may_come_to_commit(set(&[0])) && leaves.may_commit(set(&[0, 1])));
+        assert!(!joint(&[0, 1], &[1]).may_come_to_commit(set(&[1])), "n0 comes");
+        assert!(!plain(&[0, 1]).may_come_to_commit(set(&[1])));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use squall_raft::{
     Action, AppendEntriesResponse, AppendResult, Body, Config, Entry, Fetch, FetchPurpose, HardState,
-    LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RepairRequest, RequestVoteResponse, Session,
-    Term,
+    HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RepairRequest,
+    RequestVoteResponse, Session, Term,
 };
 
 use crate::cluster::entry;
@@ -15,6 +15,7 @@ struct Leader {
     raft: Raft,
     fetches: Vec<Fetch>,
     sent: Vec<Message>,
+    handed_over: bool,
 }
 
 impl Leader {
@@ -28,7 +29,7 @@ impl Leader {
         };
         let voters = vec![NodeId(1), NodeId(2), NodeId(3)];
         let raft = Raft::new(Config::new(NodeId(1), voters), &recovered).expect("a sound log");
-        let mut leader = Self { raft, fetches: Vec::new(), sent: Vec::new() };
+        let mut leader = Self { raft, fetches: Vec::new(), sent: Vec::new(), handed_over: false };
         leader.raft.campaign();
         leader.drain();
         leader.receive(
@@ -77,6 +78,29 @@ impl Leader {
     fn fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
         self.raft.fetched(purpose, entries);
         self.drain();
+    }
+
+    /// Both others answer each heartbeat; node 3 says what it would be worth as a leader.
+    fn go_on(&mut self, ticks: u64, worth_of_node_3: u64) {
+        for _ in 0..ticks {
+            self.tick(1);
+            for message in core::mem::take(&mut self.sent) {
+                let (to, Body::Heartbeat(heartbeat)) = (message.to, &message.body) else {
+                    self.handed_over |= message.body == Body::TimeoutNow;
+                    continue;
+                };
+                let answer = HeartbeatResponse {
+                    session: heartbeat.session,
+                    round: heartbeat.round,
+                    received: LogIndex::ZERO,
+                    promise: 0,
+                    clock: 0,
+                    priority: if to == NodeId(3) { worth_of_node_3 } else { 1 },
+                    snapshot_received: 0,
+                };
+                self.receive(to.0, Body::HeartbeatResponse(answer));
+            }
+        }
     }
 
     /// What was asked for since the last look: for whom, from where, up to where.
@@ -226,4 +250,21 @@ fn a_leader_that_asks_again_for_what_it_lacks_has_nothing_read_twice_at_once() {
     assert_eq!(reads(None), [(1, 2)]);
     assert_eq!(reads(None), [], "the first has not come back");
     assert_eq!(reads(Some(vec![entry(1, 1), entry(1, 2)])), [(1, 2)], "the answer may have been lost");
+}
+
+#[test]
+fn a_leader_whose_read_for_a_follower_never_ends_hands_over_where_another_could_serve() {
+    let patience = 4 * Config::new(NodeId(1), vec![NodeId(1)]).election_timeout;
+    for (worth_of_node_3, ends, expected) in [(1, false, true), (0, false, false), (1, true, false)] {
+        let mut leader = Leader::asked_for_node_2();
+        leader.answer(3, AppendResult::Matched(LogIndex(4)));
+        leader.fetched(FetchPurpose::Apply, log_on_disk());
+        leader.go_on(patience - 1, worth_of_node_3);
+        assert!(!leader.handed_over, "slow is not stuck");
+        if ends {
+            leader.fetched(FOR_N2, log_on_disk());
+        }
+        leader.go_on(patience, worth_of_node_3);
+        assert_eq!(leader.handed_over, expected, "{worth_of_node_3} {ends}");
+    }
 }
