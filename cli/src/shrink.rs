@@ -358,3 +358,6 @@ impl Judge for Runs {
 fn events_max(events: u64) -> u64 {
     events.saturating_mul(2).saturating_add(MORE_EVENTS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,8 +183,8 @@ impl Holdings {
         core.iter().all(|id| self.is_repaired_by(id, core, invariants))
     }
 
-    /// Whether a voter, by its own log, lacks what none has that it knows, while one that was removed has it: its copy was good when another one rotted, and
-    /// went with the server when that was removed.
+    /// Whether a voter, by its own log, lacks what none has that it knows, while one that was removed has it: that copy was good when
+    /// the voter's went bad, and went with its server.
     pub(crate) fn lack_what_left(&self, invariants: &Invariants) -> bool {
         self.held().any(|(id, held)| {
             let membership = invariants.configurations(node_id(id)).last().unwrap_or_default();
