@@ -47,20 +47,26 @@ impl Acknowledged {
         (self.index, self.link) = (index, link);
     }
 
-    /// `shadow` promises its log up to `index`. A snapshot that is durable keeps all that it stands for.
+    /// A snapshot that is durable keeps all that it stands for, up to `index`; what becomes of its file later takes nothing of that back,
+    /// no more than of entries that were acknowledged.
+    pub(super) fn keep_by_snapshot(&mut self, shadow: &Shadow, index: LogIndex, disk: &impl DurableView) {
+        let kept = shadow
+            .snapshot
+            .filter(|snapshot| snapshot.last.index > self.index && disk.is_snapshot_durable(*snapshot))
+            .map_or(LogIndex::ZERO, |snapshot| snapshot.last.index.min(index));
+        if kept > self.index {
+            (self.index, self.link) = (kept, shadow.link(kept).unwrap_or_default());
+        }
+    }
+
+    /// `shadow` promises its log up to `index`.
     pub(super) fn check_log(
         &mut self,
         shadow: &Shadow,
         index: LogIndex,
         disk: &impl DurableView,
     ) -> Result<(), Violation> {
-        let kept = shadow
-            .snapshot
-            .filter(|snapshot| snapshot.last.index > self.index && disk.is_snapshot_durable(*snapshot));
-        let kept_up_to = kept.map_or(LogIndex::ZERO, |snapshot| snapshot.last.index.min(index));
-        if kept_up_to > self.index {
-            (self.index, self.link) = (kept_up_to, shadow.link(kept_up_to).unwrap_or_default());
-        }
+        self.keep_by_snapshot(shadow, index, disk);
         while self.index < index {
             let next = self.index.next();
             let Some(position) = shadow.position(next) else {
@@ -188,6 +194,22 @@ mod tests {
         shadow = node_with_entries(&[1; 4]);
         shadow.keep(snapshot(4));
         assert!(oracle.check_recovered(&shadow).is_err(), "the fifth entry is gone");
+    }
+
+    #[test]
+    fn what_a_snapshot_stood_for_while_it_was_whole_stays_promised_when_its_file_is_damaged() {
+        let (mut oracle, mut damaged) = (Acknowledged::default(), Acknowledged::default());
+        let shadow = |last| {
+            let mut shadow = node_with_entries(&[1; 7]);
+            shadow.keep(snapshot(last));
+            shadow
+        };
+        oracle.keep_by_snapshot(&shadow(5), LogIndex(5), &disk(1, None));
+        damaged.keep_by_snapshot(&shadow(6), LogIndex(6), &disk(1, None));
+        let shadow = shadow(6);
+        assert_eq!(oracle.check_log(&shadow, LogIndex(5), &disk(1, None)), Ok(()));
+        assert!(oracle.check_log(&shadow, LogIndex(6), &disk(1, None)).is_err(), "an entry behind it");
+        assert!(damaged.check_log(&shadow, LogIndex(5), &disk(1, None)).is_err(), "it never was whole");
     }
 
     fn snapshot(index: u64) -> SnapshotId {

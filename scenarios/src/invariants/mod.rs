@@ -297,13 +297,13 @@ impl Invariants {
             Step::SnapshotTaken(snapshot) => {
                 self.finish_input(slot);
                 self.report.note(self.snapshots.check_own(&self.shadows[slot], *snapshot, &self.committed));
-                self.shadows[slot].keep(*snapshot);
+                self.keep(slot, *snapshot, disk);
             }
             Step::SnapshotReceived(snapshot) => {
                 self.finish_input(slot);
                 let node = self.shadows[slot].id;
                 self.report.note(self.snapshots.check_received(node, *snapshot, &self.committed));
-                self.shadows[slot].keep(*snapshot);
+                self.keep(slot, *snapshot, disk);
             }
             Step::ConfigurationRestored { snapshot, configuration } => {
                 self.finish_input(slot);
@@ -389,6 +389,13 @@ impl Invariants {
         if shadow.has_recovered() {
             self.report.note(promises.acknowledged.check_recovered(shadow));
         }
+    }
+
+    /// It has a snapshot, which is whole.
+    fn keep(&mut self, slot: usize, snapshot: SnapshotId, disk: &impl DurableView) {
+        let (shadow, promises) = (&mut self.shadows[slot], &mut self.promises[slot]);
+        shadow.keep(snapshot);
+        promises.acknowledged.keep_by_snapshot(shadow, snapshot.last.index, disk);
     }
 
     fn observe_change(&mut self, slot: usize, status: &Status, disk: &impl DurableView) {
