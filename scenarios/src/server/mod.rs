@@ -50,8 +50,8 @@ pub struct Server {
     group: Group,
     fetches: VecDeque<Fetch>,
     snapshots: Snapshots,
-    /// The disk's next job is one for a snapshot, where there is one.
-    turn_to_snapshots: bool,
+    /// What the disk did last.
+    turn: Turn,
     /// How long it is down once it has shut down, where it was told to.
     rests_us: Option<u64>,
     /// What the disk is doing.
@@ -79,6 +79,24 @@ enum Job {
     Write(WriteToken),
     Read(FetchPurpose, Vec<Entry>),
     Snapshot(Done),
+}
+
+/// What the disk does next, where there is more than one thing to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Turn {
+    Writes,
+    Reads,
+    Snapshots,
+}
+
+impl Turn {
+    fn next(self) -> Self {
+        match self {
+            Self::Writes => Self::Reads,
+            Self::Reads => Self::Snapshots,
+            Self::Snapshots => Self::Writes,
+        }
+    }
 }
 
 /// Why a server stops whose storage gave it what no storage may: damage is to be told, and not believed.
@@ -130,7 +148,7 @@ impl Process for Server {
             group: Group::default(),
             fetches: VecDeque::new(),
             snapshots: Snapshots::new(setup.snapshot_rest_us),
-            turn_to_snapshots: false,
+            turn: Turn::Snapshots,
             job: None,
             ticked_at: env.now(),
             apply_at: env.now(),
@@ -436,39 +454,47 @@ impl Server {
         applied > 0
     }
 
-    /// Gives an idle disk its next job: what waits to be written is one sync group; reads come after. Steps of work on
-    /// snapshots come in turn with both. Returns whether a job was done in no time at all.
+    /// Gives an idle disk its next job: what waits to be written is one sync group. Writes, reads, and steps of work on snapshots take
+    /// turns. Returns whether a job was done in no time at all.
     fn begin_job(&mut self, env: &mut Env<'_, Self>) -> bool {
         if self.job.is_some() {
             return false;
         }
-        let is_snapshots_turn = std::mem::take(&mut self.turn_to_snapshots);
-        let nothing_else_waits = self.group.is_empty() && self.fetches.is_empty();
-        let steps = (is_snapshots_turn || nothing_else_waits) && self.snapshots.has_work(env.now());
-        let has_work = steps || !nothing_else_waits;
-        has_work && self.give_job(steps, env)
+        let waits = |turn: &Turn| match turn {
+            Turn::Writes => !self.group.is_empty(),
+            Turn::Reads => !self.fetches.is_empty(),
+            Turn::Snapshots => self.snapshots.has_work(env.now()),
+        };
+        let next = self.turn.next();
+        let Some(turn) = [next, next.next(), self.turn].into_iter().find(waits) else { return false };
+        self.turn = turn;
+        self.give_job(env)
     }
 
     /// Kept out of line, since most events give the disk nothing to do.
     #[inline(never)]
-    fn give_job(&mut self, steps: bool, env: &mut Env<'_, Self>) -> bool {
-        let job = if steps {
-            let Self { snapshots, replica, storage, .. } = self;
-            snapshots.step(env.now(), replica, storage, env.disk()).map(Job::Snapshot)
-        } else if !self.group.is_empty() {
-            self.turn_to_snapshots = true;
-            self.groups += 1;
-            let reused = self.storage.files_reused();
-            let written = self.storage.commit(&mut self.group, env.disk());
-            let is_reused = self.storage.files_reused() > reused;
-            sometimes!(env, marks::NAMES, "a segment was made in a file that was used before", is_reused);
-            written.map(Job::Write)
-        } else if let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() {
-            self.turn_to_snapshots = true;
-            let last = last.min(self.storage.last_index());
-            self.storage.read(first, last, max_bytes, env.disk()).map(|entries| Job::Read(purpose, entries))
-        } else {
-            return false;
+    fn give_job(&mut self, env: &mut Env<'_, Self>) -> bool {
+        let job = match self.turn {
+            Turn::Writes => {
+                self.groups += 1;
+                let reused = self.storage.files_reused();
+                let written = self.storage.commit(&mut self.group, env.disk());
+                let is_reused = self.storage.files_reused() > reused;
+                sometimes!(env, marks::NAMES, "a segment was made in a file that was used before", is_reused);
+                written.map(Job::Write)
+            }
+            Turn::Reads => {
+                let Some(Fetch { purpose, first, last, max_bytes }) = self.fetches.pop_front() else {
+                    return false;
+                };
+                let last = last.min(self.storage.last_index());
+                let read = self.storage.read(first, last, max_bytes, env.disk());
+                read.map(|entries| Job::Read(purpose, entries))
+            }
+            Turn::Snapshots => {
+                let Self { snapshots, replica, storage, .. } = self;
+                snapshots.step(env.now(), replica, storage, env.disk()).map(Job::Snapshot)
+            }
         };
         match job {
             Ok(job) => self.job = Some(job),
