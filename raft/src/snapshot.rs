@@ -385,13 +385,15 @@ impl Raft {
         }
     }
 
-    /// Whom one asks that lost its snapshot, and so does not know who is a member before its log says so: those that its log
-    /// names last, and those that were members at first.
+    /// Whom one asks that lost its snapshot, and so does not know who is a member before its log says so: all that its log
+    /// names, though they may have been removed since, and those that were members at first.
     fn neighbours(&self) -> Vec<Member> {
         let first = Configuration::first_with_witnesses(&self.config.voters, &self.config.witnesses);
-        let named = self.configurations.latest().members().iter().chain(first.members());
+        let later = self.configurations.all().iter().rev().map(|(_, configuration)| &**configuration);
+        let named = later.chain([&first]).flat_map(Configuration::members);
         let mut neighbours: Vec<Member> =
             named.filter(|member| member.id != self.config.id).copied().collect();
+        // Of a member that several name what the last says comes first, and stays.
         neighbours.sort_by_key(|member| member.id);
         neighbours.dedup_by_key(|member| member.id);
         neighbours

@@ -123,15 +123,6 @@ fn a_witness_knows_most(invariants: &Invariants, logs: impl Iterator<Item = (Nod
     known > held
 }
 
-/// Whether a voter lacks what only one has that was removed.
-pub(crate) fn copy_is_gone(
-    invariants: &Invariants,
-    processes: &Processes<'_, Server>,
-    damage: &Damage,
-) -> bool {
-    Holdings::of(processes, damage).lack_what_left(invariants)
-}
-
 /// Whether some server may have lost the end of its log, and does not know.
 pub(crate) fn has_uncertain_head(processes: &Processes<'_, Server>, damage: &Damage) -> bool {
     !Holdings::of(processes, damage).uncertain().is_empty()

@@ -183,26 +183,6 @@ impl Holdings {
         core.iter().all(|id| self.is_repaired_by(id, core, invariants))
     }
 
-    /// Whether a voter, by its own log, lacks what none has that it knows, while one that was removed has it: that copy was good when
-    /// the voter's went bad, and went with its server.
-    pub(crate) fn lack_what_left(&self, invariants: &Invariants) -> bool {
-        self.held().any(|(id, held)| {
-            let membership = invariants.configurations(node_id(id)).last().unwrap_or_default();
-            let is_known = |other| membership.is_member(node_id(other)) || held.first.has(node_id(other));
-            let only_others_have = |has: &dyn Fn(&Held) -> bool| {
-                let mut holders = self.held().filter(|(_, held)| has(held)).peekable();
-                holders.peek().is_some() && holders.all(|(other, _)| !is_known(other))
-            };
-            let is_missed = |faulty: &Faulty| {
-                let term = held.term_at(faulty.index);
-                only_others_have(&|other| other.has(faulty.index, term))
-            };
-            let is_lost = |last| only_others_have(&|other| other.has_snapshot(last));
-            membership.is_voter(node_id(id))
-                && (held.lacks_state.is_some_and(is_lost) || held.faulty.iter().any(is_missed))
-        })
-    }
-
     /// Whether each of these servers that lacks its snapshot gets one from the others.
     pub(crate) fn regain_snapshots(&self, core: ProcessSet, invariants: &Invariants) -> bool {
         core.iter().all(|id| self.regains_snapshot(id, core, invariants))
@@ -464,34 +444,5 @@ mod tests {
         assert!(!regains(&[0, 1, 2], [2, 0]), "nobody has one that stands for as much");
         assert!(regains(&[], [3, 4]), "its leader has it, whoever that is");
         assert!(!regains(&[], [3, 0]), "n2 may lead");
-    }
-
-    #[test]
-    fn what_only_a_removed_server_has_is_told_apart_from_what_a_voter_has_or_nobody() {
-        let nodes = [0, 1, 2].map(NodeId);
-        let lack = |voters: &[NodeId], lacking: Held, others: [Held; 2]| {
-            let all = [lacking].into_iter().chain(others).map(Some).collect();
-            Holdings { all }.lack_what_left(&Invariants::new(&nodes, voters))
-        };
-        let faulty =
-            || Held { faulty: vec![Faulty { index: LogIndex(4), is_doubtful: false }], ..held(3, 5) };
-        let shorter = || held(2, 3);
-        assert!(lack(&nodes[..1], faulty(), [shorter(), held(3, 5)]), "n2 was removed");
-        assert!(!lack(&nodes[..1], faulty(), [shorter(), shorter()]), "nobody has it");
-        assert!(!lack(&nodes[..1], held(3, 5), [shorter(), held(3, 5)]), "nobody lacks it");
-        assert!(!lack(&nodes, faulty(), [shorter(), held(3, 5)]), "n2 is asked");
-        assert!(!lack(&nodes[1..2], faulty(), [shorter(), held(3, 5)]), "n0 has no vote itself");
-        let snapshot = |last| Held { snapshot: LogIndex(last), ..held(3, 5) };
-        let bare = || Held { lacks_state: Some(LogIndex(3)), ..held(3, 5) };
-        assert!(lack(&nodes[..2], bare(), [snapshot(2), snapshot(3)]));
-        let first = || NodeSet::EMPTY.with(NodeId(2));
-        assert!(
-            !lack(&nodes[..2], Held { first: first(), ..bare() }, [snapshot(2), snapshot(3)]),
-            "n2 was a member at first"
-        );
-        assert!(
-            !lack(&nodes[..2], bare(), [snapshot(3), snapshot(3)])
-                && !lack(&nodes[..2], bare(), [snapshot(2), snapshot(2)])
-        );
     }
 }

@@ -83,7 +83,6 @@ pub const NAMES: &[&str] = &[
     "a lost disk left no core that could go on",
     "an uncertain head left no core that could go on",
     "a core waited for what a witness alone knows of",
-    "a core waited for a copy that was removed",
     "a server gave up a disk that was ruined",
     "a joint configuration was entered",
     "a joint configuration was left",
@@ -117,13 +116,12 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// Of these, what excuses a run from something that the liveness phase asks of it (docs/fault-model.md, "Two phases").
-pub const EXCUSES: [&str; 6] = [
+pub const EXCUSES: [&str; 5] = [
     "the leader of a core at rest was none of it",
     "a member of the core was cut off from an outside leader",
     "a lost disk left no core that could go on",
     "an uncertain head left no core that could go on",
     "a core waited for what a witness alone knows of",
-    "a core waited for a copy that was removed",
 ];
 
 /// All marks of a run: the simulator's, then those of this crate.

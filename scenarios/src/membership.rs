@@ -134,12 +134,6 @@ impl Membership {
         self.has_quorum(agreeing) && grown.has_quorum(agreeing)
     }
 
-    /// Whether the node is sent the log.
-    #[must_use]
-    pub fn is_member(&self, node: NodeId) -> bool {
-        self.is_voter(node) || self.learners.has(node)
-    }
-
     /// Whether the node votes in either half.
     #[must_use]
     pub fn is_voter(&self, node: NodeId) -> bool {

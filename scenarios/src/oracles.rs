@@ -293,14 +293,11 @@ impl Oracle<Server> for Oracles {
         disk_is_lost || head_is_missed
     }
 
-    /// Where a witness knows what no voter has that could lead; or where a copy went bad, and the server with the other one was removed
-    /// before anybody met the damage.
+    /// Where a witness knows what no voter has that could lead.
     fn excuses_stall(&mut self, core: ProcessSet, processes: &Processes<'_, Server>) -> bool {
         let waits = core::waits_for_what_a_witness_knows(&self.invariants, core, processes, &self.damage);
-        let copy_is_gone = !waits && core::copy_is_gone(&self.invariants, processes, &self.damage);
         sometimes!(self.marks, marks::NAMES, "a core waited for what a witness alone knows of", waits);
-        sometimes!(self.marks, marks::NAMES, "a core waited for a copy that was removed", copy_is_gone);
-        waits || copy_is_gone
+        waits
     }
 
     fn standing(&mut self, now: Time, core: ProcessSet, processes: &Processes<'_, Server>) -> Standing {

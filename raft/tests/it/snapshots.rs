@@ -513,32 +513,34 @@ fn who_lost_its_snapshot_and_hears_nobody_asks_those_that_were_members_at_first(
     assert_eq!(raft.receive(named_by(other, newer(40))), Err(Ignored::StaleResponse), "it is on its way");
 }
 
-/// It knows nobody that was a member at first; but the last change of the membership stands in its log.
+/// It knows nobody that was a member at first; but the last changes of the membership stand in its log. Who was removed by them may
+/// be the only one that has the snapshot.
 #[test]
-fn who_joined_later_and_lost_its_snapshot_asks_those_that_its_log_names() {
-    let [own, behind, other] = [1, 2, 3].map(NodeId);
-    let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 60, checksum: 7 };
+fn who_joined_later_and_lost_its_snapshot_asks_all_that_its_log_names() {
+    let [own, behind, other, removed] = [1, 2, 3, 4].map(NodeId);
+    let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 80, checksum: 7 };
     let member = |id, standing| Member { id, session: Session::default(), standing, outgoing: false };
     let members = vec![
         member(own, Standing::Voter),
         member(behind, Standing::Learner { promote: false }),
         member(other, Standing::Learner { promote: false }),
     ];
-    let named = Configuration::of(members).expect("one has a vote");
+    let before = [&members[..], &[member(removed, Standing::Voter)]].concat();
+    let named = [before, members].map(|members| Configuration::of(members).expect("one has a vote"));
     let recovered = Recovered {
         hard_state: HardState { current_term: Term(3), ..HardState::default() },
         lost_snapshot: Some(lost),
         base: lost.last,
         terms: vec![LogPosition::new(3, 21)],
-        last_index: LogIndex(21),
-        configurations: vec![(LogIndex(21), named.into())],
+        last_index: LogIndex(22),
+        configurations: [LogIndex(21), LogIndex(22)].into_iter().zip(named.map(Into::into)).collect(),
         ..Recovered::default()
     };
     let config = Config { max_snapshot_chunk_bytes: 20, ..Config::new(own, Vec::new()) };
     let mut raft = Raft::new(config, &recovered).expect("it may start");
     raft.tick(2 * raft.config().election_timeout);
     let first: BTreeSet<NodeId> = asked(&mut raft).into_iter().map(|(to, ..)| to).collect();
-    assert_eq!(first, BTreeSet::from([behind, other]));
+    assert_eq!(first, BTreeSet::from([behind, other, removed]));
     assert_eq!(raft.receive(named_by(other, newer(40))), Ok(()), "n2 never was so far");
     assert_eq!(asked(&mut raft), [(other, newer(40), 0)]);
 }
