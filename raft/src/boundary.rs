@@ -194,7 +194,7 @@ impl Raft {
 
     /// Entries that `Fetch` asked for: from its first on, as many as fit; none, where the read failed. What brings
     /// nothing of use, because it failed or because the log moved on in the meantime, is asked for again when the
-    /// next tick has passed.
+    /// next tick has passed. Each `Fetch` is answered: while one is not, and nothing else is read, the disk is taken to hang.
     ///
     /// # Panics
     /// Where they do not follow one another, or where `Apply` gets others than those that are committed.

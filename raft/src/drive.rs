@@ -116,7 +116,7 @@ impl Raft {
                 let last = limit.min(first_in_memory.prev());
                 self.fetching_for_apply = Some(last);
                 let max_bytes = self.config.max_apply_bytes;
-                self.fetches.push_back(Fetch { purpose: FetchPurpose::Apply, first, last, max_bytes });
+                self.fetch(Fetch { purpose: FetchPurpose::Apply, first, last, max_bytes });
             }
             return None;
         } else {
@@ -125,7 +125,14 @@ impl Raft {
         Some((first, self.applying))
     }
 
+    /// Has entries read that are no longer in memory.
+    pub(crate) fn fetch(&mut self, fetch: Fetch) {
+        self.note_read_begins();
+        self.fetches.push_back(fetch);
+    }
+
     pub(crate) fn handle_fetched(&mut self, purpose: FetchPurpose, entries: Vec<Entry>) {
+        self.note_read_ended();
         for pair in entries.windows(2) {
             let (entry, next) = (pair[0].position(), pair[1].position());
             let follows = entry.index.checked_add(1) == Some(next.index);

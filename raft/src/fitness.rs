@@ -8,6 +8,29 @@ use crate::leader::STUCK_TIMEOUTS;
 use crate::role::Role;
 use crate::{LogIndex, Raft};
 
+/// So many times the usual patience is had, at most, with a disk that was slow and was taken for one that hangs.
+const PATIENCE_MAX: u64 = 4;
+
+/// What the disk was asked to read, for whomever, and has not brought.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct DiskReads {
+    under_way: u64,
+    /// Since when they are, or since the last one ended.
+    since: u64,
+    /// How many times the usual patience is had.
+    patience: u64,
+}
+
+impl DiskReads {
+    pub(crate) fn new() -> Self {
+        Self { under_way: 0, since: 0, patience: 1 }
+    }
+
+    fn hang(&self, patience: u64, now: u64) -> bool {
+        self.under_way > 0 && self.since + patience * self.patience <= now
+    }
+}
+
 impl Raft {
     /// Its priority; nothing, while it could not serve, as a witness never can.
     pub(crate) fn worth(&self) -> u64 {
@@ -44,16 +67,28 @@ impl Raft {
         self.ledger.waiting_since().is_some_and(|since| since + self.config.election_timeout < self.now)
     }
 
-    /// Whether it leads, and what a follower lacks has been read from the disk for so long without an end: with nothing to write, nobody
+    /// Whether the disk has brought nothing for so long of what others, or the state machine, wait for: with nothing to write, nobody
     /// would notice otherwise.
-    fn reads_hang(&self) -> bool {
-        let patience = self.config.election_timeout * STUCK_TIMEOUTS;
-        let Role::Leader(leader) = &self.role else { return false };
-        leader
-            .followers
-            .iter()
-            .filter_map(|progress| progress.fetching)
-            .any(|since| since + patience <= self.now)
+    pub(crate) fn reads_hang(&self) -> bool {
+        self.disk_reads.hang(self.config.election_timeout * STUCK_TIMEOUTS, self.now)
+    }
+
+    /// The disk is asked for something more.
+    pub(crate) fn note_read_begins(&mut self) {
+        if self.disk_reads.under_way == 0 {
+            self.disk_reads.since = self.now;
+        }
+        self.disk_reads.under_way += 1;
+    }
+
+    /// It has brought something, or failed to. Where that was not hoped for any more it was slow, and next time gets longer: an office
+    /// that goes round among slow disks brings nobody anything.
+    pub(crate) fn note_read_ended(&mut self) {
+        if self.reads_hang() {
+            self.disk_reads.patience = (self.disk_reads.patience * 2).min(PATIENCE_MAX);
+        }
+        self.disk_reads.since = self.now;
+        self.disk_reads.under_way = self.disk_reads.under_way.saturating_sub(1);
     }
 
     /// What the state machine may be given.

@@ -86,17 +86,17 @@ impl Raft {
                 Mode::Replicate(window) => next <= last_index && window.has_room(&self.config),
                 Mode::Snapshot(_) => false,
             };
-            if !ready || progress.fetching.is_some() {
+            if !ready || progress.fetching {
                 return;
             }
             if next <= last_index && next < first_in_memory && !is_witness {
                 if self.fetches_pause {
                     return;
                 }
-                progress.fetching = Some(self.now);
+                progress.fetching = true;
                 let purpose = FetchPurpose::Replicate(progress.id);
                 let (last, max_bytes) = (first_in_memory.prev(), self.config.max_message_bytes);
-                self.fetches.push_back(Fetch { purpose, first: next, last, max_bytes });
+                self.fetch(Fetch { purpose, first: next, last, max_bytes });
                 return;
             }
             let (entries, bytes) = if next <= last_index && is_witness {
@@ -245,7 +245,7 @@ impl Raft {
         let progress = &mut leader.followers[position];
         if response.round < progress.round
             || core::mem::replace(&mut progress.answered, true)
-            || progress.fetching.is_some()
+            || progress.fetching
         {
             return Ok(());
         }
@@ -361,7 +361,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Ok(position) = leader.followers.binary_search_by_key(&to, |progress| progress.id) else { return };
         let progress = &mut leader.followers[position];
-        if progress.fetching.take().is_none() {
+        if !core::mem::take(&mut progress.fetching) {
             return;
         }
         leader.replication_due = true;

@@ -37,8 +37,8 @@ pub(crate) struct Progress {
     /// The latest round that it has answered, and what its answers promise.
     pub(crate) confirmed: Round,
     pub(crate) lease: Lease,
-    /// Since when entries for it are being read from disk.
-    pub(crate) fetching: Option<u64>,
+    /// Entries for it are being read from disk.
+    pub(crate) fetching: bool,
 }
 
 /// What a follower is to its leader.
@@ -166,7 +166,7 @@ impl Progress {
             next_at_previous_round: next_index,
             confirmed: Round::default(),
             lease: Lease::default(),
-            fetching: None,
+            fetching: false,
         }
     }
 

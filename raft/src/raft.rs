@@ -8,6 +8,7 @@ use crate::ballot::{Ballot, Count};
 use crate::configuration::Configurations;
 use crate::durability::Ledger;
 use crate::faults::Faults;
+use crate::fitness::DiskReads;
 use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
@@ -69,6 +70,8 @@ pub struct Raft {
     /// Messages that wait for the hard state to be durable; all are of the current term.
     pub(crate) held: Vec<Message>,
     pub(crate) fetches: VecDeque<Fetch>,
+    /// Entries, and parts of snapshots.
+    pub(crate) disk_reads: DiskReads,
     /// Entries that a leader lacks are being read from disk.
     pub(crate) fetching_for_repair: bool,
     /// One brought nothing of use: no more are asked for until time has passed.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::configuration::{Configuration, Configurations};
 use crate::durability::Ledger;
 use crate::faults::Faults;
+use crate::fitness::DiskReads;
 use crate::log::Log;
 use crate::random::Random;
 use crate::read::Reads;
@@ -91,6 +92,7 @@ impl Raft {
             outbox: VecDeque::new(),
             held: Vec::new(),
             fetches: VecDeque::new(),
+            disk_reads: DiskReads::new(),
             fetching_for_repair: false,
             fetches_pause: false,
             snapshots: Snapshots::new(recovered.receiving),

@@ -268,7 +268,7 @@ impl Raft {
         if let Some((first, last)) = on_disk.filter(|_| !self.fetching_for_repair && !self.fetches_pause) {
             self.fetching_for_repair = true;
             let (purpose, max_bytes) = (FetchPurpose::Repair(from), self.config.max_message_bytes);
-            self.fetches.push_back(Fetch { purpose, first, last, max_bytes });
+            self.fetch(Fetch { purpose, first, last, max_bytes });
         }
         if !answers.is_empty() || !entries.is_empty() {
             let is_compacted = answers.iter().any(|(_, found)| *found == Found::Compacted);

@@ -237,6 +237,7 @@ impl Raft {
         }
         let max_bytes = max_bytes.min(self.config.max_snapshot_chunk_bytes).min(snapshot.bytes - offset);
         reads.push(Reading { to: from, snapshot, offset, max_bytes });
+        self.note_read_begins();
         self.snapshots.actions.push_back(SnapshotAction::Read { to: from, snapshot, offset, max_bytes });
         Ok(())
     }
@@ -251,6 +252,7 @@ impl Raft {
         let asked = |read: &Reading| (read.to, read.snapshot, read.offset) == (to, snapshot, offset);
         let Some(position) = self.snapshots.reads.iter().position(asked) else { return };
         let read = self.snapshots.reads.swap_remove(position);
+        self.note_read_ended();
         let data = data.unwrap_or_default();
         assert!(
             data.len() as u64 <= read.max_bytes,

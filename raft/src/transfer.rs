@@ -98,9 +98,10 @@ impl Raft {
         true
     }
 
-    /// A leader that could not serve abdicates in favour of one that could; where nobody can, it stays, for then it is as
-    /// good as any. One that is outranked gives way to a voter that keeps up: when it has been in office for a while,
-    /// and each time only after twice as long, so that one that is preferred and cannot win does little harm.
+    /// A leader that could not serve abdicates in favour of one that could, and where its reads hang and it can bring nobody up to date,
+    /// of one that keeps up; where nobody can, it stays, for then it is as good as any. One that is outranked gives way to a voter that
+    /// keeps up: when it has been in office for a while, and each time only after twice as long, so that one that is preferred and cannot
+    /// win does little harm.
     pub(crate) fn maybe_give_way(&mut self) {
         let worth = self.worth();
         let Role::Leader(leader) = &self.role else { return };
@@ -109,7 +110,8 @@ impl Raft {
             return;
         }
         let is_better = |progress: &Progress| {
-            let keeps_up = worth == 0 || progress.match_index >= self.commit_index;
+            let is_brought_up = worth == 0 && !self.reads_hang();
+            let keeps_up = is_brought_up || progress.match_index >= self.commit_index;
             self.was_heard(progress) && progress.priority > Some(worth) && keeps_up
         };
         let Some(to) = self.likely_successor(is_better) else { return };

@@ -3,7 +3,7 @@
 use squall_raft::{
     Action, AppendEntriesResponse, AppendResult, Body, Config, Entry, Fetch, FetchPurpose, HardState,
     HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RepairRequest,
-    RequestVoteResponse, Session, Term,
+    RequestVoteResponse, RoleKind, Session, SnapshotAction, SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::cluster::entry;
@@ -16,6 +16,11 @@ struct Leader {
     fetches: Vec<Fetch>,
     sent: Vec<Message>,
     handed_over: bool,
+}
+
+/// So many ticks a disk may bring nothing.
+fn patience() -> u64 {
+    4 * Config::new(NodeId(1), vec![NodeId(1)]).election_timeout
 }
 
 impl Leader {
@@ -147,6 +152,7 @@ impl Leader {
                 Some(Action::Apply { last, .. }) => self.raft.applied(last),
                 Some(Action::Fetch(fetch)) => self.fetches.push(fetch),
                 Some(Action::ReadReady { .. } | Action::ReadDropped { .. }) => unreachable!("nobody reads"),
+                Some(Action::Snapshot(SnapshotAction::Read { .. })) => {}
                 Some(Action::Snapshot(action)) => panic!("nothing was compacted, and yet {action:?}"),
             }
         }
@@ -252,19 +258,58 @@ fn a_leader_that_asks_again_for_what_it_lacks_has_nothing_read_twice_at_once() {
     assert_eq!(reads(Some(vec![entry(1, 1), entry(1, 2)])), [(1, 2)], "the answer may have been lost");
 }
 
+/// Node 3 has all, and says what it would be worth; node 2, which always could serve, is the one that waits.
 #[test]
-fn a_leader_whose_read_for_a_follower_never_ends_hands_over_where_another_could_serve() {
-    let patience = 4 * Config::new(NodeId(1), vec![NodeId(1)]).election_timeout;
+fn a_leader_whose_read_for_a_follower_never_ends_hands_over_to_another_that_keeps_up_or_stays() {
     for (worth_of_node_3, ends, expected) in [(1, false, true), (0, false, false), (1, true, false)] {
         let mut leader = Leader::asked_for_node_2();
         leader.answer(3, AppendResult::Matched(LogIndex(4)));
         leader.fetched(FetchPurpose::Apply, log_on_disk());
-        leader.go_on(patience - 1, worth_of_node_3);
+        leader.go_on(patience() - 1, worth_of_node_3);
         assert!(!leader.handed_over, "slow is not stuck");
         if ends {
             leader.fetched(FOR_N2, log_on_disk());
         }
-        leader.go_on(patience, worth_of_node_3);
+        leader.go_on(patience(), worth_of_node_3);
         assert_eq!(leader.handed_over, expected, "{worth_of_node_3} {ends}");
+        let stays = (leader.raft.status().role, leader.raft.handover()) == (RoleKind::Leader, None);
+        assert_eq!(stays, !expected, "{worth_of_node_3} {ends}");
     }
+}
+
+#[test]
+fn a_part_of_a_snapshot_that_is_never_read_is_as_bad() {
+    for (ends, expected) in [(false, true), (true, false)] {
+        let mut leader = Leader::elected();
+        for node in [2, 3] {
+            leader.answer(node, AppendResult::Matched(LogIndex(4)));
+        }
+        leader.fetched(FetchPurpose::Apply, log_on_disk());
+        let snapshot = SnapshotId { last: LogPosition::new(1, 2), bytes: 9, checksum: 7 };
+        leader.receive(2, Body::SnapshotRequest(SnapshotRequest { snapshot, offset: 0, max_bytes: 9 }));
+        leader.go_on(patience() - 1, 1);
+        assert!(!leader.handed_over, "slow is not stuck");
+        if ends {
+            leader.raft.snapshot_read(NodeId(2), snapshot, 0, None);
+        }
+        leader.go_on(patience(), 1);
+        assert_eq!(leader.handed_over, expected, "{ends}");
+    }
+}
+
+/// What is brought in the end was slow. Else two slow disks would pass the office to and fro, and neither read be of use.
+#[test]
+fn who_was_slow_and_taken_for_stuck_is_given_more_time() {
+    let mut leader = Leader::asked_for_node_2();
+    leader.answer(3, AppendResult::Matched(LogIndex(4)));
+    leader.fetched(FetchPurpose::Apply, log_on_disk());
+    leader.fetched_since();
+    leader.go_on(2 * patience(), 0);
+    leader.fetched(FOR_N2, Vec::new());
+    leader.go_on(1, 0);
+    assert_eq!(leader.fetched_since(), [(FOR_N2, 1, 3)], "it is asked for again");
+    leader.go_on(2 * patience() - 2, 1);
+    assert!(!leader.handed_over);
+    leader.go_on(patience(), 1);
+    assert!(leader.handed_over);
 }
