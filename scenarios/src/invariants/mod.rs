@@ -282,7 +282,7 @@ impl Invariants {
     fn observe_step(&mut self, slot: usize, step: &Step, disk: &impl DurableView) {
         match step {
             Step::Started { hard_state, snapshot, base, last_log, uncertain: _ } => {
-                self.observe_start(slot, *hard_state, *snapshot, *base, *last_log);
+                self.observe_start(slot, *hard_state, *snapshot, *base, *last_log, disk);
             }
             Step::Persisted { durable_index, .. } => {
                 self.finish_input(slot);
@@ -376,6 +376,7 @@ impl Invariants {
         snapshot: Option<SnapshotId>,
         base: LogPosition,
         last_log: LogPosition,
+        disk: &impl DurableView,
     ) {
         if let Some(snapshot) = snapshot {
             self.report.note(self.snapshots.check_own(&self.shadows[slot], snapshot, &self.committed));
@@ -386,6 +387,10 @@ impl Invariants {
         let configurations = self.committed.configurations_up_to(base.index);
         shadow.start(hard_state, snapshot, self.committed.prefix(base.index), configurations, last_log);
         self.report.note(snapshots::check_given_up(shadow, base, &self.committed));
+        if let Some(snapshot) = snapshot {
+            // It may have become whole when the life before ended, and nobody had heard of it.
+            promises.acknowledged.keep_by_snapshot(shadow, snapshot.last.index, disk);
+        }
         if shadow.has_recovered() {
             self.report.note(promises.acknowledged.check_recovered(shadow));
         }
