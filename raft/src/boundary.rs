@@ -217,7 +217,7 @@ impl Raft {
         self.rouse().handle_compact(up_to);
     }
 
-    /// What a `Read` of a snapshot brought; `None` where the snapshot is not there.
+    /// What a `Read` of a snapshot brought; `None` where the snapshot is not there. Each `Read` is answered, as is each `Fetch`.
     ///
     /// # Panics
     /// Where it brings more than was asked for.

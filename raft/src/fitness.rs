@@ -32,19 +32,19 @@ impl DiskReads {
 }
 
 impl Raft {
-    /// Its priority; nothing, while it could not serve, as a witness never can.
+    /// Its priority; nothing, while it could not serve, as a witness never can, or not all.
     pub(crate) fn worth(&self) -> u64 {
-        if self.config.is_witness()
+        if self.serves_nobody() || self.reads_hang() { 0 } else { self.config.priority }
+    }
+
+    /// Whether it could serve nobody, or would soon be in nobody's way.
+    pub(crate) fn serves_nobody(&self) -> bool {
+        self.config.is_witness()
             || self.retires
             || self.machine_stands_still()
             || self.disk_hangs()
-            || self.reads_hang()
             || self.snapshots.restoring.is_some()
             || !self.faults.is_empty()
-        {
-            return 0;
-        }
-        self.config.priority
     }
 
     /// Whether this node leads, and hears a voter that is worth more and likely to win.

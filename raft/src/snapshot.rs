@@ -401,9 +401,12 @@ impl Raft {
         neighbours
     }
 
-    /// One of them that keeps data.
+    /// One of them that keeps data, and was not removed, if there is one.
     fn first_neighbour(&self) -> Option<NodeId> {
-        self.neighbours().iter().find(|member| !member.is_witness()).map(|member| member.id)
+        let neighbours = self.neighbours();
+        let copies = neighbours.iter().filter(|member| !member.is_witness()).map(|member| member.id);
+        let latest = self.configurations.latest();
+        copies.min_by_key(|id| latest.member(*id).is_none())
     }
 
     /// Whether this node's state is lost, and a snapshot up to `last` would do for it.

@@ -98,20 +98,19 @@ impl Raft {
         true
     }
 
-    /// A leader that could not serve abdicates in favour of one that could, and where its reads hang and it can bring nobody up to date,
-    /// of one that keeps up; where nobody can, it stays, for then it is as good as any. One that is outranked gives way to a voter that
-    /// keeps up: when it has been in office for a while, and each time only after twice as long, so that one that is preferred and cannot
-    /// win does little harm.
+    /// A leader that could not serve abdicates in favour of one that could; where nobody can, it stays, for then it is as good as any.
+    /// Where only its reads hang it serves those that keep up, and can bring up to date no other: it abdicates in favour of one of them.
+    /// One that is outranked gives way to a voter that keeps up: when it has been in office for a while, and each time only after twice
+    /// as long, so that one that is preferred and cannot win does little harm.
     pub(crate) fn maybe_give_way(&mut self) {
-        let worth = self.worth();
+        let (worth, serves_nobody) = (self.worth(), self.serves_nobody());
         let Role::Leader(leader) = &self.role else { return };
         let may_give_way = self.now >= leader.gives_way_at && self.is_membership_at_rest();
         if leader.transfer.is_some() || leader.repair.is_some() || (worth > 0 && !may_give_way) {
             return;
         }
         let is_better = |progress: &Progress| {
-            let is_brought_up = worth == 0 && !self.reads_hang();
-            let keeps_up = is_brought_up || progress.match_index >= self.commit_index;
+            let keeps_up = serves_nobody || progress.match_index >= self.commit_index;
             self.was_heard(progress) && progress.priority > Some(worth) && keeps_up
         };
         let Some(to) = self.likely_successor(is_better) else { return };

@@ -1,9 +1,9 @@
 //! Entries that come back from disk: those of no use are asked for again, but never at once; wrong ones go nowhere.
 
 use squall_raft::{
-    Action, AppendEntriesResponse, AppendResult, Body, Config, Entry, Fetch, FetchPurpose, HardState,
-    HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Raft, Recovered, RepairRequest,
-    RequestVoteResponse, RoleKind, Session, SnapshotAction, SnapshotId, SnapshotRequest, Term,
+    Action, AppendEntriesResponse, AppendResult, Body, Config, Entry, Fetch, FetchPurpose, Handover,
+    HandoverReason, HardState, HeartbeatResponse, LogIndex, LogPosition, Message, NodeId, Raft, Recovered,
+    RepairRequest, RequestVoteResponse, RoleKind, Session, SnapshotAction, SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::cluster::entry;
@@ -300,16 +300,34 @@ fn a_part_of_a_snapshot_that_is_never_read_is_as_bad() {
 /// What is brought in the end was slow. Else two slow disks would pass the office to and fro, and neither read be of use.
 #[test]
 fn who_was_slow_and_taken_for_stuck_is_given_more_time() {
+    for (slow_reads, patiences) in [(0, 1), (1, 2), (2, 4), (3, 4)] {
+        let mut leader = Leader::asked_for_node_2();
+        leader.answer(3, AppendResult::Matched(LogIndex(4)));
+        leader.fetched(FetchPurpose::Apply, log_on_disk());
+        for _ in 0..slow_reads {
+            leader.fetched_since();
+            leader.go_on(4 * patience(), 0);
+            leader.fetched(FOR_N2, Vec::new());
+            leader.go_on(1, 0);
+            assert_eq!(leader.fetched_since(), [(FOR_N2, 1, 3)], "it is asked for again");
+        }
+        leader.go_on(patiences * patience() - 2, 1);
+        assert!(!leader.handed_over, "{slow_reads}");
+        leader.go_on(patience() / 2, 1);
+        assert!(leader.handed_over, "{slow_reads}");
+    }
+}
+
+/// Then it serves nobody, and whoever hears it votes for nobody else.
+#[test]
+fn a_leader_whose_state_machine_waits_for_its_disk_lets_go_though_nobody_that_could_serve_keeps_up() {
     let mut leader = Leader::asked_for_node_2();
     leader.answer(3, AppendResult::Matched(LogIndex(4)));
-    leader.fetched(FetchPurpose::Apply, log_on_disk());
-    leader.fetched_since();
-    leader.go_on(2 * patience(), 0);
-    leader.fetched(FOR_N2, Vec::new());
-    leader.go_on(1, 0);
-    assert_eq!(leader.fetched_since(), [(FOR_N2, 1, 3)], "it is asked for again");
-    leader.go_on(2 * patience() - 2, 1);
-    assert!(!leader.handed_over);
-    leader.go_on(patience(), 1);
-    assert!(leader.handed_over);
+    leader.go_on(patience() - 1, 0);
+    assert_eq!(leader.raft.handover(), None);
+    leader.go_on(10, 0);
+    let handover = Handover { to: NodeId(2), reason: HandoverReason::Unfit };
+    assert_eq!(leader.raft.handover(), Some(handover));
+    leader.go_on(patience(), 0);
+    assert_ne!(leader.raft.status().role, RoleKind::Leader);
 }

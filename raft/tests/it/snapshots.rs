@@ -517,7 +517,7 @@ fn who_lost_its_snapshot_and_hears_nobody_asks_those_that_were_members_at_first(
 /// be the only one that has the snapshot.
 #[test]
 fn who_joined_later_and_lost_its_snapshot_asks_all_that_its_log_names() {
-    let [own, behind, other, removed] = [1, 2, 3, 4].map(NodeId);
+    let [own, removed, behind, other] = [1, 2, 3, 4].map(NodeId);
     let lost = SnapshotId { last: LogPosition::new(1, 20), bytes: 80, checksum: 7 };
     let member = |id, standing| Member { id, session: Session::default(), standing, outgoing: false };
     let members = vec![
@@ -525,7 +525,7 @@ fn who_joined_later_and_lost_its_snapshot_asks_all_that_its_log_names() {
         member(behind, Standing::Learner { promote: false }),
         member(other, Standing::Learner { promote: false }),
     ];
-    let before = [&members[..], &[member(removed, Standing::Voter)]].concat();
+    let before = [&members[..1], &[member(removed, Standing::Voter)], &members[1..]].concat();
     let named = [before, members].map(|members| Configuration::of(members).expect("one has a vote"));
     let recovered = Recovered {
         hard_state: HardState { current_term: Term(3), ..HardState::default() },
@@ -536,11 +536,17 @@ fn who_joined_later_and_lost_its_snapshot_asks_all_that_its_log_names() {
         configurations: [LogIndex(21), LogIndex(22)].into_iter().zip(named.map(Into::into)).collect(),
         ..Recovered::default()
     };
-    let config = Config { max_snapshot_chunk_bytes: 20, ..Config::new(own, Vec::new()) };
-    let mut raft = Raft::new(config, &recovered).expect("it may start");
-    raft.tick(2 * raft.config().election_timeout);
-    let first: BTreeSet<NodeId> = asked(&mut raft).into_iter().map(|(to, ..)| to).collect();
-    assert_eq!(first, BTreeSet::from([behind, other, removed]));
+    let asks = |max_snapshot_in_flight| {
+        let config =
+            Config { max_snapshot_chunk_bytes: 20, max_snapshot_in_flight, ..Config::new(own, Vec::new()) };
+        let mut raft = Raft::new(config, &recovered).expect("it may start");
+        raft.tick(2 * raft.config().election_timeout);
+        let asked: BTreeSet<NodeId> = asked(&mut raft).into_iter().map(|(to, ..)| to).collect();
+        (raft, asked)
+    };
+    assert_eq!(asks(1).1, BTreeSet::from([behind]), "who was removed may be gone");
+    let (mut raft, all) = asks(4);
+    assert_eq!(all, BTreeSet::from([behind, other, removed]));
     assert_eq!(raft.receive(named_by(other, newer(40))), Ok(()), "n2 never was so far");
     assert_eq!(asked(&mut raft), [(other, newer(40), 0)]);
 }

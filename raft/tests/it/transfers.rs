@@ -283,6 +283,31 @@ fn an_operator_cannot_hand_the_office_to_one_that_is_being_put_into_a_snapshot()
 
 /// Entries for a follower come from the disk; meanwhile the log was compacted up to the first of them, and the driver has
 /// not drained in between.
+/// So nobody hands the office to it.
+#[test]
+fn a_follower_whose_disk_never_brings_what_another_asks_for_says_that_it_is_not_fit() {
+    let mut raft = n3(&in_term_1());
+    let priority = |raft: &mut Raft| {
+        raft.receive(heartbeat(1, 1)).expect("n1 leads");
+        let mut priority = None;
+        while let Some(action) = raft.next_action() {
+            if let Action::Send(Message { body: Body::HeartbeatResponse(response), .. }) = action {
+                priority = Some(response.priority);
+            }
+        }
+        priority.expect("an answer")
+    };
+    let asks = SnapshotRequest { snapshot: SNAPSHOT, offset: 0, max_bytes: 9 };
+    raft.receive(to_n3(2, 1, Body::SnapshotRequest(asks))).expect("it may ask");
+    let timeout = raft.config().election_timeout;
+    for timeouts in 0..=4 {
+        assert_eq!(priority(&mut raft), u64::from(timeouts < 4), "{timeouts}");
+        raft.tick(timeout);
+    }
+    raft.snapshot_read(NodeId(2), SNAPSHOT, 0, None);
+    assert_eq!(priority(&mut raft), 1);
+}
+
 #[test]
 fn entries_that_were_compacted_while_they_were_read_are_not_sent() {
     let voters = (1..=3).map(NodeId).collect();
