@@ -22,7 +22,7 @@ use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
 use crate::workload::{DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
-const BUILT_IN: [(&str, &str); 13] = [
+const BUILT_IN: [(&str, &str); 14] = [
     ("storm", include_str!("../profiles/storm.toml")),
     ("churn", include_str!("../profiles/churn.toml")),
     ("schism", include_str!("../profiles/schism.toml")),
@@ -32,6 +32,7 @@ const BUILT_IN: [(&str, &str); 13] = [
     ("calm", include_str!("../profiles/calm.toml")),
     ("disk", include_str!("../profiles/disk.toml")),
     ("hang", include_str!("../profiles/hang.toml")),
+    ("bridge", include_str!("../profiles/bridge.toml")),
     ("witness", include_str!("../profiles/witness.toml")),
     ("lone", include_str!("../profiles/lone.toml")),
     ("ruin", include_str!("../profiles/ruin.toml")),
