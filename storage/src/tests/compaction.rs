@@ -266,15 +266,18 @@ fn the_first_segment_of_a_compacted_log_is_missed() {
     }
 }
 
-#[test]
-fn a_truncation_that_leaves_another_entry_than_it_says_belongs_to_another_log() {
-    let slot = |kind, position| Slot {
+fn slot(kind: Kind, position: LogPosition) -> Slot {
+    Slot {
         header: Header { payload_bytes: 0, kind, ordinal: 0, count: 1, sequence: 1, group: 1, position },
         offset: 0,
         record_crc: None,
         payload: None,
         has_record: true,
-    };
+    }
+}
+
+#[test]
+fn a_truncation_that_leaves_another_entry_than_it_says_belongs_to_another_log() {
     let mut log = Live::after(LogPosition::new(1, 4));
     assert_eq!(log.apply(&slot(Kind::Noop, LogPosition::new(2, 5)), 0), Ok(()));
     for (wrong, right) in [((1, 6), (2, 6)), ((2, 5), (1, 5))] {
@@ -283,6 +286,21 @@ fn a_truncation_that_leaves_another_entry_than_it_says_belongs_to_another_log() 
         assert_eq!(log.apply(&slot(Kind::Truncate, right), 0), Ok(()));
     }
     assert_eq!(log.last_position(), LogPosition::new(1, 4));
+}
+
+#[test]
+fn that_an_entry_was_withheld_is_known_when_nothing_is_left_of_it() {
+    for (kind, position, left) in [
+        (Kind::Truncate, LogPosition::new(1, 5), LogPosition::new(1, 4)),
+        (Kind::Truncate, LogPosition::new(1, 4), LogPosition::new(1, 3)), // Nothing before 1@5 was read.
+        (Kind::Reset, LogPosition::new(2, 9), LogPosition::new(2, 9)),
+    ] {
+        let mut log = Live::after(LogPosition::new(1, 4));
+        assert!(!log.is_withheld());
+        log.apply(&slot(Kind::Withheld, LogPosition::new(1, 5)), 0).unwrap();
+        log.apply(&slot(kind, position), 0).unwrap();
+        assert_eq!((log.last_position(), log.is_withheld()), (left, true), "{kind:?}");
+    }
 }
 
 #[test]
