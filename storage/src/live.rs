@@ -75,7 +75,7 @@ impl Live {
         self.in_slot.range(index..).next().map(|(_, entry)| entry)
     }
 
-    /// Whether the disk is a witness's: some record of those that are left is of an entry without its data.
+    /// Whether the disk is a witness's: some record that was read is of an entry without its data, though it be gone from the log.
     pub(crate) fn is_withheld(&self) -> bool {
         self.is_withheld
     }

@@ -641,6 +641,8 @@ fn a_newer_snapshot_that_comes_while_one_is_being_restored_takes_its_place() {
     raft.receive(to_n3(1, 1, append((1, 20), entries, 20))).expect("they come by another way");
     raft.snapshot_received(newer);
     assert_eq!((restored(&mut raft), raft.restoring_snapshot()), (vec![newer], Some(newer)));
+    raft.snapshot_received(newer);
+    assert_eq!(restored(&mut raft), vec![], "who is told twice that it is whole begins once");
     raft.configuration_restored(newer, LogIndex::ZERO, Configuration::first(&raft.config().voters.clone()));
     raft.restored(older);
     raft.restored(newer);

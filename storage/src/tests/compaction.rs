@@ -289,7 +289,7 @@ fn a_truncation_that_leaves_another_entry_than_it_says_belongs_to_another_log() 
 }
 
 #[test]
-fn that_an_entry_was_withheld_is_known_when_nothing_is_left_of_it() {
+fn that_an_entry_was_withheld_is_known_when_the_log_holds_it_no_more() {
     for (kind, position, left) in [
         (Kind::Truncate, LogPosition::new(1, 5), LogPosition::new(1, 4)),
         (Kind::Truncate, LogPosition::new(1, 4), LogPosition::new(1, 3)), // Nothing before 1@5 was read.
