@@ -1,6 +1,7 @@
 //! What each server has of its log, and what it lacks: for whoever has to know where a copy is.
 //!
-//! A server that is up is asked; of one that is down a copy of its disk is opened, as its next start would find it.
+//! A server that is up is asked; of one that is down a copy of its disk is opened, as its next start would find it. What a server takes
+//! over when it starts is durable only when its start is done: until then its disk is looked at, too.
 
 use squall_raft::{Config, Faulty, LogIndex, LogPosition, Raft, Recovered, Term};
 use squall_sim::world::Processes;
@@ -26,7 +27,7 @@ struct Held {
     last_index: LogIndex,
     /// What stands behind it may be gone after a crash.
     durable_index: LogIndex,
-    /// What a loss of power would leave, where the server is down.
+    /// What a loss of power would leave, where the server is down, or its start is not done.
     worst: Option<Box<Held>>,
     /// The first members, where it is one of them.
     first: NodeSet,
@@ -43,20 +44,23 @@ struct Held {
 impl Holdings {
     /// Of all servers; one whose disk cannot be opened has nothing.
     pub(crate) fn of(processes: &Processes<'_, Server>, damage: &Damage) -> Self {
-        let held = |id: ProcessId| match processes.process(id) {
-            Some(server) => Some(Held::of_core(server.replica().raft()).without(damage, id)),
-            None => {
-                let (setup, disk) = (processes.setup(), processes.disk(id));
-                let open = |mut disk| Storage::open(&mut disk, setup.identity(id), &setup.storage).ok();
-                let (_, recovered) = open(disk.sound_clone())?;
-                let found = Held::of_disk(&recovered, &setup.config(id));
-                // The machine may still lose its power.
-                let worst = match open(disk.worst_case_clone()) {
-                    Some((_, recovered)) => Held::of_disk(&recovered, &setup.config(id)),
-                    None => Held { has_data: false, ..found.clone() },
-                };
-                Some(Held { worst: Some(Box::new(worst)), ..found })
+        let held = |id: ProcessId| {
+            let (setup, disk) = (processes.setup(), processes.disk(id));
+            let open = |mut disk| {
+                let (_, recovered) = Storage::open(&mut disk, setup.identity(id), &setup.storage).ok()?;
+                Some(Held::of_disk(&recovered, &setup.config(id)))
+            };
+            let found = match processes.process(id) {
+                Some(server) => Held::of_core(server.replica().raft()).without(damage, id),
+                None => open(disk.sound_clone())?,
+            };
+            if processes.process(id).is_some() && !processes.is_starting(id) {
+                return Some(found);
             }
+            // The machine may still lose its power.
+            let worst = open(disk.worst_case_clone());
+            let worst = worst.unwrap_or_else(|| Held { has_data: false, ..found.clone() });
+            Some(Held { worst: Some(Box::new(worst)), ..found })
         };
         Self { all: (0..processes.count()).map(ProcessId).map(held).collect() }
     }
@@ -380,10 +384,13 @@ mod tests {
         let position = LogPosition::new(2, 4);
         for (durable, expected) in [(3, false), (4, true)] {
             let other = Held { durable_index: LogIndex(durable), ..held(3, 5) };
-            let holdings = Holdings { all: vec![Some(held(3, 5)), Some(other)] };
-            let asked = [0, 1].map(NodeId).into_iter().collect();
-            assert_eq!(holdings.has_another(ProcessId(0), position, asked), expected, "{durable}");
-            assert!(holdings.is_named_elsewhere(ProcessId(0), position));
+            let left = Held { worst: Some(Box::new(held(3, durable))), ..held(3, 5) };
+            for other in [other, left] {
+                let holdings = Holdings { all: vec![Some(held(3, 5)), Some(other)] };
+                let asked = [0, 1].map(NodeId).into_iter().collect();
+                assert_eq!(holdings.has_another(ProcessId(0), position, asked), expected, "{durable}");
+                assert!(holdings.is_named_elsewhere(ProcessId(0), position));
+            }
         }
     }
 

@@ -166,6 +166,12 @@ impl<'a, P: Process> Processes<'a, P> {
         self.slots.get(id.slot()).is_some_and(Slot::is_listening)
     }
 
+    /// Whether the process is up, and what it did to its disk when it started is not done.
+    #[must_use]
+    pub fn is_starting(&self, id: ProcessId) -> bool {
+        self.slots.get(id.slot()).is_some_and(|slot| slot.stage == Stage::Starting)
+    }
+
     /// Whether the process did not start, or halted, and that was excused: it never comes back.
     #[must_use]
     pub fn is_gone(&self, id: ProcessId) -> bool {
