@@ -57,6 +57,10 @@ impl Raft {
         self.note_machine_owes();
         self.maybe_acknowledge(false);
         self.maybe_commit(self.ledger.durable_index());
+        if let Role::Leader(leader) = &mut self.role {
+            // What a witness is told depends on what is durable here.
+            leader.replication_due |= leader.has_witnesses;
+        }
     }
 
     pub(crate) fn handle_applied(&mut self, index: LogIndex) {

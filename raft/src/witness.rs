@@ -39,6 +39,13 @@ impl Leader {
             if copies_suffice && progress.is_witness { LogIndex::ZERO } else { progress.match_index }
         })
     }
+
+    /// The most, above `floor`, that some copy with a vote has durably, where this leader has `own`.
+    fn reached_by_a_copy(&self, own: LogIndex, floor: LogIndex) -> LogIndex {
+        let copies = self.followers.iter().filter(|progress| !progress.is_witness && progress.votes().any());
+        let own = if self.votes.any() { own } else { floor };
+        copies.map(|progress| progress.match_index).fold(own.max(floor), LogIndex::max)
+    }
 }
 
 /// The leader's side.
@@ -55,13 +62,14 @@ impl Raft {
 
     /// Up to where a witness may be told of this leader's log. One that is ahead of the surviving copies refuses them its vote,
     /// and never campaigns: while the copies within reach are enough to commit, it is told no more than a quorum of them
-    /// has acknowledged. Its word would not count for more.
+    /// has acknowledged, for its word would not count for more. Else no more than some copy has: what this leader loses
+    /// with its memory, and nobody else holds, must not outlive it as a name.
     pub(crate) fn witness_told_up_to(&self, leader: &Leader) -> LogIndex {
         let heard_since = self.now.saturating_sub(self.config.election_timeout);
         let copies_suffice =
             leader.has_quorum(|progress| progress.is_copy_within_reach(heard_since, leader.owed_index));
         if !copies_suffice {
-            return self.log.last_index();
+            return leader.reached_by_a_copy(self.ledger.durable_index(), self.commit_index);
         }
         leader.acknowledged_by_quorum(self.ledger.durable_index(), self.commit_index, heard_since)
     }

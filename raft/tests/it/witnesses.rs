@@ -147,6 +147,64 @@ fn a_copy_survives_a_leader_that_came_and_went_while_it_was_away() {
     assert_eq!(elected(&mut cluster), Some(1));
 }
 
+/// The other copy is away, so that the witness counts; the leader dies before its own disk has the entry.
+#[test]
+fn copies_survive_a_leader_whose_last_entry_was_in_its_memory_alone() {
+    let mut cluster = two_copies_and_a_witness();
+    cluster.crash(NodeId(2));
+    cluster.pass(5);
+    cluster.propose(1, "committed with the witness").expect("it leads");
+    (0..4).for_each(|_| cluster.pass(5));
+    assert_eq!(cluster.status(1).commit_index, LogIndex(2), "the witness counts");
+    cluster.writes_at_once = false;
+    cluster.propose(1, "in memory").expect("it leads");
+    cluster.settle();
+    while cluster.write_one(NodeId(3)) {}
+    assert_eq!(cluster.withheld_on_disk(3).len(), 2, "it is named before any copy has it");
+    cluster.crash(NodeId(1));
+    cluster.writes_at_once = true;
+    cluster.restart(NodeId(1));
+    cluster.restart(NodeId(2));
+    assert!(elected(&mut cluster).is_some());
+}
+
+/// It may be told what any copy has: a leader whose own disk hangs holds nobody up.
+#[test]
+fn witnesses_count_with_a_copy_while_the_disk_of_the_leader_hangs() {
+    let empty = vec![Default::default(); 5];
+    let mut cluster = Cluster::with_witnesses(&empty, &[NodeId(4), NodeId(5)], |_| {});
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.crash(NodeId(2));
+    (0..4).for_each(|_| cluster.pass(5));
+    cluster.writes_at_once = false;
+    cluster.propose(1, "on one copy").expect("it leads");
+    cluster.settle();
+    for id in [3, 4, 5] {
+        while cluster.write_one(NodeId(id)) {}
+        cluster.settle();
+    }
+    let status = cluster.status(1);
+    assert_eq!((status.durable_index, status.commit_index), (LogIndex(1), LogIndex(2)));
+}
+
+/// As soon as the leader's disk has the entry, its witness hears of it, with no need of a heartbeat.
+#[test]
+fn a_witness_is_told_what_the_disk_of_its_leader_has() {
+    let mut cluster = two_copies_and_a_witness();
+    cluster.crash(NodeId(2));
+    (0..4).for_each(|_| cluster.pass(5));
+    cluster.writes_at_once = false;
+    cluster.propose(1, "soon on disk").expect("it leads");
+    cluster.settle();
+    assert_eq!(cluster.waiting_writes(NodeId(3)), 0);
+    while cluster.write_one(NodeId(1)) {}
+    cluster.settle();
+    while cluster.write_one(NodeId(3)) {}
+    cluster.settle();
+    assert_eq!(cluster.status(1).commit_index, LogIndex(2));
+}
+
 /// A restart refuses a snapshot of a later term than its hard state.
 #[test]
 fn a_witness_makes_its_term_durable_before_a_position_of_that_term() {
