@@ -25,6 +25,11 @@ impl Progress {
 }
 
 impl Leader {
+    /// Whether the copies that were heard at `heard_since` or later, and keep up, are a majority.
+    fn copies_suffice(&self, heard_since: u64) -> bool {
+        self.has_quorum(|progress| progress.is_copy_within_reach(heard_since, self.owed_index))
+    }
+
     /// The most, above `floor`, that a majority has acknowledged: of the copies alone, where those within reach are a
     /// majority.
     pub(crate) fn acknowledged_by_quorum(
@@ -33,18 +38,10 @@ impl Leader {
         floor: LogIndex,
         heard_since: u64,
     ) -> LogIndex {
-        let copies_suffice = self.has_witnesses
-            && self.has_quorum(|progress| progress.is_copy_within_reach(heard_since, self.owed_index));
+        let copies_suffice = self.has_witnesses && self.copies_suffice(heard_since);
         self.reached_by_quorum(own, floor, |progress| {
             if copies_suffice && progress.is_witness { LogIndex::ZERO } else { progress.match_index }
         })
-    }
-
-    /// The most, above `floor`, that some copy with a vote has durably, where this leader has `own`.
-    fn reached_by_a_copy(&self, own: LogIndex, floor: LogIndex) -> LogIndex {
-        let copies = self.followers.iter().filter(|progress| !progress.is_witness && progress.votes().any());
-        let own = if self.votes.any() { own } else { floor };
-        copies.map(|progress| progress.match_index).fold(own.max(floor), LogIndex::max)
     }
 }
 
@@ -61,17 +58,15 @@ impl Raft {
     }
 
     /// Up to where a witness may be told of this leader's log. One that is ahead of the surviving copies refuses them its vote,
-    /// and never campaigns: while the copies within reach are enough to commit, it is told no more than a quorum of them
-    /// has acknowledged, for its word would not count for more. Else no more than some copy has: what this leader loses
-    /// with its memory, and nobody else holds, must not outlive it as a name.
+    /// and never campaigns. So it is told what its word can commit and no more: where the copies within reach are enough,
+    /// what a quorum of copies has acknowledged; else what has been by so many copies that with all witnesses they are one.
     pub(crate) fn witness_told_up_to(&self, leader: &Leader) -> LogIndex {
         let heard_since = self.now.saturating_sub(self.config.election_timeout);
-        let copies_suffice =
-            leader.has_quorum(|progress| progress.is_copy_within_reach(heard_since, leader.owed_index));
-        if !copies_suffice {
-            return leader.reached_by_a_copy(self.ledger.durable_index(), self.commit_index);
-        }
-        leader.acknowledged_by_quorum(self.ledger.durable_index(), self.commit_index, heard_since)
+        let of_witnesses =
+            if leader.copies_suffice(heard_since) { LogIndex::ZERO } else { self.log.last_index() };
+        leader.reached_by_quorum(self.ledger.durable_index(), self.commit_index, |progress| {
+            if progress.is_witness { of_witnesses } else { progress.match_index }
+        })
     }
 
     /// Up to where this log cannot tell a follower its entries, so that it has to get a snapshot: what was compacted; to a

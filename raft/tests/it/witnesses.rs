@@ -168,7 +168,29 @@ fn copies_survive_a_leader_whose_last_entry_was_in_its_memory_alone() {
     assert!(elected(&mut cluster).is_some());
 }
 
-/// It may be told what any copy has: a leader whose own disk hangs holds nobody up.
+/// Of four voters, one of them a witness, three commit: what the leader alone has durably it could not commit with the
+/// witness. Another copy is away, and the third does not hear of the entry before the leader dies.
+#[test]
+fn copies_survive_a_leader_whose_last_entry_no_witness_could_commit() {
+    let empty = vec![Default::default(); 4];
+    let mut cluster = Cluster::with_witnesses(&empty, &[NodeId(4)], |_| {});
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.crash(NodeId(3));
+    (0..4).for_each(|_| cluster.pass(5));
+    cluster.propose(1, "on two copies").expect("it leads");
+    cluster.settle();
+    assert_eq!(cluster.status(1).commit_index, LogIndex(2), "the witness counts");
+    cluster.propose(1, "on one").expect("it leads");
+    cluster.network.retain(|message| message.to != NodeId(2));
+    cluster.settle();
+    assert_eq!(cluster.status(1).durable_index, LogIndex(3));
+    cluster.crash(NodeId(1));
+    cluster.restart(NodeId(3));
+    assert!(elected(&mut cluster).is_some(), "the other copies and the witness are three of four");
+}
+
+/// A leader whose own disk hangs holds nobody up.
 #[test]
 fn witnesses_count_with_a_copy_while_the_disk_of_the_leader_hangs() {
     let empty = vec![Default::default(); 5];
