@@ -571,7 +571,23 @@ fn parse_start(text: &str) -> Result<u64, String> {
             u64::from_str_radix(&text[..DIGITS_USED], 16).expect("twelve hexadecimal digits fit in 64 bits")
         );
     }
-    text.parse().map_err(|_| "give a number below 2^64, or a commit hash of 40 hexadecimal digits".to_owned())
+    // An abbreviated hash may have digits alone.
+    let is_number = text == "0" || !text.starts_with('0');
+    text.parse()
+        .ok()
+        .filter(|_| is_number)
+        .ok_or_else(|| "give a number below 2^64, or a commit hash of 40 hexadecimal digits".to_owned())
+}
+
+/// Refuses more seeds from `start` on than there are.
+pub(crate) fn check_seeds(start: u64, seeds: Option<u64>) -> Result<(), Refusal> {
+    let after_first = seeds.map_or(0, |seeds| seeds.saturating_sub(1));
+    start.checked_add(after_first).map(|_| ()).ok_or_else(|| {
+        let there_are = u64::MAX - start + 1;
+        Refusal::bad_input(format!(
+            "--start {start} leaves {there_are} seeds below 2^64; expected --seeds {there_are} at most"
+        ))
+    })
 }
 
 fn parse_branch(text: &str) -> Result<Branch, String> {

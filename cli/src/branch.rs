@@ -13,7 +13,7 @@ use squall_scenarios::profile::Profile;
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use squall_sim::world::Verdict;
 
-use crate::args::BranchArguments;
+use crate::args::{BranchArguments, check_seeds};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
@@ -90,6 +90,7 @@ struct Row {
 /// Runs the command.
 pub(crate) fn command(arguments: &BranchArguments) -> Result<Exit, Refusal> {
     let profile = arguments.less.profile(&arguments.profile)?;
+    check_seeds(arguments.start, Some(arguments.seeds))?;
     if let Some(branch) = arguments.only {
         return one(arguments, &profile, branch);
     }

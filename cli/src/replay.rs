@@ -6,6 +6,7 @@ use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 use squall_scenarios::script;
 use squall_sim::choice::Unheeded;
 use squall_sim::scenario::{self, Scenario};
+use squall_sim::text;
 
 use crate::args::ReplayArguments;
 use crate::clock::Stopwatch;
@@ -23,8 +24,8 @@ const UNHEEDED_TOLD: usize = 5;
 pub(crate) fn load(path: &Path) -> Result<(String, String, Scenario), Refusal> {
     let name = path.display().to_string();
     let bytes = output::load(path, SCENARIO_BYTES_MAX)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Refusal::bad_input(format!("{name} is not a scenario: not text, {error}")))?;
+    let expected = "a scenario, which begins with `squall-scenario 1`";
+    let text = text::decode(bytes, &name, expected).map_err(Refusal::bad_input)?;
     let scenario = scenario::parse(&text, &name).map_err(|error| Refusal::bad_input(error.to_string()))?;
     script::check_effects(&scenario)
         .map_err(|misfit| Refusal::bad_input(misfit.at(&text, &name).to_string()))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use squall_scenarios::run::{self as storm, Outcome, RunOptions};
 
-use crate::args::{Shard, SweepArguments};
+use crate::args::{Shard, SweepArguments, check_seeds};
 use crate::clock::Stopwatch;
 use crate::exit::{Exit, Refusal};
 use crate::progress::Progress;
@@ -52,6 +52,7 @@ impl Plan {
 /// Runs the command.
 pub(crate) fn command(arguments: &SweepArguments) -> Result<Exit, Refusal> {
     let profile = arguments.less.profile(&arguments.profile)?;
+    check_seeds(arguments.start, arguments.seeds_max())?;
     let mut plan = Plan {
         start: arguments.start,
         seeds_max: arguments.seeds_max(),

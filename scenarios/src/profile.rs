@@ -15,10 +15,11 @@ use squall_sim::parameters::ClockParameters;
 use squall_sim::profile::{
     self, Between, Chances, Numbers, Probability, ProfileError, Resolver, Shape, Weights,
 };
+use squall_sim::text;
 use squall_sim::{Choice, FaultEvent, Parameters, ProcessId, Ratio};
 use squall_storage::Options;
 
-use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
+use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, TICK_US_MAX, node_id};
 use crate::workload::{DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The profiles that come with the crate.
@@ -218,14 +219,14 @@ pub fn load(name_or_path: &str) -> Result<Profile, String> {
     if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_path) {
         return parse(text, name);
     }
-    let text = std::fs::read_to_string(name_or_path).map_err(|error| {
+    let bytes = std::fs::read(name_or_path).map_err(|error| {
         let known: Vec<&str> = names().collect();
         format!(
             "`{name_or_path}` is neither a profile ({}) nor a file that can be read: {error}",
             known.join(", ")
         )
     })?;
-    parse(&text, name_or_path)
+    parse(&text::decode(bytes, name_or_path, "a profile in TOML")?, name_or_path)
 }
 
 /// Reads a profile from the text of the file of that name.
@@ -266,7 +267,7 @@ impl Profile {
         let bounds = [
             ("cluster", "heartbeats", *heartbeats, 3..=1 << 32),
             ("cluster", "priorities", cluster.priorities, 1..=64),
-            ("cluster", "tick_us", cluster.tick_us, 100..=10_000_000),
+            ("cluster", "tick_us", cluster.tick_us, 100..=TICK_US_MAX),
             ("cluster", "spares", cluster.spares, 0..=16),
             ("cluster", "segment_pages", cluster.segment_pages, 8..=1 << 18),
             ("cluster", "election_timeout", *election_timeout, heartbeats.high.saturating_add(1)..=1 << 33),

@@ -11,7 +11,7 @@ use squall_storage::Options;
 use crate::classes;
 use crate::milestones;
 use crate::profile::Plan;
-use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, node_id};
+use crate::server::{DEEDS, MESSAGE_BYTES_MAX, Setup, SlowApply, TICK_US_MAX, node_id};
 use crate::workload::{self, DEPTH_MAX, NAMES_MAX, VALUE_BYTES_MAX, WorkloadParameters};
 
 /// The sections that stand for a run's parameters.
@@ -189,7 +189,7 @@ fn check(setup: &Setup, workload: &WorkloadParameters) -> Result<(), Misfit> {
             0..=u64::from(setup.voters.saturating_sub(1) / 2),
         ),
         ("cluster", "spare_witnesses", u64::from(setup.spare_witnesses), 0..=spares),
-        ("cluster", "tick_us", setup.tick_us, 1..=u64::MAX),
+        ("cluster", "tick_us", setup.tick_us, 1..=TICK_US_MAX),
         ("cluster", "max_message_bytes", setup.raft.max_message_bytes, 1..=MESSAGE_BYTES_MAX),
         ("cluster", "max_proposal_bytes", setup.raft.max_proposal_bytes, 0..=MESSAGE_BYTES_MAX),
         ("cluster", "recovery_check_every", setup.recovery_check_every, 1..=u64::MAX),

@@ -49,6 +49,7 @@ mod queue;
 pub mod scenario;
 pub mod shrink;
 pub mod system;
+pub mod text;
 pub mod time;
 pub mod trace;
 pub mod world;

@@ -24,6 +24,9 @@ fn wrong_arguments_are_refused_with_what_would_be_right() {
         (&["sweep", "--time", "60"], "with its unit"),
         (&["sweep", "--shard", "3/2"], "1 <= I <= N"),
         (&["sweep", "--start", "tuesday"], "40 hexadecimal digits"),
+        (&["sweep", "--start", "0230659"], "40 hexadecimal digits"),
+        (&["sweep", "--start", "18446744073709551614", "--seeds", "3"], "--seeds 2 at most"),
+        (&["branch", "--start", "18446744073709551615", "--seeds", "2"], "--seeds 1 at most"),
         (&["run"], "--seed"),
         (&["run", "--seed", "-1"], "--seed"),
         (&["replay"], "FILE.scn"),
@@ -46,6 +49,8 @@ fn a_profile_that_does_not_exist_is_refused_by_its_name() {
 fn a_profile_that_is_not_toml_is_refused_by_its_file() {
     let profile = file("garbage.toml", b"[network\nloss = many");
     assert!(refused(&["run", "--profile", &profile, "--seed", "1"]).contains("garbage.toml"));
+    let bytes = file("bytes.toml", b"[network]\n\xff");
+    assert!(refused(&["run", "--profile", &bytes, "--seed", "1"]).contains("bytes.toml:2:1: the byte 0xff"));
 }
 
 #[test]
@@ -54,7 +59,9 @@ fn a_scenario_that_is_missing_or_garbage_is_refused_by_its_file() {
     let garbage = file("garbage.scn", b"once upon a time");
     assert!(refused(&["replay", &garbage]).contains("garbage.scn"));
     let bytes = file("bytes.scn", &[0xff, 0xfe, 0x00]);
-    assert!(refused(&["replay", &bytes]).contains("not text"));
+    assert!(refused(&["replay", &bytes]).contains("bytes.scn:1:1: the byte 0xff is no text"));
+    let endless = file("endless.scn", b"squall-scenario 1\ncluster tick_us=11s\nexpect passed\n");
+    assert!(refused(&["replay", &endless]).contains("endless.scn:2:9: section `cluster`, key `tick_us`"));
 }
 
 #[test]

@@ -37,7 +37,7 @@ use snapshots::{Done, Snapshots};
 
 pub use clients::{Ask, Response, operation_id, request_id};
 pub use operator::{DEEDS, RESTART};
-pub use setup::{MESSAGE_BYTES_MAX, Setup, SlowApply, node_id, process_id};
+pub use setup::{MESSAGE_BYTES_MAX, Setup, SlowApply, TICK_US_MAX, node_id, process_id};
 pub use view::DiskView;
 
 /// One server of the cluster.

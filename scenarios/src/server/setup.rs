@@ -10,6 +10,9 @@ use squall_storage::{Identity, Options};
 /// of what a frame holds.
 pub const MESSAGE_BYTES_MAX: u64 = 1 << 24;
 
+/// The longest tick, ten seconds: with longer ones a run is over before anybody campaigns, and has tested nothing.
+pub const TICK_US_MAX: u64 = 10_000_000;
+
 /// The resolved configuration of a cluster; the same for all its servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Setup {

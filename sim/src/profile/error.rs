@@ -23,7 +23,7 @@ pub struct ProfileError {
 impl ProfileError {
     pub(super) fn new(text: &str, file: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(0, |span| span.start);
-        Self::at(text, file, at, error.message().to_owned())
+        Self::at(text, file, at, with_remedy(error.message()))
     }
 
     /// What is wrong with a value of a well-formed profile that was read from this text, the file called
@@ -55,6 +55,17 @@ impl ProfileError {
             text: text[line_start..].lines().next().unwrap_or("").trim_end().to_owned(),
         }
     }
+}
+
+/// What the reader of TOML says, and what would be right where it does not say that.
+fn with_remedy(said: &str) -> String {
+    let remedy = match said {
+        "duplicate key" => "; it is stated above: keep one of the two",
+        _ if said.starts_with("missing field") => "; add it to this table",
+        _ => "",
+    };
+    let whole_number = ["u32", "u64"].iter().find_map(|kind| said.strip_suffix(kind));
+    whole_number.map_or_else(|| format!("{said}{remedy}"), |said| format!("{said}a whole number from 0 on"))
 }
 
 impl fmt::Display for ProfileError {

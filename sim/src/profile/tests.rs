@@ -60,6 +60,7 @@ fn an_error_names_file_line_and_what_would_be_right() {
         "[network]\ndelay_us_min = -1",
         "[network]\ndelay_us_min = \"10\"",
         "[network]\npartition = { every_us = 1_000_000 }",
+        "[network]\nloss = \"1/10\"\nduplication = 0\nloss = 0",
         "[network]\npartition = { every_us = 0, lasts = 1 }",
         "[clock]\njump_every_us = [1, 1_000_000]",
         "[swarm]\n# comment\nloss = [\"0\", \"1\"]",

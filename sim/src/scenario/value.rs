@@ -32,7 +32,11 @@ pub(crate) fn duration_us(text: &str) -> Result<u64, Complaint> {
         .iter()
         .find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, scale)))
         .ok_or_else(complaint)?;
-    number::<u64>(digits).ok().and_then(|count| count.checked_mul(*scale)).ok_or_else(complaint)
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(complaint());
+    }
+    let in_us = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(*scale));
+    in_us.ok_or_else(|| Complaint::about(text, "a duration of less than 2^64 us"))
 }
 
 /// A duration that may be negative.
