@@ -59,13 +59,18 @@ impl Raft {
 
     /// Up to where a witness may be told of this leader's log. One that is ahead of the surviving copies refuses them its vote,
     /// and never campaigns. So it is told what its word can commit and no more: where the copies within reach are enough,
-    /// what a quorum of copies has acknowledged; else what has been by so many copies that with all witnesses they are one.
+    /// what a quorum of copies has acknowledged; else what a quorum has, once all witnesses that are heard have it, too.
     pub(crate) fn witness_told_up_to(&self, leader: &Leader) -> LogIndex {
         let heard_since = self.now.saturating_sub(self.config.election_timeout);
-        let of_witnesses =
-            if leader.copies_suffice(heard_since) { LogIndex::ZERO } else { self.log.last_index() };
+        let copies_suffice = leader.copies_suffice(heard_since);
         leader.reached_by_quorum(self.ledger.durable_index(), self.commit_index, |progress| {
-            if progress.is_witness { of_witnesses } else { progress.match_index }
+            if progress.is_witness && copies_suffice {
+                LogIndex::ZERO
+            } else if progress.is_witness && progress.heard_at >= heard_since {
+                self.log.last_index()
+            } else {
+                progress.match_index
+            }
         })
     }
 

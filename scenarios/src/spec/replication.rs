@@ -147,12 +147,17 @@ impl Model {
         self.require(term == Some(self.current_term), Rule::CommitOldTerm, |model| {
             format!("{} leads term {} and committed {index}, of term {term:?}", model.id, model.current_term)
         });
-        let told = self.match_index.iter().filter(|(node, matched)| **node != self.id && **matched >= index);
-        let holders: NodeSet = told.map(|(node, _)| *node).collect();
-        let holders = if self.durable_index >= index { holders.with(self.id) } else { holders };
+        let holders = self.told_to_hold(index);
         self.counted = Some((index, holders));
         self.check_counted_witnesses(index, holders);
         self.known_committed = index;
+    }
+
+    /// Those that a leader knows to hold an entry durably, perhaps itself among them.
+    pub(super) fn told_to_hold(&self, index: LogIndex) -> NodeSet {
+        let told = self.match_index.iter().filter(|(node, matched)| **node != self.id && **matched >= index);
+        let holders: NodeSet = told.map(|(node, _)| *node).collect();
+        if self.durable_index >= index { holders.with(self.id) } else { holders }
     }
 
     /// What the last input led a leader to commit, it may have counted before or after it entered another configuration.

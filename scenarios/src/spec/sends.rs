@@ -7,7 +7,7 @@ use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind};
 
 use super::model::{Cause, Model};
 use super::rule::Rule;
-use crate::observation::{Content, Envelope, Observation, Span};
+use crate::observation::{Content, Envelope, Observation};
 
 impl Model {
     pub(super) fn sent(&mut self, message: &Envelope, observation: &Observation) {
@@ -34,7 +34,7 @@ impl Model {
             Content::RequestVoteResponse { .. } => self.check_grant(message),
             Content::AppendEntries { prev_log, entries, leader_commit } => {
                 self.check_sender(message, RoleKind::Leader, Rule::SentOutOfOffice);
-                self.check_entries(prev_log, entries, leader_commit, observation);
+                self.check_entries(to, prev_log, observation.span(entries), leader_commit);
             }
             Content::AppendAcknowledged { match_index, as_witness } => {
                 self.require(as_witness == self.is_witness(), Rule::AcknowledgedAsOther, |model| {
@@ -169,15 +169,14 @@ impl Model {
 
     fn check_entries(
         &mut self,
+        to: NodeId,
         prev_log: LogPosition,
-        entries: Span,
+        entries: &[LogPosition],
         leader_commit: LogIndex,
-        observation: &Observation,
     ) {
         self.require(self.log.holds(prev_log), Rule::SentOtherPrevious, |model| {
             format!("{} sent entries after {prev_log}; its log ends at {}", model.id, model.log.last())
         });
-        let entries = observation.span(entries);
         let strange = entries
             .iter()
             .zip(prev_log.index.0 + 1..)
@@ -186,6 +185,7 @@ impl Model {
             format!("{} sent {strange:?} after {prev_log}; its log ends at {}", model.id, model.log.last())
         });
         self.check_sent_whole(entries);
+        entries.last().into_iter().for_each(|last| self.check_told(to, last.index));
         self.require(leader_commit <= self.commit_index, Rule::SentCommitBeyond, |model| {
             format!("{} claims {leader_commit} committed, and knows of {}", model.id, model.commit_index)
         });

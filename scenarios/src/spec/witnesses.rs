@@ -86,18 +86,51 @@ impl Model {
         others.filter(|node| *node == self.id || is_within_reach(node)).collect()
     }
 
+    /// Whether the configuration did not change in this term. Where it did, what came from a former stay of a member may have
+    /// been ignored, and a member was heard when it came.
+    fn is_settled(&self) -> bool {
+        self.configuration_index() < self.first_own
+    }
+
+    /// Whether these copies, which are within reach for sure, are to commit without the witnesses.
+    fn suffice(&self, reach: NodeSet) -> bool {
+        self.is_settled() && self.in_force().has_quorum(reach)
+    }
+
+    /// The witnesses that may have been heard of late.
+    fn heard_witnesses(&self) -> NodeSet {
+        let Witnesses { all, election_timeout, since, heard_at, .. } = &self.witnesses;
+        let is_heard = |node: &NodeId| heard_at.get(node).unwrap_or(since) + election_timeout >= self.ticks;
+        let all = (0..64).map(NodeId).filter(|node| all.has(*node));
+        all.filter(|node| !self.is_settled() || is_heard(node)).collect()
+    }
+
     /// A leader committed `index`, which these were told to hold.
     pub(super) fn check_counted_witnesses(&mut self, index: LogIndex, holders: NodeSet) {
         let in_force = self.in_force();
-        // Where the configuration changed in this term, what came from a former stay of a member may have been ignored.
-        let is_settled = self.configuration_index() < self.first_own;
         let copies = holders.without(self.witnesses.all);
-        if in_force.witnesses.is_empty() || !is_settled || in_force.has_quorum(copies) {
+        if in_force.witnesses.is_empty() || in_force.has_quorum(copies) {
             return;
         }
         let reach = self.copies_within_reach();
-        self.require(!in_force.has_quorum(reach), Rule::CommitByWitness, |model| {
+        self.require(!self.suffice(reach), Rule::CommitByWitness, |model| {
             format!("{} committed {index}, told by {holders}; {reach} are within reach; {in_force}", model.id)
+        });
+    }
+
+    /// A leader tells `to` of its log up to `index`. A witness that knows more than it could help to commit may be ahead of
+    /// all copies that are left, and elects none of them.
+    pub(super) fn check_told(&mut self, to: NodeId, index: LogIndex) {
+        if !self.witnesses.all.has(to) || index <= self.commit_index {
+            return;
+        }
+        let reach = self.copies_within_reach();
+        let holders = self.told_to_hold(index);
+        let copies = holders.without(self.witnesses.all);
+        let counted = if self.suffice(reach) { copies } else { holders.or(self.heard_witnesses()) };
+        self.require(self.had_quorum(counted), Rule::WitnessToldTooMuch, |model| {
+            let (id, in_force) = (model.id, model.in_force());
+            format!("{id} told {to} of {index}, told by {holders}; {reach} are within reach; {in_force}")
         });
     }
 

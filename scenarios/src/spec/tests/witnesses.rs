@@ -1,10 +1,10 @@
 //! Histories of witnesses.
 
-use squall_raft::{LogIndex, SnapshotId};
+use squall_raft::{LogIndex, LogPosition, SnapshotId};
 
 use super::super::rule::Rule;
 use super::{History, Spec, heartbeat_response, legal, snapshot};
-use crate::observation::Content;
+use crate::observation::{Content, Step};
 use crate::stage::{Cast, commit, commit_on_all, elect};
 
 /// Of two copies and n3, a witness, n1 leads term 1, and has written its no-op; all know the term.
@@ -33,6 +33,37 @@ fn a_witness_counts_once_the_other_copy_is_not_heard_or_gets_no_further() {
 }
 
 #[test]
+fn a_witness_is_told_what_its_word_can_commit_and_no_more() {
+    let told = |ticks: u64, is_heard: bool, is_durable: bool, is_acknowledged: bool| {
+        let mut cast = n1_leads_a_witness();
+        commit(&mut cast, 1, &[2]);
+        let accepted = Some(LogPosition::new(1, 2));
+        legal(cast.event(1, |n| n.step(Step::Proposed { accepted }).appends(1, 2)));
+        if is_acknowledged {
+            let entries = [(1, 2)];
+            legal(cast.event(1, |n| n.ticks().sends_entries(2, (1, 1), &entries, 0)));
+            legal(cast.event(2, |n| {
+                n.receives_entries(1, (1, 1), &entries, 0).appends(1, 2).persists().acknowledges(1, 2)
+            }));
+            legal(cast.event(1, |n| n.receives_acknowledgement(2, 2)));
+        }
+        cast.event(1, |n| {
+            n.observation.ticks = ticks;
+            let n = if is_durable { n.persists() } else { n.ticks() };
+            let n = if is_heard { n.receives(3, 1, heartbeat_response(1)) } else { n };
+            n.sends_entries(3, (1, 1), &[(1, 2)], 0)
+        })
+    };
+    let too_much = Err(Rule::WitnessToldTooMuch.class());
+    assert_eq!(told(14, true, true, false), too_much, "n2 may still have it in time");
+    assert_eq!(told(16, true, true, false), Ok(()), "n2 is out of reach");
+    assert_eq!(told(16, false, true, false), too_much, "and so is the witness");
+    assert_eq!(told(16, true, false, false), too_much, "no copy has it");
+    assert_eq!(told(16, true, false, true), Ok(()), "one copy has it");
+    assert_eq!(told(14, false, true, true), Ok(()), "both copies have it");
+}
+
+#[test]
 fn a_witness_takes_up_the_place_that_it_was_told_and_no_other() {
     let mut cast = n1_leads_a_witness();
     commit(&mut cast, 1, &[2]);
@@ -58,6 +89,17 @@ pub(super) const BROKEN: &[(Rule, History)] = &[
         let mut cast = n1_leads_a_witness();
         commit_on_all(&mut cast, 1);
         cast.event(3, |n| n.applies(1, 1))
+    }),
+    // Of the second entry n1 alone knows, and its disk does not have it.
+    (Rule::WitnessToldTooMuch, || {
+        let mut cast = n1_leads_a_witness();
+        commit(&mut cast, 1, &[2]);
+        let accepted = Some(LogPosition::new(1, 2));
+        cast.event(1, |n| {
+            n.observation.ticks = 16;
+            n.receives(3, 1, heartbeat_response(1));
+            n.step(Step::Proposed { accepted }).appends(1, 2).sends_entries(3, (1, 1), &[(1, 2)], 0)
+        })
     }),
     (Rule::WithheldFromCopy, || {
         n1_leads_a_witness()
