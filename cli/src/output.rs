@@ -136,9 +136,11 @@ pub(crate) fn keep_apart(files: &[(&str, Option<&Path>)]) -> Result<(), Refusal>
         let place = place(path);
         if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
             let path = path.display();
-            return Err(Refusal::bad_input(format!(
-                "{other} and {role} are the same file, {path}; name two"
-            )));
+            return Err(Refusal::bad_input(if other == role {
+                format!("{path} is named twice as {role}; name each once")
+            } else {
+                format!("{other} and {role} are the same file, {path}; name two")
+            }));
         }
         known.push((role, place));
     }

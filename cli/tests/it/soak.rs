@@ -87,7 +87,7 @@ fn a_soak_that_is_stopped_and_resumed_or_shared_by_machines_knows_the_same_in_th
 
     assert!(refused(&["merge", &shards[0], &whole]).contains("their seeds may be the same"));
     assert!(refused(&["merge", &merged, &shards[0]]).contains("shard 1/2 is in a state before it already"));
-    assert!(refused(&["merge", &whole, &whole]).contains("are the same file"));
+    assert!(refused(&["merge", &whole, &whole]).contains("is named twice as a state"));
     assert!(refused(&soak(&merged, &folder, &[])).contains("it is merged from 2 shards"));
 }
 
