@@ -100,9 +100,11 @@ impl Model {
     /// The witnesses that may have been heard of late.
     fn heard_witnesses(&self) -> NodeSet {
         let Witnesses { all, election_timeout, since, heard_at, .. } = &self.witnesses;
+        if !self.is_settled() {
+            return *all;
+        }
         let is_heard = |node: &NodeId| heard_at.get(node).unwrap_or(since) + election_timeout >= self.ticks;
-        let all = (0..64).map(NodeId).filter(|node| all.has(*node));
-        all.filter(|node| !self.is_settled() || is_heard(node)).collect()
+        (0..64).map(NodeId).filter(|node| all.has(*node) && is_heard(node)).collect()
     }
 
     /// A leader committed `index`, which these were told to hold.

@@ -18,10 +18,14 @@ const NOBODY: &str = "nobody";
 /// A number in decimal digits. (The standard library would also take a plus sign.)
 pub(crate) fn number<T: FromStr>(text: &str) -> Result<T, Complaint> {
     let complaint = || Complaint::about(text, format!("a number that fits {}", std::any::type_name::<T>()));
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !is_digits(text) {
         return Err(complaint());
     }
     text.parse().map_err(|_| complaint())
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A duration with its unit, in microseconds: `250us`, `3ms`, `2s`.
@@ -32,10 +36,10 @@ pub(crate) fn duration_us(text: &str) -> Result<u64, Complaint> {
         .iter()
         .find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, scale)))
         .ok_or_else(complaint)?;
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !is_digits(digits) {
         return Err(complaint());
     }
-    let in_us = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(*scale));
+    let in_us = number::<u64>(digits).ok().and_then(|count| count.checked_mul(*scale));
     in_us.ok_or_else(|| Complaint::about(text, "a duration of less than 2^64 us"))
 }
 
