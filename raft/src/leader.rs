@@ -162,7 +162,9 @@ impl Raft {
         }
         progress.heard_at = now;
         match response.result {
-            AppendResult::Matched(_) if progress.is_witness => return Err(Ignored::OtherStanding),
+            AppendResult::Matched(_) | AppendResult::Lacking { .. } if progress.is_witness => {
+                return Err(Ignored::OtherStanding);
+            }
             AppendResult::Witnessed(_) if !progress.is_witness => return Err(Ignored::OtherStanding),
             AppendResult::Matched(index) | AppendResult::Witnessed(index) => {
                 if index > last_index {

@@ -37,6 +37,13 @@ impl Raft {
                 expected: "this replica among them: its disk holds entries without their data",
             });
         }
+        if config.is_witness() && !recovered.faulty.is_empty() {
+            return Err(ConfigError {
+                field: "recovered.faulty",
+                value: recovered.faulty.len() as u64,
+                expected: "none: a witness has no data that it could lack",
+            });
+        }
         let snapshot = recovered.lost_snapshot.or(recovered.snapshot);
         let snapshot_term = snapshot.map_or(Term::ZERO, |snapshot| snapshot.last.term);
         if log.last().term.max(snapshot_term) > recovered.hard_state.current_term {

@@ -4,8 +4,8 @@
 //! A witness votes by its identifiers and acknowledges them, so that of two copies and a witness any one may fail. It
 //! never campaigns, applies or serves. Safety asks no more of it: whatever is counted is a majority. But each entry is
 //! to be on as many copies as can be had, so a witness counts for a commit only where the others that are within reach
-//! are no majority by themselves. The answers of a witness say what they are, so that nothing is ever counted for a copy
-//! that is none, whatever anybody believes of this node.
+//! are no majority by themselves. What a witness acknowledges says what it is, and what lacks data is none; so nothing is ever
+//! counted for a copy that is none, whatever anybody believes of this node.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,7 +13,8 @@ use alloc::vec::Vec;
 use crate::progress::Progress;
 use crate::role::{Leader, Role};
 use crate::{
-    Configuration, Entries, Entry, Ignored, LogIndex, LogPosition, Payload, Raft, SnapshotAction, SnapshotId,
+    Configuration, Entries, Entry, Ignored, LogIndex, LogPosition, Payload, Raft, Round, SnapshotAction,
+    SnapshotId,
 };
 
 impl Progress {
@@ -21,6 +22,11 @@ impl Progress {
     /// much to catch up with, or whose disk hangs, must not hold the others up.
     fn is_copy_within_reach(&self, heard_since: u64, owed_index: LogIndex) -> bool {
         !self.is_witness && self.heard_at >= heard_since && self.match_index >= owed_index
+    }
+
+    /// Whether it keeps none, and answered this leader of late. One that was only just made a member never did.
+    fn is_witness_within_reach(&self, heard_since: u64) -> bool {
+        self.is_witness && self.heard_at >= heard_since && self.confirmed > Round::default()
     }
 }
 
@@ -59,19 +65,28 @@ impl Raft {
 
     /// Up to where a witness may be told of this leader's log. One that is ahead of the surviving copies refuses them its vote,
     /// and never campaigns. So it is told what its word can commit and no more: where the copies within reach are enough,
-    /// what a quorum of copies has acknowledged; else what a quorum has, once all witnesses that are heard have it, too.
+    /// what a quorum of copies has acknowledged; else what each of them has, and what a quorum has, once all witnesses within
+    /// reach have it, too.
     pub(crate) fn witness_told_up_to(&self, leader: &Leader) -> LogIndex {
         let heard_since = self.now.saturating_sub(self.config.election_timeout);
         let copies_suffice = leader.copies_suffice(heard_since);
-        leader.reached_by_quorum(self.ledger.durable_index(), self.commit_index, |progress| {
+        let own = self.ledger.durable_index();
+        let by_quorum = leader.reached_by_quorum(own, self.commit_index, |progress| {
             if progress.is_witness && copies_suffice {
                 LogIndex::ZERO
-            } else if progress.is_witness && progress.heard_at >= heard_since {
+            } else if progress.is_witness_within_reach(heard_since) {
                 self.log.last_index()
             } else {
                 progress.match_index
             }
-        })
+        });
+        if copies_suffice {
+            return by_quorum;
+        }
+        let copies = leader.followers.iter().filter(|progress| {
+            progress.votes().any() && progress.is_copy_within_reach(heard_since, leader.owed_index)
+        });
+        copies.map(|progress| progress.match_index).fold(by_quorum, LogIndex::min)
     }
 
     /// Up to where this log cannot tell a follower its entries, so that it has to get a snapshot: what was compacted; to a

@@ -101,7 +101,7 @@ fn needs_an_uncertain_vote(invariants: &Invariants, core: ProcessSet, uncertain:
     let certain: NodeSet = core.iter().map(node_id).collect();
     let certain = certain.without(invariants.witnesses()).without(uncertain);
     memberships_in(invariants, core).any(|membership| {
-        let voting = membership.voters.or(membership.outgoing);
+        let voting = membership.voting();
         !voting.and(uncertain).is_empty() && !membership.has_lasting_quorum(certain)
     })
 }

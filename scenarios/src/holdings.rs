@@ -115,9 +115,8 @@ impl Holdings {
                 let position = LogPosition { term, index: faulty.index };
                 let denying = self.nodes(|other| other.denies(position));
                 let is_there = self.held().any(|(_, other)| other.has(position.index, Some(term)));
-                let may_be_committed = |membership: Membership| {
-                    membership.may_commit(membership.voters.or(membership.outgoing).without(denying))
-                };
+                let may_be_committed =
+                    |membership: Membership| membership.may_commit(membership.voting().without(denying));
                 !faulty.is_doubtful
                     && position.index > invariants.committed_index()
                     && !is_there

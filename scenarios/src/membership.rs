@@ -137,7 +137,19 @@ impl Membership {
     /// Whether the node votes in either half.
     #[must_use]
     pub fn is_voter(&self, node: NodeId) -> bool {
-        self.voters.or(self.outgoing).has(node)
+        self.voting().has(node)
+    }
+
+    /// Who votes in either half.
+    #[must_use]
+    pub fn voting(&self) -> NodeSet {
+        self.voters.or(self.outgoing)
+    }
+
+    /// Everybody who is in it.
+    #[must_use]
+    pub fn members(&self) -> NodeSet {
+        self.voting().or(self.learners)
     }
 
     /// Whether every majority of this one has a member in common with every majority of the next: a majority of a

@@ -106,10 +106,12 @@ impl Cast<Spec> {
         Self::new(nodes, voters, NodeSet::EMPTY, |nodes, voters| Spec::new(nodes, voters, None))
     }
 
-    /// Two copies and n3, a witness; elections take 15 ticks.
-    pub(crate) fn of_spec_with_a_witness() -> Self {
-        let n3 = NodeSet::EMPTY.with(NodeId(3));
-        Self::new(3, 3, n3, |nodes, voters| Spec::new(nodes, voters, None).with_witnesses(n3, 15))
+    /// So many nodes, of which the first ones vote, and these keep no data; elections take 15 ticks.
+    pub(crate) fn of_spec_with_witnesses(nodes: u64, voters: u64, witnesses: &[u64]) -> Self {
+        let witnesses: NodeSet = witnesses.iter().copied().map(NodeId).collect();
+        Self::new(nodes, voters, witnesses, |nodes, voters| {
+            Spec::new(nodes, voters, None).with_witnesses(witnesses, 15)
+        })
     }
 }
 
@@ -122,7 +124,8 @@ impl<J: Judge> Cast<J> {
     ) -> Self {
         let nodes: Vec<NodeId> = (1..=size).map(NodeId).collect();
         let judge = judge(&nodes, &nodes[..voters as usize]);
-        let first = Membership { witnesses, ..Membership::first(&nodes[..voters as usize]) };
+        let first = Membership::first(&nodes[..voters as usize]);
+        let first = Membership { witnesses: first.voters.and(witnesses), ..first };
         let mut cast = Self { judge, puppets: nodes.iter().map(|id| Puppet::new(*id, first)).collect() };
         for node in 1..=size {
             assert_eq!(cast.event(node, |n| n.starts(0, None, &[])), Ok(()));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use squall_raft::{
-    Action, AppendEntries, AppendEntriesResponse, AppendResult, Body, Config, Configuration, Entries, Entry,
-    Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Payload, Raft, Recovered, RoleKind,
-    Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
+    Action, AppendEntries, AppendEntriesResponse, AppendResult, Body, Change, Config, Configuration, Entries,
+    Entry, Faulty, Ignored, InstallSnapshot, LogIndex, LogPosition, Message, NodeId, Payload, Raft,
+    Recovered, RoleKind, Session, SnapshotChunk, SnapshotId, SnapshotRequest, Term,
 };
 
 use crate::cluster::{Cluster, hard_state};
@@ -51,7 +51,9 @@ fn an_entry_without_its_data_is_no_copy() {
 
 #[test]
 fn an_acknowledgement_counts_for_what_its_sender_is_known_as() {
-    for (from, result) in [(2, AppendResult::Witnessed(LogIndex(2))), (3, AppendResult::Matched(LogIndex(2)))]
+    let lacking = AppendResult::Lacking { first: LogIndex(2), named: LogIndex(2) };
+    for (from, result) in
+        [(2, AppendResult::Witnessed(LogIndex(2))), (3, AppendResult::Matched(LogIndex(2))), (3, lacking)]
     {
         let mut cluster = two_copies_and_a_witness();
         cluster.propose(1, "data").expect("n1 leads");
@@ -103,6 +105,23 @@ fn the_disk_of_a_witness_makes_no_copy() {
     assert_eq!(start(&[2]), Err(("witnesses", 3)));
     assert_eq!(start(&[2, 3]), Err(("witnesses", 2)), "so many that the others are no majority");
     assert_eq!(start(&[4]), Err(("witnesses", 4)), "no voter");
+}
+
+#[test]
+fn a_disk_that_lacks_data_is_no_witness_s() {
+    let recovered = Recovered {
+        hard_state: hard_state(1),
+        terms: vec![LogPosition::new(1, 1)],
+        last_index: LogIndex(2),
+        faulty: vec![Faulty { index: LogIndex(2), is_doubtful: false }],
+        ..Recovered::default()
+    };
+    let start = |witnesses: Vec<NodeId>| {
+        let config = Config { witnesses, ..Config::new(NodeId(3), (1..4).map(NodeId).collect()) };
+        Raft::new(config, &recovered).map(|_| ()).map_err(|error| (error.field, error.value))
+    };
+    assert_eq!(start(Vec::new()), Ok(()));
+    assert_eq!(start(vec![NodeId(3)]), Err(("recovered.faulty", 1)));
 }
 
 /// Lets time pass until somebody leads; returns who.
@@ -168,11 +187,18 @@ fn copies_survive_a_leader_whose_last_entry_was_in_its_memory_alone() {
     assert!(elected(&mut cluster).is_some());
 }
 
-/// What the leader alone has durably it could not commit with the one witness that is up: three of four take two copies, and
-/// three of five, too. One copy is away, and the third does not hear of the entry before the leader dies.
+/// What the leader alone has durably it could not commit without another copy, for that one is within reach. One copy is away, and
+/// the other does not hear of the entry before the leader dies; nor, perhaps, do witnesses that are away, or lately went, or
+/// whose messages are lost.
 #[test]
 fn copies_survive_a_leader_whose_last_entry_no_witness_could_commit() {
-    for (size, witnesses, away) in [(4, &[4][..], &[3][..]), (5, &[4, 5], &[3, 4])] {
+    for (size, witnesses, away, gone, deaf) in [
+        (4, &[4][..], &[3][..], &[][..], &[2][..]),
+        (5, &[4, 5], &[3, 4], &[], &[2]),
+        (5, &[4, 5], &[3], &[5], &[2]),
+        (5, &[4, 5], &[3], &[], &[2, 5]),
+        (5, &[4, 5], &[3], &[], &[2]),
+    ] {
         let empty = vec![Default::default(); size];
         let witnesses: Vec<NodeId> = witnesses.iter().copied().map(NodeId).collect();
         let mut cluster = Cluster::with_witnesses(&empty, &witnesses, |_| {});
@@ -183,14 +209,37 @@ fn copies_survive_a_leader_whose_last_entry_no_witness_could_commit() {
         cluster.propose(1, "on two copies").expect("it leads");
         cluster.settle();
         assert_eq!(cluster.status(1).commit_index, LogIndex(2), "the witness counts");
+        gone.iter().for_each(|id| cluster.crash(NodeId(*id)));
         cluster.propose(1, "on one").expect("it leads");
-        cluster.network.retain(|message| message.to != NodeId(2));
+        cluster.network.retain(|message| !deaf.contains(&message.to.0));
         cluster.settle();
-        assert_eq!(cluster.status(1).durable_index, LogIndex(3));
+        let status = cluster.status(1);
+        assert_eq!((status.durable_index, status.commit_index), (LogIndex(3), LogIndex(2)));
         cluster.crash(NodeId(1));
         cluster.restart(NodeId(3));
-        assert!(elected(&mut cluster).is_some(), "of {size} two copies and a witness are a majority");
+        let is_led = elected(&mut cluster).is_some();
+        assert!(is_led, "of {size} two copies and a witness are a majority; {away:?} {gone:?} {deaf:?}");
     }
+}
+
+/// n4 is to take the place of n3, and never answers: what the leader alone has they could not commit together.
+#[test]
+fn a_witness_that_never_answered_is_not_counted_on() {
+    let empty = vec![Default::default(); 3];
+    let mut cluster = Cluster::with_witnesses(&empty, &[NodeId(3)], |_| {});
+    cluster.witnesses.push(NodeId(4));
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.crash(NodeId(2));
+    cluster.pass(9);
+    let changes = [Change::AddWitness { id: NodeId(4) }, Change::Remove { id: NodeId(3) }];
+    cluster.change(1, &changes).expect("n2 was heard of late");
+    (0..12).for_each(|_| cluster.pass(1));
+    assert_eq!(cluster.status(3).last_log, LogPosition::new(1, 1));
+    cluster.crash(NodeId(1));
+    cluster.restart(NodeId(2));
+    cluster.join(4);
+    assert!(elected(&mut cluster).is_some(), "two of three, and two of three");
 }
 
 /// What the leader itself has is not asked for: while its disk hangs, another copy and the witnesses commit.

@@ -28,7 +28,7 @@ impl Tally {
 
     /// Whether they are enough in this configuration.
     pub(super) fn elects(self, membership: &Membership) -> bool {
-        let voters = membership.voters.or(membership.outgoing);
+        let voters = membership.voting();
         let are_all = !voters.is_empty() && voters.without(self.granted).is_empty();
         are_all || membership.has_quorum(self.unconditional)
     }

@@ -44,6 +44,7 @@ impl Model {
     pub(super) fn configured(&mut self, next: Membership) {
         if self.role == RoleKind::Leader {
             self.check_change(next);
+            self.note_newcomers(next);
         }
         let index = self.log.last_index();
         // A recovered one that a snapshot stands for is the snapshot's to tell.

@@ -110,7 +110,7 @@ impl Model {
             }
             Content::AppendRefused { rejected, is_uncertain, .. } => {
                 self.was_in_reach(message.from);
-                if is_uncertain && self.match_index.get(&message.from) == Some(&rejected) {
+                if is_uncertain && self.matched_by(message.from) == rejected {
                     self.repairs.told_of.insert(message.from, LogIndex::ZERO);
                 }
             }

@@ -178,15 +178,13 @@ impl Model {
         let are_known = !(self.configuration_is_unknown && begins_unknown);
         let absent = said(&[Found::Absent]);
         let is_ruled_out = |membership: &Membership| {
-            let voters = membership.voters.or(membership.outgoing);
+            let voters = membership.voting();
             !voters.is_empty() && !membership.has_quorum(voters.without(absent))
         };
         let without = said(&[Found::Absent, Found::Doubtful, Found::Named]).with(self.id);
         let by_quorum = reaching.iter().all(|(_, membership)| is_ruled_out(membership));
         let by_all = lost.is_doubtful
-            && reaching
-                .iter()
-                .all(|(_, membership)| membership.voters.or(membership.outgoing).without(without).is_empty());
+            && reaching.iter().all(|(_, membership)| membership.voting().without(without).is_empty());
         are_known && (by_quorum || by_all)
     }
 

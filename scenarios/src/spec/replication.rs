@@ -160,6 +160,12 @@ impl Model {
         if self.durable_index >= index { holders.with(self.id) } else { holders }
     }
 
+    /// Up to where a leader was told that `node` has its log, by its last word.
+    pub(super) fn matched_by(&self, node: NodeId) -> LogIndex {
+        let matched = self.match_index.get(&node).copied().unwrap_or_default();
+        self.repairs.told_of.get(&node).map_or(matched, |before| matched.min(*before))
+    }
+
     /// What the last input led a leader to commit, it may have counted before or after it entered another configuration.
     pub(super) fn check_counted(&mut self) {
         let Some((index, holders)) = self.counted.take() else { return };

@@ -81,7 +81,7 @@ rules! {
     WitnessApplied = "Apply: a witness applied an entry",
     WithheldFromCopy = "HandleAppendEntriesRequest: a node that is no witness took an entry without its data",
     CommitByWitness = "AdvanceCommitIndex: counted witnesses though the others within reach are a quorum",
-    WitnessToldTooMuch = "AppendEntries: told a witness of an entry that its word could not commit",
+    WitnessToldTooMuch = "AppendEntries: told a witness of an entry that its word could not commit, or that a copy within reach lacks",
 
     // Repair (Alagappan et al., FAST '18).
     RecoveredFaulty = "Restart: lost the data of an entry that was durable",

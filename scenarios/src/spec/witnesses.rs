@@ -11,7 +11,7 @@ use squall_raft::{LogIndex, LogPosition, NodeId};
 
 use super::model::Model;
 use super::rule::Rule;
-use crate::membership::NodeSet;
+use crate::membership::{Membership, NodeSet};
 use crate::observation::WITHHELD;
 
 /// Who the witnesses are, and what a leader knows of the others.
@@ -23,6 +23,8 @@ pub(super) struct Witnesses {
     /// As a leader of this term: since when, and at which tick it last heard each of the others.
     since: u64,
     heard_at: BTreeMap<NodeId, u64>,
+    /// Who became a member in this term: what came from a former stay may have been ignored, and it was heard when it came.
+    newcomers: NodeSet,
     /// When it appended of late, and where its log ended before.
     appended: VecDeque<(u64, LogIndex)>,
 }
@@ -42,6 +44,7 @@ impl Model {
     pub(super) fn began_to_reach(&mut self) {
         self.witnesses.since = self.ticks;
         self.witnesses.heard_at.clear();
+        self.witnesses.newcomers = NodeSet::EMPTY;
         self.witnesses.appended.clear();
     }
 
@@ -50,6 +53,12 @@ impl Model {
         if !self.witnesses.all.is_empty() {
             self.witnesses.heard_at.insert(node, self.ticks);
         }
+    }
+
+    /// A leader goes on to another configuration.
+    pub(super) fn note_newcomers(&mut self, next: Membership) {
+        let newcomers = next.members().without(self.in_force().members());
+        self.witnesses.newcomers = self.witnesses.newcomers.or(newcomers);
     }
 
     /// A leader is about to append an entry.
@@ -74,37 +83,29 @@ impl Model {
     /// Those that keep data, count, and are within reach for sure, the leader itself among them.
     fn copies_within_reach(&mut self) -> NodeSet {
         self.forget_old_appends();
-        let Witnesses { all, election_timeout, since, heard_at, appended } = &self.witnesses;
+        let Witnesses { all, election_timeout, since, heard_at, newcomers, appended } = &self.witnesses;
         let owed = appended.front().map_or(self.log.last_index(), |(_, before)| *before);
         let is_within_reach = |node: &NodeId| {
             let heard_at = heard_at.get(node).unwrap_or(since);
-            let matched = self.match_index.get(node).copied().unwrap_or_default();
-            let matched = self.repairs.told_of.get(node).map_or(matched, |before| matched.min(*before));
-            heard_at + election_timeout >= self.ticks && matched >= owed
+            heard_at + election_timeout >= self.ticks && self.matched_by(*node) >= owed
         };
-        let others = (0..64).map(NodeId).filter(|node| self.knows(*node) && !all.has(*node));
-        others.filter(|node| *node == self.id || is_within_reach(node)).collect()
+        let copies = (0..64).map(NodeId).filter(|node| self.knows(*node) && !all.has(*node));
+        let is_known = |node: &NodeId| !newcomers.has(*node) && is_within_reach(node);
+        copies.filter(|node| *node == self.id || is_known(node)).collect()
     }
 
-    /// Whether the configuration did not change in this term. Where it did, what came from a former stay of a member may have
-    /// been ignored, and a member was heard when it came.
-    fn is_settled(&self) -> bool {
-        self.configuration_index() < self.first_own
-    }
-
-    /// Whether these copies, which are within reach for sure, are to commit without the witnesses.
+    /// Whether these copies, which are within reach for sure, are to commit without the witnesses: as things stand, and as they
+    /// stood before the input that led to this.
     fn suffice(&self, reach: NodeSet) -> bool {
-        self.is_settled() && self.in_force().has_quorum(reach)
+        self.in_force_before.has_quorum(reach) && self.in_force().has_quorum(reach)
     }
 
     /// The witnesses that may have been heard of late.
     fn heard_witnesses(&self) -> NodeSet {
-        let Witnesses { all, election_timeout, since, heard_at, .. } = &self.witnesses;
-        if !self.is_settled() {
-            return *all;
-        }
-        let is_heard = |node: &NodeId| heard_at.get(node).unwrap_or(since) + election_timeout >= self.ticks;
-        (0..64).map(NodeId).filter(|node| all.has(*node) && is_heard(node)).collect()
+        let Witnesses { all, election_timeout, heard_at, .. } = &self.witnesses;
+        let heard =
+            heard_at.iter().filter(|(node, at)| all.has(**node) && **at + election_timeout >= self.ticks);
+        heard.map(|(node, _)| *node).collect()
     }
 
     /// A leader committed `index`, which these were told to hold.
@@ -121,7 +122,8 @@ impl Model {
     }
 
     /// A leader tells `to` of its log up to `index`. A witness that knows more than it could help to commit may be ahead of
-    /// all copies that are left, and elects none of them.
+    /// all copies that are left, and elects none of them. So a majority of copies has it, or its word is needed for one, and
+    /// each copy within reach has it.
     pub(super) fn check_told(&mut self, to: NodeId, index: LogIndex) {
         if !self.witnesses.all.has(to) || index <= self.commit_index {
             return;
@@ -129,8 +131,12 @@ impl Model {
         let reach = self.copies_within_reach();
         let holders = self.told_to_hold(index);
         let copies = holders.without(self.witnesses.all);
-        let counted = if self.suffice(reach) { copies } else { holders.or(self.heard_witnesses()) };
-        self.require(self.had_quorum(counted), Rule::WitnessToldTooMuch, |model| {
+        let voters = self.in_force_before.voting().and(self.in_force().voting());
+        let all_within_reach_have_it = reach.and(voters).without(copies.with(self.id)).is_empty();
+        let is_needed = !self.suffice(reach) && all_within_reach_have_it;
+        let is_right =
+            self.had_quorum(copies) || is_needed && self.had_quorum(holders.or(self.heard_witnesses()));
+        self.require(is_right, Rule::WitnessToldTooMuch, |model| {
             let (id, in_force) = (model.id, model.in_force());
             format!("{id} told {to} of {index}, told by {holders}; {reach} are within reach; {in_force}")
         });
