@@ -76,7 +76,8 @@ impl Raft {
             if matches!(progress.mode, Mode::Snapshot(_)) || next <= self.untold_up_to(is_witness) {
                 return self.offer_snapshot(position);
             }
-            let last_index = if is_witness { self.witness_told_up_to(leader) } else { self.log.last_index() };
+            let last_index =
+                if is_witness { self.witness_told_up_to(leader, progress) } else { self.log.last_index() };
             let last_index = last_index.min(self.faults.sound_to());
             let first_in_memory = self.log.first_in_memory();
             let Role::Leader(leader) = &mut self.role else { return };
@@ -329,7 +330,9 @@ impl Raft {
         let (durable, last_index) = (self.ledger.durable_index(), self.log.last_index());
         let Role::Leader(leader) = &mut self.role else { return };
         leader.check_at = now + timeout;
-        (leader.owed_index, leader.last_at_check) = (leader.last_at_check, last_index);
+        // More than is whole it has sent to nobody.
+        let whole = last_index.min(self.faults.sound_to());
+        (leader.owed_index, leader.last_at_check) = (leader.last_at_check, whole);
         leader.followers.retain_mut(|progress| progress.outlasts_check(commit_index));
         let reached = leader.reached_by_quorum(durable, LogIndex::ZERO, |progress| progress.match_index);
         if reached > leader.quorum_match || reached == last_index {

@@ -197,10 +197,7 @@ impl Raft {
             leader.followers.iter().all(|progress| progress.next_index <= index),
             "what a leader lacks it sends to nobody"
         );
-        // Nobody owes what is not there.
-        leader.last_at_check = leader.last_at_check.min(index.prev());
-        leader.owed_index = leader.owed_index.min(index.prev());
-        self.note_repair_advanced();
+        self.enter_configurations(self.commit_index);
         self.maybe_finish_repair();
     }
 
@@ -210,8 +207,7 @@ impl Raft {
         if !self.faults.is_empty() || leader.repair.take().is_none() {
             return;
         }
-        leader.first_index = self.log.last_index().next();
-        self.enter_configurations(self.commit_index);
+        (leader.first_index, leader.advanced_at) = (self.log.last_index().next(), self.now);
         self.append_own(Payload::Noop);
     }
 

@@ -63,7 +63,7 @@ pub(crate) struct Leader {
     pub(crate) votes: Votes,
     /// Some of the followers may be witnesses.
     pub(crate) has_witnesses: bool,
-    /// What the log held when the quorum was last counted, and when it was counted before. Whoever keeps data and lacks some
+    /// What the log held whole when the quorum was last counted, and when it was counted before. Whoever keeps data and lacks some
     /// of the latter is out of reach.
     pub(crate) last_at_check: LogIndex,
     pub(crate) owed_index: LogIndex,

@@ -65,16 +65,21 @@ impl Raft {
 
     /// Up to where a witness may be told of this leader's log. One that is ahead of the surviving copies refuses them its vote,
     /// and never campaigns. So it is told what its word can commit and no more: where the copies within reach are enough,
-    /// what a quorum of copies has acknowledged; else what each of them has, and what a quorum has, once all witnesses within
-    /// reach have it, too.
-    pub(crate) fn witness_told_up_to(&self, leader: &Leader) -> LogIndex {
+    /// what a quorum of copies has acknowledged; else what each of them has that may have a vote, and what a quorum has, once
+    /// all witnesses within reach have it, too. While a configuration is joint, those of the half that comes have it first:
+    /// whoever lacks the entry that puts it in force asks the others alone.
+    pub(crate) fn witness_told_up_to(&self, leader: &Leader, witness: &Progress) -> LogIndex {
+        if !witness.votes().any() {
+            return self.commit_index;
+        }
         let heard_since = self.now.saturating_sub(self.config.election_timeout);
         let copies_suffice = leader.copies_suffice(heard_since);
+        let comes_first = |progress: &Progress| witness.votes().outgoing && !progress.votes().outgoing;
         let own = self.ledger.durable_index();
         let by_quorum = leader.reached_by_quorum(own, self.commit_index, |progress| {
             if progress.is_witness && copies_suffice {
                 LogIndex::ZERO
-            } else if progress.is_witness_within_reach(heard_since) {
+            } else if progress.is_witness_within_reach(heard_since) && !comes_first(progress) {
                 self.log.last_index()
             } else {
                 progress.match_index
@@ -83,8 +88,10 @@ impl Raft {
         if copies_suffice {
             return by_quorum;
         }
+        let may_be_in_force = self.configurations.from(self.commit_index);
+        let may_vote = |id| may_be_in_force.iter().any(|(_, configuration)| configuration.votes(id).any());
         let copies = leader.followers.iter().filter(|progress| {
-            progress.votes().any() && progress.is_copy_within_reach(heard_since, leader.owed_index)
+            progress.is_copy_within_reach(heard_since, leader.owed_index) && may_vote(progress.id)
         });
         copies.map(|progress| progress.match_index).fold(by_quorum, LogIndex::min)
     }

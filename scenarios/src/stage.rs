@@ -164,7 +164,7 @@ impl<J: Judge> Cast<J> {
         voters.map(|puppet| puppet.status.id.0).filter(|other| *other != node).collect()
     }
 
-    fn puppet(&self, node: u64) -> &Puppet {
+    pub(crate) fn puppet(&self, node: u64) -> &Puppet {
         &self.puppets[node as usize - 1]
     }
 }
@@ -383,7 +383,8 @@ impl Puppet {
 
     pub(crate) fn receives_acknowledgement(&mut self, from: u64, match_index: u64) -> &mut Self {
         let match_index = LogIndex(match_index);
-        let as_witness = self.first.witnesses.has(NodeId(from));
+        let known = self.configurations.iter().map(|(_, membership)| membership.witnesses);
+        let as_witness = known.fold(self.first.witnesses, NodeSet::or).has(NodeId(from));
         let content = Content::AppendAcknowledged { match_index, as_witness };
         self.receives(from, self.status.current_term.0, content)
     }

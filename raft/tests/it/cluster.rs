@@ -196,12 +196,17 @@ impl Cluster {
 
     /// Time passes for all that are up; then all that it caused is delivered.
     pub(crate) fn pass(&mut self, ticks: u64) {
+        self.pass_without(ticks, |_| false);
+    }
+
+    /// The same, but some messages are lost.
+    pub(crate) fn pass_without(&mut self, ticks: u64, is_lost: impl Fn(&Message) -> bool) {
         for id in self.ids() {
             if self.is_up(id) {
                 self.tick(id.0, ticks);
             }
         }
-        self.settle();
+        self.settle_without(is_lost);
     }
 
     pub(crate) fn campaign(&mut self, id: u64) {
@@ -249,23 +254,27 @@ impl Cluster {
         result
     }
 
-    /// Delivers everything, in order, until nothing is under way, to the nodes that `reach` names.
-    pub(crate) fn settle_among(&mut self, reach: &[u64]) {
+    /// Delivers everything, in order, until nothing is under way, but for what is lost.
+    pub(crate) fn settle_without(&mut self, is_lost: impl Fn(&Message) -> bool) {
         for _ in 0..10_000 {
             if self.network.is_empty() {
                 return;
             }
             let message = self.network.remove(0);
-            if reach.contains(&message.from.0) && reach.contains(&message.to.0) {
+            if !is_lost(&message) {
                 let _ignored = self.deliver(message);
             }
         }
         panic!("the cluster does not come to rest");
     }
 
+    /// Delivers everything among the nodes that `reach` names.
+    pub(crate) fn settle_among(&mut self, reach: &[u64]) {
+        self.settle_without(|message| !(reach.contains(&message.from.0) && reach.contains(&message.to.0)));
+    }
+
     pub(crate) fn settle(&mut self) {
-        let all: Vec<u64> = self.ids().iter().map(|id| id.0).collect();
-        self.settle_among(&all);
+        self.settle_without(|_| false);
     }
 
     /// Carries out one waiting write. Returns `false` where none waits.

@@ -300,3 +300,140 @@ fn a_witness_makes_its_term_durable_before_a_position_of_that_term() {
     witness.persisted(token.expect("the term is written"));
     assert_eq!(witness.receive(offer), Ok(()));
 }
+
+/// Whether it brings the entry at `index`, or one behind it.
+fn brings(message: &Message, index: u64) -> bool {
+    let Body::AppendEntries(append) = &message.body else { return false };
+    append.entries.iter().any(|entry| entry.index >= LogIndex(index))
+}
+
+/// n1 leads, and waits for an entry that it lost for longer than two election timeouts; n2, which has it, is heard all the
+/// time. The others are witnesses, but for those that are away.
+fn leads_and_lacks(logs: &[Vec<u64>], witnesses: &[u64], away: &[u64], lost: &[u64]) -> Cluster {
+    let nodes: Vec<_> = logs.iter().map(|log| (log.clone(), hard_state(1))).collect();
+    let witnesses: Vec<NodeId> = witnesses.iter().copied().map(NodeId).collect();
+    let mut cluster = Cluster::with_witnesses(&nodes, &witnesses, |_| {});
+    cluster.crash(NodeId(1));
+    lost.iter().for_each(|index| cluster.lose(1, *index, false));
+    cluster.restart(NodeId(1));
+    away.iter().for_each(|id| cluster.crash(NodeId(*id)));
+    cluster.campaign(1);
+    let is_answer = |message: &Message| matches!(message.body, Body::RepairResponse(_));
+    cluster.settle_without(is_answer);
+    for _ in 0..8 {
+        cluster.pass_without(5, is_answer);
+    }
+    assert_eq!((cluster.leader(), cluster.status(1).last_log.term), (Some(1), Term(1)), "it still lacks");
+    cluster
+}
+
+/// It could send them nothing of what it lacked: they do not lag.
+#[test]
+fn copies_do_not_lag_behind_a_leader_that_lacked_entries() {
+    for (size, witnesses, away, deaf) in [(3, &[3][..], &[][..], &[2][..]), (5, &[4, 5], &[3], &[2, 5])] {
+        let mut cluster = leads_and_lacks(&vec![vec![1, 1, 1]; size], witnesses, away, &[2]);
+        cluster.pass_without(5, |message| deaf.contains(&message.to.0) && brings(message, 4));
+        let status = cluster.status(1);
+        assert_eq!((status.last_log.index, status.commit_index), (LogIndex(4), LogIndex::ZERO));
+        cluster.crash(NodeId(1));
+        assert!(elected(&mut cluster).is_some(), "{size} servers");
+    }
+}
+
+/// n2 has the first of the entries that the leader lacks, and not the second.
+#[test]
+fn copies_do_not_lag_behind_a_leader_that_lacks_entries_still() {
+    let logs = [vec![1, 1, 1], vec![1, 1], vec![1, 1, 1], vec![1], vec![1]];
+    let mut cluster = leads_and_lacks(&logs, &[4, 5], &[3], &[2, 3]);
+    cluster.pass_without(5, |message| message.to == NodeId(2) && brings(message, 2));
+    assert_eq!(cluster.data_on_disk(1)[..2], cluster.data_on_disk(2), "the first is repaired");
+    assert_eq!(cluster.status(4).last_log, LogPosition::new(1, 1), "n2 may still say in time that it has it");
+}
+
+/// n6 takes the place of n2, and is away like n3. Until it is certain that n2 is no member, it may have to lead.
+#[test]
+fn a_copy_on_its_way_out_has_the_last_entry_before_a_witness() {
+    let empty = vec![Default::default(); 5];
+    let mut cluster = Cluster::with_witnesses(&empty, &[NodeId(4), NodeId(5)], |_| {});
+    cluster.join(6);
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.change(1, &[Change::AddLearner { id: NodeId(6), promote: false }]).expect("it leads");
+    (0..4).for_each(|_| cluster.pass(5));
+    [3, 6].iter().for_each(|id| cluster.crash(NodeId(*id)));
+    let changes = [Change::Promote { id: NodeId(6) }, Change::Remove { id: NodeId(2) }];
+    let joint = cluster.change(1, &changes).expect("n6 was heard of late").index;
+    let is_lost = |message: &Message| message.to != NodeId(4) && brings(message, joint.next().0);
+    while cluster.status(1).commit_index < joint {
+        cluster.pass_without(1, is_lost);
+    }
+    (0..9).for_each(|_| cluster.pass_without(1, is_lost));
+    assert_eq!(cluster.status(1).last_log.index, joint.next(), "n2 is to leave");
+    assert_eq!(cluster.status(4).last_log.index, joint);
+    cluster.crash(NodeId(1));
+    cluster.restart(NodeId(6));
+    assert_eq!(elected(&mut cluster), Some(2));
+}
+
+/// n4 takes the place of n3 while n2 is away, and n1 dies at the worst moment. Who does not know that n4 is a member asks n3
+/// alone: so it hears of n4 last, and of its own end when that is certain.
+#[test]
+fn a_witness_on_its_way_out_hears_of_the_change_last() {
+    let mut cluster = two_copies_and_a_witness();
+    cluster.witnesses.push(NodeId(4));
+    cluster.join(4);
+    cluster.crash(NodeId(2));
+    cluster.pass(9);
+    let changes = [Change::AddWitness { id: NodeId(4) }, Change::Remove { id: NodeId(3) }];
+    let joint = cluster.change(1, &changes).expect("n2 was heard of late").index;
+    let mut told = LogIndex::ZERO;
+    for _ in 0..30 {
+        cluster.ids().into_iter().filter(|id| *id != NodeId(2)).for_each(|id| cluster.tick(id.0, 1));
+        while !cluster.network.is_empty() {
+            let message = cluster.network.remove(0);
+            cluster.deliver(message).expect("nothing is out of place");
+            told = cluster.status(3).last_log.index;
+            let is_known = told < joint || cluster.status(4).last_log.index >= told;
+            let is_certain = told <= joint || cluster.status(1).commit_index >= told;
+            assert!(is_known && is_certain, "n3 has {told}");
+        }
+    }
+    assert_eq!(told, joint.next(), "it is told");
+}
+
+/// n1 gives up the entry with which n4 was to take the place of n3, and an earlier one, which comes back, is not on its disk yet.
+#[test]
+fn a_leader_that_gives_up_a_change_goes_by_the_members_of_before() {
+    let mut cluster = two_copies_and_a_witness();
+    cluster.witnesses.push(NodeId(4));
+    cluster.join(4);
+    cluster.propose(1, "2").expect("it leads");
+    cluster.propose(1, "comes back").expect("it leads");
+    cluster.settle();
+    cluster.pass(5);
+    cluster.propose(1, "given up").expect("it leads");
+    let changes = [Change::AddWitness { id: NodeId(4) }, Change::Remove { id: NodeId(3) }];
+    cluster.change(1, &changes).expect("it leads");
+    cluster.settle_without(|_| true);
+    cluster.crash(NodeId(1));
+    cluster.crash(NodeId(2));
+    [3, 4].iter().for_each(|index| cluster.lose(1, *index, false));
+    cluster.restart(NodeId(1));
+    cluster.tick(3, 28);
+    cluster.restart(NodeId(2));
+    cluster.campaign(1);
+    let is_answer_of_n2 =
+        |message: &Message| message.from == NodeId(2) && matches!(message.body, Body::RepairResponse(_));
+    cluster.settle_without(|message| is_answer_of_n2(message) || message.to == NodeId(4));
+    let gives_up = |cluster: &mut Cluster| cluster.status(1).configuration_index == LogIndex::ZERO;
+    assert!(cluster.leader() == Some(1) && !gives_up(&mut cluster));
+    cluster.writes_at_once = false;
+    for _ in 0..4 {
+        cluster.pass(5);
+        for id in [2, 3, 4] {
+            while cluster.write_one(NodeId(id)) {}
+        }
+    }
+    assert!(cluster.leader() == Some(1) && gives_up(&mut cluster));
+    assert_eq!(cluster.status(4).last_log, LogPosition::ZERO, "it is no member");
+}

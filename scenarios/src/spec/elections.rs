@@ -4,7 +4,7 @@
 //! A node shows the state that an input led to; here the steps are found that lead there, or the rule that
 //! forbids it. To ignore an input is always legal, and so is to give up a campaign or an office.
 
-use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind, Status, Term};
+use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind, Round, Status, Term};
 
 use super::certainty::Tally;
 use super::model::{Cause, Model};
@@ -122,7 +122,10 @@ impl Model {
                 self.hears_leader(message.from);
             }
             Content::HeartbeatResponse { round, promise } => {
-                self.was_in_reach(message.from);
+                // One of no round answers a word of an earlier term, which may have been for a former stay.
+                if round > Round::default() || self.witnesses.all.has(message.from) {
+                    self.was_in_reach(message.from);
+                }
                 if self.role == RoleKind::Leader {
                     self.answered_round(message.from, round, promise);
                 }

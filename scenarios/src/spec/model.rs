@@ -423,6 +423,7 @@ impl Model {
     fn persisted(&mut self, sequence: u64, claimed: LogIndex) {
         let was_asked = self.disk.complete(sequence);
         self.repairs.completed(&self.log, &self.disk);
+        self.note_whole();
         self.require(was_asked, Rule::PersistedUnknownWrite, |model| {
             format!("{}: write {sequence}", model.id)
         });

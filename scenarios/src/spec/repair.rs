@@ -100,6 +100,12 @@ impl Model {
         for index in std::mem::replace(&mut self.repairs.lost, kept).into_keys() {
             self.log.repair(index, 0);
         }
+        self.note_whole();
+    }
+
+    /// Up to where this log lacks nothing.
+    pub(super) fn whole_up_to(&self) -> LogIndex {
+        self.repairs.lost.keys().next().map_or(self.log.last_index(), |lost| LogIndex(lost.0 - 1))
     }
 
     /// What a message of this term brings for a repair.
@@ -162,6 +168,7 @@ impl Model {
             format!("{} gave up {from}; it was told {answers:?}; {}", model.id, model.in_force())
         });
         self.first_own = from;
+        self.note_members_gone(from);
     }
 
     /// In each configuration by which it may be committed those that did not deny it are no quorum; or it is doubtful, and

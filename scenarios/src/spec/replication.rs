@@ -94,7 +94,6 @@ impl Model {
         let follows = position.index.0 == self.log.last_index().0 + 1;
         if self.role == RoleKind::Leader {
             self.check_whole(position);
-            self.note_own_append();
             self.require(follows && position.term == self.current_term, Rule::LeaderAppendedOther, |model| {
                 let (id, term, last) = (model.id, model.current_term, model.log.last());
                 format!("{id} leads term {term} and appended {position} after {last}")
@@ -105,6 +104,7 @@ impl Model {
         if follows {
             let operation = self.disk.append(position.term);
             self.log.append(position.term, operation);
+            self.note_whole();
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use squall_raft::{LogIndex, LogPosition, NodeId};
+use squall_raft::{LogIndex, LogPosition, NodeId, RoleKind};
 
 use super::model::Model;
 use super::rule::Rule;
@@ -25,8 +25,10 @@ pub(super) struct Witnesses {
     heard_at: BTreeMap<NodeId, u64>,
     /// Who became a member in this term: what came from a former stay may have been ignored, and it was heard when it came.
     newcomers: NodeSet,
-    /// When it appended of late, and where its log ended before.
-    appended: VecDeque<(u64, LogIndex)>,
+    /// Up to where its log is whole: it sends no more.
+    whole: LogIndex,
+    /// When that grew of late, and what it was before.
+    grown: VecDeque<(u64, LogIndex)>,
 }
 
 impl Witnesses {
@@ -42,10 +44,11 @@ impl Model {
 
     /// It leads from now on: everybody is taken to be within reach.
     pub(super) fn began_to_reach(&mut self) {
-        self.witnesses.since = self.ticks;
-        self.witnesses.heard_at.clear();
-        self.witnesses.newcomers = NodeSet::EMPTY;
-        self.witnesses.appended.clear();
+        let whole = self.whole_up_to();
+        let Witnesses { all, election_timeout, .. } = self.witnesses;
+        let grown = VecDeque::from([(self.ticks, LogIndex::ZERO)]);
+        self.witnesses =
+            Witnesses { since: self.ticks, whole, grown, ..Witnesses::new(all, election_timeout) };
     }
 
     /// An answer of this term came in.
@@ -55,36 +58,44 @@ impl Model {
         }
     }
 
+    /// A leader goes back to an earlier configuration: who stays may be back from another stay.
+    pub(super) fn note_members_gone(&mut self, from: LogIndex) {
+        let gone = self.configurations.iter().filter(|(index, _)| *index >= from);
+        let gone = gone.map(|(_, membership)| membership.members());
+        self.witnesses.newcomers = gone.fold(self.witnesses.newcomers, NodeSet::or);
+    }
+
     /// A leader goes on to another configuration.
     pub(super) fn note_newcomers(&mut self, next: Membership) {
         let newcomers = next.members().without(self.in_force().members());
         self.witnesses.newcomers = self.witnesses.newcomers.or(newcomers);
     }
 
-    /// A leader is about to append an entry.
-    pub(super) fn note_own_append(&mut self) {
-        if self.witnesses.all.is_empty() {
+    /// A leader may have got more to send.
+    pub(super) fn note_whole(&mut self) {
+        if self.role != RoleKind::Leader || self.witnesses.all.is_empty() {
             return;
         }
-        let (now, last) = (self.ticks, self.log.last_index());
-        self.forget_old_appends();
-        if self.witnesses.appended.back().is_none_or(|(at, _)| *at < now) {
-            self.witnesses.appended.push_back((now, last));
+        self.forget_old_growth();
+        let (now, whole) = (self.ticks, self.whole_up_to());
+        let before = std::mem::replace(&mut self.witnesses.whole, whole);
+        if whole > before && self.witnesses.grown.back().is_none_or(|(at, _)| *at < now) {
+            self.witnesses.grown.push_back((now, before));
         }
     }
 
-    fn forget_old_appends(&mut self) {
-        let Witnesses { appended, election_timeout, .. } = &mut self.witnesses;
-        while appended.front().is_some_and(|(at, _)| at + *election_timeout <= self.ticks) {
-            appended.pop_front();
+    fn forget_old_growth(&mut self) {
+        let Witnesses { grown, election_timeout, .. } = &mut self.witnesses;
+        while grown.front().is_some_and(|(at, _)| at + *election_timeout <= self.ticks) {
+            grown.pop_front();
         }
     }
 
     /// Those that keep data, count, and are within reach for sure, the leader itself among them.
     fn copies_within_reach(&mut self) -> NodeSet {
-        self.forget_old_appends();
-        let Witnesses { all, election_timeout, since, heard_at, newcomers, appended } = &self.witnesses;
-        let owed = appended.front().map_or(self.log.last_index(), |(_, before)| *before);
+        self.forget_old_growth();
+        let Witnesses { all, election_timeout, since, heard_at, newcomers, whole, grown } = &self.witnesses;
+        let owed = grown.front().map_or(*whole, |(_, before)| *before);
         let is_within_reach = |node: &NodeId| {
             let heard_at = heard_at.get(node).unwrap_or(since);
             heard_at + election_timeout >= self.ticks && self.matched_by(*node) >= owed
@@ -122,24 +133,38 @@ impl Model {
     }
 
     /// A leader tells `to` of its log up to `index`. A witness that knows more than it could help to commit may be ahead of
-    /// all copies that are left, and elects none of them. So a majority of copies has it, or its word is needed for one, and
-    /// each copy within reach has it.
+    /// all copies that are left, and elects none of them. So a majority of copies has it; or its word is needed for one, and
+    /// each copy within reach has it that may have a vote.
     pub(super) fn check_told(&mut self, to: NodeId, index: LogIndex) {
         if !self.witnesses.all.has(to) || index <= self.commit_index {
             return;
         }
-        let reach = self.copies_within_reach();
-        let holders = self.told_to_hold(index);
+        let (reach, holders, heard) =
+            (self.copies_within_reach(), self.told_to_hold(index), self.heard_witnesses());
         let copies = holders.without(self.witnesses.all);
-        let voters = self.in_force_before.voting().and(self.in_force().voting());
-        let all_within_reach_have_it = reach.and(voters).without(copies.with(self.id)).is_empty();
-        let is_needed = !self.suffice(reach) && all_within_reach_have_it;
-        let is_right =
-            self.had_quorum(copies) || is_needed && self.had_quorum(holders.or(self.heard_witnesses()));
+        let is_needed =
+            !self.suffice(reach) && reach.and(self.may_vote()).without(copies.with(self.id)).is_empty();
+        let may_be_told = |membership: &Membership| {
+            let comes_first = if membership.outgoing.has(to) {
+                membership.voters.without(membership.outgoing)
+            } else {
+                NodeSet::EMPTY
+            };
+            let can_commit = || membership.has_quorum(holders.or(heard.without(comes_first)));
+            membership.is_voter(to) && (membership.has_quorum(copies) || is_needed && can_commit())
+        };
+        let is_right = may_be_told(&self.in_force_before) || may_be_told(&self.in_force());
         self.require(is_right, Rule::WitnessToldTooMuch, |model| {
             let (id, in_force) = (model.id, model.in_force());
             format!("{id} told {to} of {index}, told by {holders}; {reach} are within reach; {in_force}")
         });
+    }
+
+    /// Who votes in a configuration that may be in force.
+    fn may_vote(&self) -> NodeSet {
+        let committed = self.configurations.partition_point(|(index, _)| *index <= self.commit_index);
+        let possible = self.configurations[committed.saturating_sub(1)..].iter();
+        possible.map(|(_, membership)| membership.voting()).fold(NodeSet::EMPTY, NodeSet::or)
     }
 
     /// An entry is in the log without its data.

@@ -42,7 +42,7 @@ impl Puppet {
         self
     }
 
-    fn repairs(&mut self, term: u64, index: u64) -> &mut Self {
+    pub(super) fn repairs(&mut self, term: u64, index: u64) -> &mut Self {
         let position = LogPosition::new(term, index);
         self.step(Step::Repaired { position, payload_hash: 7 })
     }
@@ -68,24 +68,33 @@ impl Puppet {
 /// n1 leads term 1, 1@1 is committed on all, 1@2 on n1; n2 was writing it, and came back with its name.
 fn n2_lacks() -> Cast<Spec> {
     let mut cast = n1_leads();
-    commit_on_all(&mut cast, 1);
-    replicate(&mut cast, 1, &[]);
+    make_n2_lack(&mut cast);
+    cast
+}
+
+fn make_n2_lack(cast: &mut Cast<Spec>) {
+    commit_on_all(cast, 1);
+    replicate(cast, 1, &[]);
     let sent = [(1, 2)];
     legal(cast.event(2, |n| n.receives_entries(1, (1, 1), &sent, 1).follows(1).appends(1, 2)));
     legal(cast.event(2, |n| n.starts_lacking(1, &[1, 1], 2)));
-    cast
 }
 
 /// And is elected in term 2, by n1.
 fn n2_leads() -> Cast<Spec> {
-    let mut cast = n2_lacks();
+    let mut cast = n1_leads();
+    make_n2_lack_and_lead(&mut cast);
+    cast
+}
+
+pub(super) fn make_n2_lack_and_lead(cast: &mut Cast<Spec>) {
+    make_n2_lack(cast);
     let request = request_vote(1, 2);
     legal(cast.event(2, |n| n.ticks().campaigns(2)));
     legal(cast.event(2, |n| n.persists_before(2).sends(1, request)));
     legal(cast.event(1, |n| n.receives(2, 2, request).votes(2, 2)));
     legal(cast.event(1, |n| n.persists().sends(2, vote_response(true))));
     legal(cast.event(2, |n| n.receives(1, 2, vote_response(true)).becomes_leader()));
-    cast
 }
 
 #[test]

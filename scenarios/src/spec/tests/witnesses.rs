@@ -3,10 +3,13 @@
 use squall_raft::{LogIndex, LogPosition, NodeId, SnapshotId};
 
 use super::super::rule::Rule;
+use super::repair::make_n2_lack_and_lead;
 use super::{History, Spec, heartbeat_response, legal, snapshot};
 use crate::membership::{Membership, NodeSet};
 use crate::observation::{Content, Step};
 use crate::stage::{Cast, commit, commit_on_all, elect};
+
+const TOO_MUCH: Result<(), &str> = Err(Rule::WitnessToldTooMuch.class());
 
 /// Of two copies and n3, a witness, n1 leads term 1, and has written its no-op; all know the term.
 fn n1_leads_a_witness() -> Cast<Spec> {
@@ -55,11 +58,10 @@ fn a_witness_is_told_what_its_word_can_commit_and_no_more() {
             n.sends_entries(3, (1, 1), &[(1, 2)], 0)
         })
     };
-    let too_much = Err(Rule::WitnessToldTooMuch.class());
-    assert_eq!(told(14, true, true, false), too_much, "n2 may still have it in time");
+    assert_eq!(told(14, true, true, false), TOO_MUCH, "n2 may still have it in time");
     assert_eq!(told(16, true, true, false), Ok(()), "n2 is out of reach");
-    assert_eq!(told(16, false, true, false), too_much, "and so is the witness");
-    assert_eq!(told(16, true, false, false), too_much, "no copy has it");
+    assert_eq!(told(16, false, true, false), TOO_MUCH, "and so is the witness");
+    assert_eq!(told(16, true, false, false), TOO_MUCH, "no copy has it");
     assert_eq!(told(16, true, false, true), Ok(()), "one copy has it");
     assert_eq!(told(14, false, true, true), Ok(()), "both copies have it");
 }
@@ -88,53 +90,178 @@ fn a_witness_is_told_what_each_copy_within_reach_has() {
         }
         cast.event(1, |n| n.ticks().sends_entries(4, (1, 1), &[(1, 2)], 1))
     };
-    let too_much = Err(Rule::WitnessToldTooMuch.class());
-    assert_eq!(told(&[2, 4, 5], &[]), too_much, "n2 may still have it in time");
+    assert_eq!(told(&[2, 4, 5], &[]), TOO_MUCH, "n2 may still have it in time");
     assert_eq!(told(&[2, 4, 5], &[2]), Ok(()), "all copies within reach have it");
     assert_eq!(told(&[2, 4], &[2]), Ok(()), "one witness makes them a majority");
     assert_eq!(told(&[4, 5], &[]), Ok(()), "no other copy is within reach");
-    assert_eq!(told(&[4], &[]), too_much, "n4 makes them no majority");
+    assert_eq!(told(&[4], &[]), TOO_MUCH, "n4 makes them no majority");
     assert_eq!(told(&[2, 3, 4, 5], &[2, 3]), Ok(()), "all copies have it");
 }
 
-/// Two copies, n1 and n2, and n3, a witness, go on to `voters`, of whom n4 is new. Whether n1 may tell n3 of that at this tick, when it
-/// has heard these.
-fn tells_of_a_change(
-    ticks: u64,
-    voters: &[u64],
-    witnesses: &[u64],
-    heard: &[u64],
-) -> Result<(), &'static str> {
+/// Two copies, n1 and n2, and n3, a witness, go on to `voters`, of whom n4 is new.
+fn goes_on_to(voters: &[u64], witnesses: &[u64]) -> Cast<Spec> {
     let mut cast = Cast::of_spec_with_witnesses(4, 3, witnesses);
     elect(&mut cast, 1);
     commit(&mut cast, 1, &[2]);
-    let set = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<NodeSet>();
-    let (voters, outgoing) = (set(voters), set(&[1, 2, 3]));
-    let joint = Membership { voters, outgoing, witnesses: set(witnesses), ..Membership::default() };
+    let joint = Membership { outgoing: set(&[1, 2, 3]), ..configuration(voters, witnesses) };
     legal(cast.event(1, |n| n.ticks().configures(1, 2, joint).persists()));
-    if heard.contains(&2) {
-        legal(cast.event(1, |n| n.receives_acknowledgement(2, 2)));
+    cast
+}
+
+fn set(ids: &[u64]) -> NodeSet {
+    ids.iter().copied().map(NodeId).collect()
+}
+
+fn configuration(voters: &[u64], witnesses: &[u64]) -> Membership {
+    let (voters, witnesses) = (set(voters), set(witnesses));
+    Membership { voters, witnesses, ..Membership::default() }
+}
+
+/// Whether n1 may tell a witness of the last entry at this tick, when it has just heard these, and these others have it.
+fn tells(
+    cast: &mut Cast<Spec>,
+    ticks: u64,
+    heard: &[u64],
+    have_it: &[u64],
+    to: u64,
+) -> Result<(), &'static str> {
+    let last = cast.puppet(1).status.last_log.index.0;
+    for from in have_it {
+        legal(cast.event(1, |n| n.receives_acknowledgement(*from, last)));
     }
     cast.event(1, |n| {
         n.observation.ticks = ticks;
         heard.iter().fold(&mut *n, |n, from| n.receives(*from, 1, heartbeat_response(1)));
-        n.ticks().sends_entries(3, (1, 1), &[(1, 2)], 1)
+        n.ticks().sends_entries(to, (1, last - 1), &[(1, last)], 1)
     })
 }
 
 #[test]
 fn a_witness_that_was_only_just_made_a_member_was_never_heard() {
-    let told = |heard: &[u64]| tells_of_a_change(16, &[1, 2, 4], &[3, 4], heard);
+    let told = |heard: &[u64]| tells(&mut goes_on_to(&[1, 2, 4], &[3, 4]), 16, heard, &[], 4);
     assert_eq!(told(&[3, 4]), Ok(()));
-    assert_eq!(told(&[3]), Err(Rule::WitnessToldTooMuch.class()));
+    assert_eq!(told(&[3]), TOO_MUCH);
+}
+
+/// Who does not know that n4 is a member asks n3 alone.
+#[test]
+fn a_witness_that_comes_is_told_before_one_that_goes() {
+    let told = |have_it: &[u64]| tells(&mut goes_on_to(&[1, 2, 4], &[3, 4]), 16, &[3, 4], have_it, 3);
+    assert_eq!(told(&[]), TOO_MUCH);
+    assert_eq!(told(&[4]), Ok(()));
 }
 
 /// Of its former stays its leader may know more than its own.
 #[test]
 fn a_copy_that_was_only_just_made_a_member_is_within_reach_or_not() {
-    let told = |heard: &[u64]| tells_of_a_change(14, &[1, 2, 3, 4], &[3], heard);
-    assert_eq!(told(&[2, 3]), Ok(()));
-    assert_eq!(told(&[3]), Err(Rule::WitnessToldTooMuch.class()), "n2 is for sure");
+    let told =
+        |heard: &[u64], have_it: &[u64]| tells(&mut goes_on_to(&[1, 2, 3, 4], &[3]), 14, heard, have_it, 3);
+    assert_eq!(told(&[2, 3], &[2]), Ok(()));
+    assert_eq!(told(&[3], &[]), TOO_MUCH, "n2 is for sure");
+}
+
+/// While it is not certain that n2 is no member, it may have to lead.
+#[test]
+fn a_copy_that_goes_has_an_entry_before_a_witness_that_stays() {
+    let told = |have_it: &[u64]| {
+        let mut cast = goes_on_to(&[1, 3, 4], &[3]);
+        legal(cast.event(1, |n| n.receives_acknowledgement(2, 2)));
+        legal(cast.event(1, |n| n.receives_acknowledgement(4, 2)));
+        let last = configuration(&[1, 3, 4], &[3]);
+        legal(cast.event(1, |n| n.ticks().commits(2).configures(1, 3, last).persists()));
+        tells(&mut cast, 14, &[2, 3], have_it, 3)
+    };
+    assert_eq!(told(&[]), TOO_MUCH);
+    assert_eq!(told(&[2]), Ok(()));
+}
+
+#[test]
+fn a_witness_that_goes_is_told_what_is_committed() {
+    let told = |commit_index| {
+        let mut cast = goes_on_to(&[1, 2, 4], &[3, 4]);
+        legal(cast.event(1, |n| n.receives_acknowledgement(2, 2)));
+        legal(cast.event(1, |n| n.receives_acknowledgement(4, 2)));
+        let last = configuration(&[1, 2, 4], &[4]);
+        legal(cast.event(1, |n| n.ticks().commits(2).configures(1, 3, last).persists()));
+        legal(cast.event(1, |n| n.receives_acknowledgement(2, 3)));
+        legal(cast.event(1, |n| n.ticks().commits(commit_index)));
+        tells(&mut cast, 1, &[3, 4], &[], 3)
+    };
+    assert_eq!(told(2), TOO_MUCH);
+    assert_eq!(told(3), Ok(()));
+}
+
+/// It answers a word of an earlier term, which may have been for a former stay.
+#[test]
+fn a_copy_that_answers_no_round_is_within_reach_or_not() {
+    let told = |round| {
+        let mut cast = n1_leads_a_witness();
+        commit(&mut cast, 1, &[2]);
+        legal(cast.event(1, |n| {
+            n.observation.ticks = 16;
+            n.receives(2, 1, heartbeat_response(round));
+            let accepted = Some(LogPosition::new(1, 2));
+            n.step(Step::Proposed { accepted }).appends(1, 2).persists()
+        }));
+        tells(&mut cast, 16, &[3], &[], 3)
+    };
+    assert_eq!(told(1), TOO_MUCH);
+    assert_eq!(told(0), Ok(()));
+}
+
+/// A witness that answered a round counts while it is heard, whatever it answers.
+#[test]
+fn a_witness_that_answers_no_round_is_heard() {
+    let mut cast = goes_on_to(&[1, 2, 4], &[3, 4]);
+    legal(cast.event(1, |n| n.receives(4, 1, heartbeat_response(1))));
+    legal(cast.event(1, |n| {
+        n.observation.ticks = 16;
+        n.receives(4, 1, heartbeat_response(0))
+    }));
+    assert_eq!(tells(&mut cast, 16, &[3], &[], 4), Ok(()));
+}
+
+#[test]
+fn a_copy_of_which_a_new_leader_knows_nothing_is_within_reach() {
+    let mut cast = n1_leads_a_witness();
+    commit(&mut cast, 1, &[2]);
+    elect(&mut cast, 2);
+    let told = |ticks| {
+        cast.clone().event(2, |n| {
+            n.observation.ticks = ticks;
+            n.receives(1, 2, heartbeat_response(1)).receives(3, 2, heartbeat_response(1));
+            n.sends_entries(3, (1, 1), &[(2, 2)], 0)
+        })
+    };
+    assert_eq!(told(14), TOO_MUCH);
+    assert_eq!(told(15), Ok(()), "it had time to say more");
+}
+
+/// n2 leads, and could not send what it lacked: n1 does not lag for want of it.
+#[test]
+fn a_copy_is_within_reach_of_a_leader_that_lacked_an_entry() {
+    let told = |begins_at, acknowledged| {
+        let mut cast = n1_leads_a_witness();
+        make_n2_lack_and_lead(&mut cast);
+        legal(cast.event(2, |n| n.receives_acknowledgement(1, 1)));
+        legal(cast.event(2, |n| {
+            n.observation.ticks = 100;
+            let response = n.response_of(&[], &[(1, 2)]);
+            n.receives(1, 2, response).repairs(1, 2).writes()
+        }));
+        legal(cast.event(2, |n| n.persists()));
+        legal(cast.event(2, |n| {
+            n.observation.ticks = begins_at;
+            n.ticks().appends(2, 3)
+        }));
+        legal(cast.event(2, |n| n.persists()));
+        legal(cast.event(2, |n| n.receives(3, 2, heartbeat_response(1))));
+        legal(cast.event(2, |n| n.receives_acknowledgement(1, acknowledged)));
+        cast.event(2, |n| n.ticks().sends_entries(3, (1, 1), &[(1, 2), (2, 3)], 0))
+    };
+    assert_eq!(told(100, 1), TOO_MUCH);
+    assert_eq!(told(100, 3), Ok(()));
+    assert_eq!(told(115, 1), Ok(()), "it had time to say that it has it");
 }
 
 /// n2 says that it lacks what it had acknowledged, and then that the end of its log is lost, too: the leader knows that it is behind.
