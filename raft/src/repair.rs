@@ -197,7 +197,7 @@ impl Raft {
             leader.followers.iter().all(|progress| progress.next_index <= index),
             "what a leader lacks it sends to nobody"
         );
-        self.enter_configurations(self.commit_index);
+        self.enter_configurations(self.log.last_index());
         self.maybe_finish_repair();
     }
 

@@ -437,3 +437,32 @@ fn a_leader_that_gives_up_a_change_goes_by_the_members_of_before() {
     assert!(cluster.leader() == Some(1) && gives_up(&mut cluster));
     assert_eq!(cluster.status(4).last_log, LogPosition::ZERO, "it is no member");
 }
+
+/// n4 left and came back before n1 lost an entry and was elected; it may have a vote, for all that n1 knows.
+#[test]
+fn a_leader_that_gives_up_an_entry_remembers_what_a_copy_that_came_back_has() {
+    let empty = vec![Default::default(); 4];
+    let mut cluster = Cluster::with_witnesses(&empty, &[NodeId(3)], |_| {});
+    cluster.campaign(1);
+    cluster.settle();
+    cluster.change(1, &[Change::Remove { id: NodeId(4) }]).expect("n2 and n3 were heard of late");
+    (0..4).for_each(|_| cluster.pass(5));
+    cluster.change(1, &[Change::AddLearner { id: NodeId(4), promote: false }]).expect("it leads");
+    (0..4).for_each(|_| cluster.pass(5));
+    let lost = cluster.propose(1, "given up").expect("it leads").index;
+    cluster.settle_without(|_| true);
+    [1, 2].iter().for_each(|id| cluster.crash(NodeId(*id)));
+    cluster.lose(1, lost.0, false);
+    cluster.tick(3, 28);
+    [1, 2].iter().for_each(|id| cluster.restart(NodeId(*id)));
+    cluster.campaign(1);
+    let answers = |message: &Message| matches!(message.body, Body::RepairResponse(_));
+    let answers_of_n3 = |message: &Message| message.from == NodeId(3) && answers(message);
+    cluster.settle_without(answers_of_n3);
+    cluster.crash(NodeId(2));
+    (0..8).for_each(|_| cluster.pass_without(5, answers_of_n3));
+    assert_eq!((cluster.leader(), cluster.status(1).last_log.index), (Some(1), lost));
+    cluster.pass_without(5, |message| message.to == NodeId(4) && brings(message, lost.0));
+    assert_eq!(cluster.status(1).last_log, LogPosition::new(cluster.status(1).current_term.0, lost.0));
+    assert_eq!(cluster.status(3).last_log.index, lost.prev());
+}
